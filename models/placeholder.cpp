@@ -1,0 +1,1 @@
+// placeholder until the component has its first source
