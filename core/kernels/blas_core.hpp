@@ -1,0 +1,8 @@
+#pragma once
+
+namespace nyala::kernels {
+
+/// Chooses OpenBLAS's kernels for this CPU, once; to be called before any function of cblas.h.
+void prepare_blas();
+
+}  // namespace nyala::kernels

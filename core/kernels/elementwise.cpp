@@ -1,0 +1,98 @@
+#include <nyala/core/kernels/elementwise.hpp>
+
+#include <string>
+
+#include <nyala/core/kernels/driver.hpp>
+#include <nyala/core/kernels/loops.hpp>
+
+namespace nyala::kernels {
+namespace {
+
+constexpr std::array<std::string_view, kNumUnary> kUnaryNames = {
+    "negative", "abs",        "sign",        "square", "relu",      "floor",    "ceil",
+    "round",    "trunc",      "logical_not", "isnan",  "isinf",     "isfinite", "sqrt",
+    "rsqrt",    "reciprocal", "exp",         "expm1",  "log",       "log1p",    "log2",
+    "log10",    "sin",        "cos",         "tan",    "asin",      "acos",     "atan",
+    "sinh",     "cosh",       "tanh",        "asinh",  "acosh",     "atanh",    "erf",
+    "erfc",     "sigmoid",    "softplus",    "gelu",   "gelu_tanh", "silu"};
+constexpr std::array<std::string_view, kNumBinary> kBinaryNames = {
+    "add",          "subtract",      "multiply",    "maximum",    "minimum",
+    "floor_divide", "mod",           "power",       "relu_grad",  "tanh_grad",
+    "sigmoid_grad", "equal",         "not_equal",   "less",       "less_equal",
+    "greater",      "greater_equal", "logical_and", "logical_or", "logical_xor",
+    "bitwise_and",  "bitwise_or",    "bitwise_xor", "divide",     "arctan2"};
+static_assert(!kUnaryNames.back().empty() && !kBinaryNames.back().empty());
+
+template <class Op>
+[[noreturn]] void refuse(Op op, DType dtype, bool floats) {
+  throw TypeError(std::string(name_of(op)) + " takes " +
+                  (floats ? "float32 or float64" : "bool or integers") + ", received " +
+                  std::string(name_of(dtype)));
+}
+
+std::int64_t grain_of(Unary op) { return op < Unary::exp ? kCheapGrain : kMathGrain; }
+std::int64_t grain_of(Binary op) {
+  const bool slow = op == Binary::floor_divide || op == Binary::mod || op == Binary::power ||
+                    op == Binary::arctan2;
+  return slow ? kMathGrain : kCheapGrain;
+}
+
+const std::byte* bytes(In x) { return static_cast<const std::byte*>(x.data); }
+
+}  // namespace
+
+std::string_view name_of(Unary op) { return kUnaryNames[static_cast<std::size_t>(op)]; }
+std::string_view name_of(Binary op) { return kBinaryNames[static_cast<std::size_t>(op)]; }
+
+DType output_dtype(Unary op, DType dtype) { return scalar::is_predicate(op) ? bool_ : dtype; }
+DType output_dtype(Binary op, DType dtype) { return scalar::is_predicate(op) ? bool_ : dtype; }
+
+UnaryLoop unary_loop(Unary op, DType dtype) {
+  if (const UnaryLoop loop = scalar_unary_loop(op, dtype)) return loop;
+  refuse(op, dtype, true);
+}
+
+BinaryLoops binary_loops(Binary op, DType dtype) {
+  if (const BinaryLoops loops = scalar_binary_loops(op, dtype); loops.both != nullptr) return loops;
+  refuse(op, dtype, !is_floating(dtype));
+}
+
+void unary(Unary op, DType dtype, std::span<const std::int64_t> shape, In x, void* out) {
+  const UnaryLoop loop = unary_loop(op, dtype);
+  const std::int64_t size = product(shape);
+  const std::int64_t grain = grain_of(op);
+  if (size <= grain && is_contiguous(shape, x.strides)) {
+    if (size > 0) loop(x.data, out, size);
+    return;
+  }
+  if (size == 0) return;
+  const Layout<1> layout(shape, {x.strides});
+  const Inputs<1> in{{bytes(x)}, {size_of(dtype)}, size_of(output_dtype(op, dtype))};
+  const auto run = [&](const auto& from, void* to, std::int64_t n) { loop(from[0], to, n); };
+  if (runs_in_rows(layout, false)) return drive_rows(layout, in, out, grain, run);
+  drive_blocks(layout, in, out, grain, run);
+}
+
+void binary(Binary op, DType dtype, std::span<const std::int64_t> shape, In x, In y, void* out) {
+  const BinaryLoops loops = binary_loops(op, dtype);
+  const std::int64_t size = product(shape);
+  const std::int64_t grain = grain_of(op);
+  if (size <= grain && is_contiguous(shape, x.strides) && is_contiguous(shape, y.strides)) {
+    if (size > 0) loops.both(x.data, y.data, out, size);
+    return;
+  }
+  if (size == 0) return;
+  const Layout<2> layout(shape, {x.strides, y.strides});
+  const Inputs<2> in{
+      {bytes(x), bytes(y)}, {size_of(dtype), size_of(dtype)}, size_of(output_dtype(op, dtype))};
+  BinaryLoop loop = loops.both;
+  const auto run = [&](const auto& from, void* to, std::int64_t n) {
+    loop(from[0], from[1], to, n);
+  };
+  if (!runs_in_rows(layout, true)) return drive_blocks(layout, in, out, grain, run);
+  if (layout.back_stride(0) == 0) loop = loops.scalar_x;
+  if (layout.back_stride(1) == 0) loop = loops.scalar_y;
+  drive_rows(layout, in, out, grain, run);
+}
+
+}  // namespace nyala::kernels

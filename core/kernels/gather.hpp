@@ -1,0 +1,50 @@
+#pragma once
+/// Reading and adding by index. Indices are the caller's to check: 0 <= index < axis_size.
+#include <cstdint>
+
+#include <nyala/core/dtype.hpp>
+
+namespace nyala::kernels {
+
+/// out[o][i][k] = table[o][indices[i]][k], for a table (outer, axis_size, inner).
+void gather(DType dtype,
+            const void* table,
+            std::int64_t outer,
+            std::int64_t axis_size,
+            std::int64_t inner,
+            const std::int64_t* indices,
+            std::int64_t count,
+            void* out);
+/// table[o][indices[i]][k] += updates[o][i][k], in the order of i.
+void scatter_add(DType dtype,
+                 void* table,
+                 std::int64_t outer,
+                 std::int64_t axis_size,
+                 std::int64_t inner,
+                 const std::int64_t* indices,
+                 std::int64_t count,
+                 const void* updates);
+/// out[o][i][k] = table[o][indices[o][i][k]][k]: take_along_axis. `indices` is (outer, count,
+/// inner).
+void gather_elements(DType dtype,
+                     const void* table,
+                     std::int64_t outer,
+                     std::int64_t axis_size,
+                     std::int64_t inner,
+                     const std::int64_t* indices,
+                     std::int64_t count,
+                     void* out);
+/// table[o][indices[o][i][k]][k] += updates[o][i][k], in the order of i.
+void scatter_add_elements(DType dtype,
+                          void* table,
+                          std::int64_t outer,
+                          std::int64_t axis_size,
+                          std::int64_t inner,
+                          const std::int64_t* indices,
+                          std::int64_t count,
+                          const void* updates);
+/// Rows of (count, depth) with a one at the index; an index out of range gives a row of zeros.
+void one_hot(
+    DType dtype, const std::int64_t* indices, std::int64_t count, std::int64_t depth, void* out);
+
+}  // namespace nyala::kernels

@@ -1,0 +1,16 @@
+#pragma once
+/// The tables of elementwise loops: one function for each op and type, for contiguous arrays.
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/core/kernels/scalar.hpp>
+
+namespace nyala::kernels {
+
+/// One element after another, for every op and type; null where the op does not take the type.
+UnaryLoop scalar_unary_loop(Unary op, DType dtype);
+BinaryLoops scalar_binary_loops(Binary op, DType dtype);
+
+}  // namespace nyala::kernels

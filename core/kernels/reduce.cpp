@@ -1,0 +1,224 @@
+#include <nyala/core/kernels/reduce.hpp>
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include <nyala/core/kernels/layout.hpp>
+#include <nyala/core/kernels/reduce_loops.hpp>
+#include <nyala/core/parallel.hpp>
+
+namespace nyala::kernels {
+namespace {
+
+// Elements a piece of parallel work reads; a sum over more is a sum of the pieces' sums.
+constexpr std::int64_t kGrain = 65536;
+
+// The value that changes nothing.
+template <class T>
+T neutral(Reduce op) {
+  using Limits = std::numeric_limits<T>;
+  switch (op) {
+    case Reduce::sum: return T{0};
+    case Reduce::product: return T{1};
+    case Reduce::max:
+      return Limits::has_infinity ? static_cast<T>(-Limits::infinity()) : Limits::lowest();
+    default: return Limits::has_infinity ? Limits::infinity() : Limits::max();
+  }
+}
+
+void fill_neutral(Reduce op, DType dtype, std::int64_t n, void* out) {
+  visit_dtype(dtype, [&]<class T>() {
+    const T value = neutral<T>(op);
+    fill(dtype, n, &value, out);
+  });
+}
+
+struct Plan {
+  Layout<1> kept;     // output elements, outermost first
+  Layout<1> reduced;  // what is combined for each
+};
+
+// Folds the product of `reduced` into `out` for one output element; its innermost axis has
+// stride 1.
+struct Reducer {
+  ReduceLoops loops;
+  DType dtype;
+  std::size_t item;
+  const std::byte* x;
+
+  const std::byte* at(std::int64_t offset) const {
+    return x + offset * static_cast<std::int64_t>(item);
+  }
+
+  // Rows [begin, end) of the reduced axes but the last, which is a run.
+  void rows(const Layout<1>& reduced,
+            std::int64_t base,
+            std::int64_t begin,
+            std::int64_t end,
+            void* out) const {
+    alignas(8) std::byte part[8];
+    Odometer<1> row(reduced, reduced.rank - 1, begin);
+    for (std::int64_t i = begin; i < end; ++i, row.next()) {
+      loops.row(at(base + row.offset(0)), reduced.back_size(), part);
+      loops.fold(part, 1, out);
+    }
+  }
+
+  // The kept axis of stride 1: [first, first + n) of it, over all reduced indices [begin, end).
+  void columns(const Layout<1>& reduced,
+               std::int64_t base,
+               std::int64_t begin,
+               std::int64_t end,
+               std::int64_t n,
+               void* out) const {
+    const std::int64_t size = reduced.back_size();
+    Odometer<1> outer(reduced, reduced.rank - 1, begin / size);
+    std::int64_t first = begin % size;
+    while (begin < end) {
+      const std::int64_t run = std::min(size - first, end - begin);
+      loops.columns(at(base + outer.offset(0) + first * reduced.back_stride(0)),
+                    run,
+                    reduced.back_stride(0),
+                    n,
+                    out);
+      begin += run;
+      first = 0;
+      outer.next();
+    }
+  }
+};
+
+// The last axis of `reduced` is a run of stride 1.
+void reduce_rows(const Reducer& reducer, const Plan& plan, void* out) {
+  const std::int64_t num_out = plan.kept.size();
+  const std::int64_t run = plan.reduced.back_size();
+  const std::int64_t num_rows = plan.reduced.size() / run;
+  std::byte* to = static_cast<std::byte*>(out);
+  const std::int64_t grain = std::max<std::int64_t>(kGrain / (run * num_rows), 1);
+  parallel_for(num_out, grain, [&](std::int64_t begin, std::int64_t end) {
+    Odometer<1> kept(plan.kept, plan.kept.rank, begin);
+    for (std::int64_t i = begin; i < end; ++i, kept.next()) {
+      reducer.rows(plan.reduced,
+                   kept.offset(0),
+                   0,
+                   num_rows,
+                   to + static_cast<std::size_t>(i) * reducer.item);
+    }
+  });
+}
+
+// The last axis of `kept` has stride 1.
+void reduce_columns(const Reducer& reducer, Plan plan, void* out) {
+  const std::int64_t width = plan.kept.back_size();
+  const std::int64_t depth = plan.reduced.size();
+  constexpr std::int64_t tile = 256;  // columns a piece handles
+  const std::int64_t tiles = (width - 1) / tile + 1;
+  const std::int64_t num_outer = plan.kept.size() / width;
+  std::byte* to = static_cast<std::byte*>(out);
+  const std::int64_t grain = std::max<std::int64_t>(kGrain / (std::min(width, tile) * depth), 1);
+  parallel_for(num_outer * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const Odometer<1> outer(plan.kept, plan.kept.rank - 1, i / tiles);
+      const std::int64_t first = i % tiles * tile;
+      reducer.columns(plan.reduced,
+                      outer.offset(0) + first,
+                      0,
+                      depth,
+                      std::min(tile, width - first),
+                      to + static_cast<std::size_t>(i / tiles * width + first) * reducer.item);
+    }
+  });
+}
+
+Plan make_plan(std::span<const std::int64_t> shape,
+               const std::int64_t* strides,
+               const bool* reduced) {
+  Plan plan;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    (reduced[axis] ? plan.reduced : plan.kept).push(shape[axis], {strides[axis]});
+  }
+  if (plan.kept.rank == 0) plan.kept.push_new(1, {1});
+  if (plan.reduced.rank == 0) plan.reduced.push_new(1, {1});
+  return plan;
+}
+
+bool has_unit_stride(const Layout<1>& layout) { return layout.back_stride(0) == 1; }
+
+void run_plan(const Reducer& reducer, const Plan& plan, void* out) {
+  // Of two axes with stride 1 the one that was longer is the better run; the other has size 1.
+  const bool rows =
+      has_unit_stride(plan.reduced) && (plan.reduced.back_size() > 1 || plan.kept.back_size() == 1);
+  if (rows) return reduce_rows(reducer, plan, out);
+  reduce_columns(reducer, plan, out);
+}
+
+void reduce_typed(Reduce op,
+                  DType dtype,
+                  std::span<const std::int64_t> shape,
+                  In x,
+                  const bool* reduced,
+                  void* out) {
+  check_rank(shape);
+  std::int64_t num_out = 1;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (!reduced[axis]) num_out *= shape[axis];
+  }
+  if (num_out == 0) return;
+  fill_neutral(op, dtype, num_out, out);
+  const std::int64_t size = product(shape);
+  if (size == 0) return;
+  const Plan plan = make_plan(shape, x.strides, reduced);
+  Reducer reducer{
+      reduce_loops(op, dtype), dtype, size_of(dtype), static_cast<const std::byte*>(x.data)};
+  if (has_unit_stride(plan.reduced) || has_unit_stride(plan.kept))
+    return run_plan(reducer, plan, out);
+  // No axis of stride 1 where it is wanted: work on a contiguous copy.
+  const auto copied =
+      std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(size) * size_of(dtype));
+  copy(dtype, shape, x, copied.get());
+  std::array<std::int64_t, kMaxRank> strides;
+  std::int64_t stride = 1;
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  reducer.x = copied.get();
+  run_plan(reducer, make_plan(shape, strides.data(), reduced), out);
+}
+
+// any and all of what is not bool: of its truth values.
+void reduce_truth(Reduce op,
+                  DType dtype,
+                  std::span<const std::int64_t> shape,
+                  In x,
+                  const bool* reduced,
+                  void* out) {
+  const auto truth =
+      std::make_unique_for_overwrite<bool[]>(static_cast<std::size_t>(product(shape)));
+  cast(dtype, bool_, shape, x, truth.get());
+  std::array<std::int64_t, kMaxRank> strides;
+  std::int64_t stride = 1;
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  reduce(op, bool_, shape, {truth.get(), strides.data()}, reduced, out);
+}
+
+}  // namespace
+
+void reduce(Reduce op,
+            DType dtype,
+            std::span<const std::int64_t> shape,
+            In x,
+            const bool* reduced,
+            void* out) {
+  const bool truth = op == Reduce::any || op == Reduce::all;
+  if (truth && dtype != bool_) return reduce_truth(op, dtype, shape, x, reduced, out);
+  if (truth) op = op == Reduce::any ? Reduce::max : Reduce::min;
+  reduce_typed(op, dtype, shape, x, reduced, out);
+}
+
+}  // namespace nyala::kernels

@@ -1,0 +1,21 @@
+#pragma once
+/// The inner loops of reductions over contiguous runs, one set for each op and type.
+#include <cstdint>
+
+#include <nyala/core/kernels/reduce.hpp>
+
+namespace nyala::kernels {
+
+struct ReduceLoops {
+  /// Combines a run of n elements into *out (float sums blockwise, so that rounding stays small).
+  void (*row)(const void* x, std::int64_t n, void* out);
+  /// Folds one contiguous array into another: into[i] = into[i] op x[i].
+  void (*fold)(const void* x, std::int64_t n, void* into);
+  /// Folds `rows` rows of n elements, `stride` apart, into `into`, one element for each column.
+  void (*columns)(
+      const void* x, std::int64_t rows, std::int64_t stride, std::int64_t n, void* into);
+};
+
+ReduceLoops reduce_loops(Reduce op, DType dtype);
+
+}  // namespace nyala::kernels
