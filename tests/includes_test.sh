@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# usage: includes_test.sh SOURCE_FOLDER
+# Includes point downward only (core <- autograd <- layers <- models), and what users include reaches
+# no header of another library and none of the kernels, which are not installed.
+set -euo pipefail
+cd "$1"
+bad=0
+
+complain() {
+  printf '%s\n' "$1"
+  bad=1
+}
+
+# Lines of `#include` in the files of a component that match a pattern and not another.
+component_sees() {
+  local component=$1 allowed=$2 found
+  found=$(grep -rnE '^ *# *include *[<"]nyala/' "$component" --include='*.[ch]pp' --include='*.def' |
+    grep -vE "[<\"]nyala/($allowed)/" || true)
+  [ -z "$found" ] || complain "$component includes upwards:
+$found"
+}
+
+component_sees core 'core'
+component_sees autograd 'core|autograd'
+component_sees layers 'core|autograd|layers'
+# The umbrella lies in models and is the one header without a component's folder.
+component_sees models 'core|autograd|layers|models'
+
+headers=$(find core autograd layers models -name '*.hpp' -not -path 'core/kernels/*')
+found=$(grep -nE '^ *# *include *[<"](nlohmann|spdlog|fmt|cblas|openblas|lapacke?|hwy|zip\.h|nyala/core/kernels)' \
+  $headers | grep -v 'nlohmann/json_fwd\.hpp' || true)
+[ -z "$found" ] || complain "public headers reach what users do not have:
+$found"
+
+found=$(grep -rnE '^ *# *include *"' core autograd layers models --include='*.[ch]pp' || true)
+[ -z "$found" ] || complain "includes by relative path:
+$found"
+
+[ -n "$headers" ] || complain "no headers found"
+printf '%s headers checked\n' "$(printf '%s\n' "$headers" | wc -l)"
+exit $bad
