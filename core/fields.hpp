@@ -1,0 +1,247 @@
+#pragma once
+/// Fields: options described once. An options struct lists its members in a static `fields()`, and
+/// from that list come its configuration, the way back, the range checks and its page in the manual.
+///
+///   struct DropoutArgs {
+///     double rate;
+///     static constexpr auto fields() {
+///       return std::tuple{Field{"rate", &DropoutArgs::rate, "Share dropped.", Range::from_0_to_1()}};
+///     }
+///   };
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include <nyala/core/config.hpp>
+#include <nyala/core/dtype.hpp>
+#include <nyala/core/error.hpp>
+#include <nyala/core/shape.hpp>
+
+namespace nyala {
+
+/// The numbers that an option may take. Not a number is never among them.
+struct Range {
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
+  bool open_min = false;  ///< whether `min` itself is out
+  bool open_max = false;
+
+  static constexpr Range at_least(double min) { return {.min = min}; }
+  static constexpr Range positive() { return {.min = 0, .open_min = true}; }
+  static constexpr Range from_0_to_1() { return {.min = 0, .max = 1}; }
+
+  bool holds(double value) const {
+    return !std::isnan(value) && (open_min ? value > min : value >= min) &&
+           (open_max ? value < max : value <= max);
+  }
+  std::string str() const;
+};
+
+template <class Owner, class T>
+struct Field {
+  using owner_type = Owner;
+  using value_type = T;
+
+  const char* name;
+  T Owner::*member;
+  const char* doc;
+  Range range = {};
+
+  constexpr Field(const char* name_, T Owner::*member_, const char* doc_, Range range_ = {})
+      : name(name_), member(member_), doc(doc_), range(range_) {}
+};
+
+/// What `from_config` starts a required option with; `is_set` then tells whether the config gave it.
+struct Unset {};
+
+/// An option that must be given: leaving it out does not compile.
+template <class T>
+struct Required {
+  T value{};
+  bool is_set = true;
+  constexpr Required(T given) : value(given) {}
+  constexpr Required(Unset) : is_set(false) {}
+  constexpr operator const T&() const { return value; }
+};
+
+/// How a type of option becomes a Config and comes back. Specialise it for further types.
+template <class T, class = void>
+struct ConfigCodec;
+
+template <>
+struct ConfigCodec<bool> {
+  static Config to(bool value) { return value; }
+  static bool from(const Config& config) { return config.as_bool(); }
+};
+template <class T>
+struct ConfigCodec<T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>> {
+  static Config to(T value) { return static_cast<std::int64_t>(value); }
+  static T from(const Config& config) {
+    const std::int64_t value = config.as_int();
+    if (value < static_cast<std::int64_t>(std::numeric_limits<T>::min()) ||
+        (sizeof(T) < 8 && value > static_cast<std::int64_t>(std::numeric_limits<T>::max()))) {
+      throw ValueError("received " + std::to_string(value) + ", which does not fit the option's type");
+    }
+    return static_cast<T>(value);
+  }
+};
+template <class T>
+struct ConfigCodec<T, std::enable_if_t<std::is_floating_point_v<T>>> {
+  static Config to(T value) { return static_cast<double>(value); }
+  static T from(const Config& config) { return static_cast<T>(config.as_double()); }
+};
+template <>
+struct ConfigCodec<std::string> {
+  static Config to(const std::string& value) { return value; }
+  static std::string from(const Config& config) { return config.as_string(); }
+};
+template <>
+struct ConfigCodec<DType> {
+  static Config to(DType value) { return name_of(value); }
+  static DType from(const Config& config) { return dtype_from_name(config.as_string()); }
+};
+template <class T>
+struct ConfigCodec<Required<T>> {
+  static Config to(const Required<T>& required) { return ConfigCodec<T>::to(required.value); }
+  static Required<T> from(const Config& config) { return ConfigCodec<T>::from(config); }
+};
+template <class T>
+struct ConfigCodec<std::optional<T>> {
+  static Config to(const std::optional<T>& value) { return value ? ConfigCodec<T>::to(*value) : Config(); }
+  static std::optional<T> from(const Config& config) {
+    if (config.is_null()) return std::nullopt;
+    return ConfigCodec<T>::from(config);
+  }
+};
+template <class T>
+struct ConfigCodec<std::vector<T>> {
+  static Config to(const std::vector<T>& values) {
+    Config list = Config::list();
+    for (const T& value : values) list.push_back(ConfigCodec<T>::to(value));
+    return list;
+  }
+  static std::vector<T> from(const Config& config) {
+    std::vector<T> values;
+    for (const Config& item : config.as_list()) values.push_back(ConfigCodec<T>::from(item));
+    return values;
+  }
+};
+/// Unknown sizes are null, as in Keras's JSON.
+template <>
+struct ConfigCodec<Shape> {
+  static Config to(const Shape& shape);
+  static Shape from(const Config& config);
+};
+
+namespace detail {
+
+template <class T>
+constexpr double number_of(const T& value) {
+  if constexpr (std::is_arithmetic_v<T>) return static_cast<double>(value);
+  else return 0;
+}
+[[noreturn]] void throw_range(const std::string& who, const char* name, double value, const Range& range);
+[[noreturn]] void throw_unknown_key(const std::string& who, const std::string& key,
+                                    const std::vector<std::string>& known);
+
+template <class T>
+struct Unwrap {
+  static void check(const std::string& who, const char* name, const T& value, const Range& range) {
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+      if (!range.holds(number_of(value))) throw_range(who, name, number_of(value), range);
+    }
+  }
+};
+template <class T>
+struct Unwrap<Required<T>> {
+  static void check(const std::string& who, const char* name, const Required<T>& value, const Range& range) {
+    Unwrap<T>::check(who, name, value.value, range);
+  }
+};
+template <class T>
+struct Unwrap<std::optional<T>> {
+  static void check(const std::string& who, const char* name, const std::optional<T>& value, const Range& range) {
+    if (value) Unwrap<T>::check(who, name, *value, range);
+  }
+};
+template <class T>
+struct Unwrap<std::vector<T>> {
+  static void check(const std::string& who, const char* name, const std::vector<T>& values, const Range& range) {
+    for (const T& value : values) Unwrap<T>::check(who, name, value, range);
+  }
+};
+
+}  // namespace detail
+
+/// An Args whose required options (at most three, standing first) are unset.
+template <class Args>
+Args unset_args() {
+  if constexpr (std::is_default_constructible_v<Args>) return Args{};
+  else if constexpr (requires { Args{Unset{}}; }) return Args{Unset{}};
+  else if constexpr (requires { Args{Unset{}, Unset{}}; }) return Args{Unset{}, Unset{}};
+  else return Args{Unset{}, Unset{}, Unset{}};
+}
+
+/// Calls `f(field)` for each field of Args.
+template <class Args, class F>
+constexpr void for_each_field(F&& f) {
+  std::apply([&](const auto&... field) { (f(field), ...); }, Args::fields());
+}
+
+/// Throws ValueError, naming `who` and the option, when a number is out of its range or not a number.
+template <class Args>
+void check_fields(const std::string& who, const Args& args) {
+  for_each_field<Args>([&](const auto& field) {
+    using T = typename std::decay_t<decltype(field)>::value_type;
+    detail::Unwrap<T>::check(who, field.name, args.*(field.member), field.range);
+  });
+}
+
+/// Appends the options to a dict, in the order of `fields()`.
+template <class Args>
+void fields_to_config(const Args& args, Config& config) {
+  for_each_field<Args>([&](const auto& field) {
+    using T = typename std::decay_t<decltype(field)>::value_type;
+    config[field.name] = ConfigCodec<T>::to(args.*(field.member));
+  });
+}
+
+/// Reads the options that a dict holds; those missing keep their value. Throws ValueError, naming
+/// `who` and the option, for a value of the wrong kind.
+template <class Args>
+void fields_from_config(const std::string& who, const Config& config, Args& args) {
+  for_each_field<Args>([&](const auto& field) {
+    using T = typename std::decay_t<decltype(field)>::value_type;
+    const Config* value = config.find(field.name);
+    if (value == nullptr) {
+      if constexpr (requires { (args.*(field.member)).is_set; }) {
+        if (!(args.*(field.member)).is_set) throw ValueError(who + ": option \"" + field.name + "\" is missing");
+      }
+      return;
+    }
+    try {
+      args.*(field.member) = ConfigCodec<T>::from(*value);
+    } catch (const Error& error) {
+      throw ValueError(who + ": option \"" + field.name + "\" " + error.what());
+    }
+  });
+}
+
+/// The names of the options.
+template <class Args>
+std::vector<std::string> field_names() {
+  std::vector<std::string> names;
+  for_each_field<Args>([&](const auto& field) { names.emplace_back(field.name); });
+  return names;
+}
+
+/// Throws ValueError for a key that is none of `known`, with the nearest one that is.
+void check_keys(const std::string& who, const Config& config, const std::vector<std::string>& known);
+
+}  // namespace nyala

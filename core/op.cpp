@@ -1,0 +1,85 @@
+#include <nyala/core/op.hpp>
+
+namespace nyala {
+namespace detail {
+namespace {
+constinit thread_local Listeners t_listeners;
+}
+
+Listeners& listeners() noexcept { return t_listeners; }
+
+void throw_undefined(std::string_view name, std::size_t input) {
+  throw ValueError(std::string(name) + ": input " + std::to_string(input) + " is no tensor (an undefined one)");
+}
+
+void announce(const OpDef& def, const void* options, Inputs<Tensor> inputs, std::span<Tensor> outputs) {
+  const Listeners& to = listeners();
+  if (to.tracer != nullptr) {
+    for (const Tensor& input : inputs) {
+      if (input.is_abstract() && input.impl()->trace == to.trace) {
+        to.tracer->on_op(def, options, inputs, outputs);
+        break;
+      }
+    }
+  }
+  if (to.tape != nullptr) {
+    for (const Tensor& input : inputs) {
+      if (is_watched(to, input)) {
+        to.tape->on_op(def, options, inputs, outputs);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+Tensors run_any(const AnyOp& op, Inputs<Tensor> inputs) {
+  Tensors outputs;
+  op.def().run(op.options(), inputs, outputs);
+  return outputs;
+}
+
+bool AnyOp::is_inline() const { return def_->size <= kRoom; }
+
+const void* AnyOp::options() const { return is_inline() ? room_ : heap_; }
+
+AnyOp::AnyOp(const OpDef& def, const void* options) : def_(&def) {
+  if (!is_inline()) heap_ = ::operator new(def.size);
+  def.copy(is_inline() ? room_ : heap_, options);
+}
+
+AnyOp::AnyOp(const AnyOp& other) {
+  if (other.def_ != nullptr) new (this) AnyOp(*other.def_, other.options());
+}
+
+AnyOp::AnyOp(AnyOp&& other) noexcept : def_(other.def_), heap_(std::exchange(other.heap_, nullptr)) {
+  if (def_ != nullptr && is_inline()) {
+    def_->move(room_, other.room_);
+    def_->destroy(other.room_);
+  }
+  other.def_ = nullptr;
+}
+
+AnyOp& AnyOp::operator=(AnyOp other) noexcept {
+  this->~AnyOp();
+  new (this) AnyOp(std::move(other));
+  return *this;
+}
+
+AnyOp::~AnyOp() {
+  if (def_ == nullptr) return;
+  def_->destroy(is_inline() ? static_cast<void*>(room_) : heap_);
+  if (!is_inline()) ::operator delete(heap_);
+}
+
+const std::vector<const OpDef*>& all_ops() {
+  static const std::vector<const OpDef*> ops = {
+#define OP(Name) &detail::def_##Name(),
+#include <nyala/core/ops.def>
+#undef OP
+  };
+  return ops;
+}
+
+}  // namespace nyala

@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include <nyala/core/kernels/blas.hpp>
+#include <nyala/core/ops/support.hpp>
+
+namespace nyala {
+namespace {
+
+// A short list of axes: small enough that a record holds it inside.
+struct AxisList {
+  std::int8_t count = 0;
+  std::array<std::int8_t, 11> axes{};
+
+  AxisList() = default;
+  AxisList(const std::vector<int>& list) {
+    if (list.size() > axes.size()) throw LimitError("dot_general: received " + std::to_string(list.size()) + " axes, expected 11 at most");
+    for (int axis : list) axes[static_cast<std::size_t>(count++)] = static_cast<std::int8_t>(axis);
+  }
+  int size() const { return count; }
+  int operator[](int i) const { return axes[static_cast<std::size_t>(i)]; }
+  const std::int8_t* begin() const { return axes.data(); }
+  const std::int8_t* end() const { return axes.data() + count; }
+  bool contains(int axis) const { return std::find(begin(), end(), axis) != end(); }
+  std::vector<int> to_vector() const { return {begin(), end()}; }
+};
+
+}  // namespace
+
+template <>
+struct ConfigCodec<AxisList> {
+  static Config to(const AxisList& list) { return ConfigCodec<std::vector<int>>::to(list.to_vector()); }
+  static AxisList from(const Config& config) { return AxisList(ConfigCodec<std::vector<int>>::from(config)); }
+};
+
+namespace ops {
+namespace {
+
+using Axis = struct { std::int64_t size, stride; };
+using AxisGroup = SmallVector<Axis, 6>;
+
+// The axes of a group as one, walked with one stride; false when that cannot be.
+bool merge(const AxisGroup& group, std::size_t first, Axis& merged) {
+  merged = {1, 1};
+  for (std::size_t i = group.size(); i-- > first;) {
+    if (group[i].size == 1) continue;
+    if (merged.size == 1) merged.stride = group[i].stride;
+    else if (group[i].stride != merged.stride * merged.size) return false;
+    merged.size *= group[i].size;
+  }
+  return true;
+}
+
+// One operand, its axes sorted into what stays apart, what is left and what is summed.
+struct Operand {
+  Tensor tensor;
+  AxisGroup batch, free, contract;
+
+  Operand(const Tensor& x, const AxisList& batch_axes, const AxisList& free_axes, const AxisList& contract_axes)
+      : tensor(x) {
+    const auto gather = [&](const AxisList& axes, AxisGroup& group) {
+      for (int axis : axes) group.push_back({x.shape()[axis], x.strides()[axis]});
+    };
+    gather(batch_axes, batch);
+    gather(free_axes, free);
+    gather(contract_axes, contract);
+  }
+
+  // Copied into the order (batch, free, contract), where every group merges.
+  void compact() {
+    Shape shape, strides;
+    for (const AxisGroup* group : {&batch, &free, &contract}) {
+      for (const Axis& axis : *group) {
+        shape.push_back(axis.size);
+        strides.push_back(axis.stride);
+      }
+    }
+    tensor = Tensor::strided(tensor, shape, strides, 0).clone();
+    int at = 0;
+    for (AxisGroup* group : {&batch, &free, &contract}) {
+      for (Axis& axis : *group) axis.stride = tensor.strides()[at++];
+    }
+  }
+};
+
+struct DotGeneral {
+  static constexpr std::string_view name = "dot_general";
+  static constexpr std::string_view doc = "Sums of products over pairs of axes, for each position of the batch axes.";
+  static constexpr Saves saves = Saves::inputs;
+
+  AxisList x_batch, y_batch, x_contract, y_contract;
+  static constexpr auto fields() {
+    return std::tuple{Field{"x_batch", &DotGeneral::x_batch, "Axes of x that stay, paired with y_batch."},
+                      Field{"y_batch", &DotGeneral::y_batch, "Axes of y that stay."},
+                      Field{"x_contract", &DotGeneral::x_contract, "Axes of x summed over, paired with y_contract."},
+                      Field{"y_contract", &DotGeneral::y_contract, "Axes of y summed over."}};
+  }
+
+  static AxisList free_axes(int rank, const AxisList& batch, const AxisList& contract) {
+    std::vector<int> axes;
+    for (int i = 0; i < rank; ++i) {
+      if (!batch.contains(i) && !contract.contains(i)) axes.push_back(i);
+    }
+    return AxisList(axes);
+  }
+  AxisList x_free(const Shape& x) const { return free_axes(x.rank(), x_batch, x_contract); }
+  AxisList y_free(const Shape& y) const { return free_axes(y.rank(), y_batch, y_contract); }
+
+  static bool fits(std::int64_t a, std::int64_t b) { return a == b || a == None || b == None; }
+  void check(const Shape& x, const Shape& y) const {
+    const auto check_pairs = [&](const AxisList& a, const AxisList& b, const char* what) {
+      for (int i = 0; i < a.size(); ++i) {
+        if (fits(x[a[i]], y[b[i]])) continue;
+        throw ShapeError("dot_general: " + std::string(what) + " axes " + std::to_string(a[i]) + " and " +
+                         std::to_string(b[i]) + " differ in size: received shapes " + x.str() + " and " + y.str());
+      }
+    };
+    check_pairs(x_batch, y_batch, "batch");
+    check_pairs(x_contract, y_contract, "contracted");
+  }
+
+  Spec infer(Inputs<Spec> in) const {
+    const Shape& x = in[0].shape;
+    const Shape& y = in[1].shape;
+    check(x, y);
+    Shape out;
+    for (int i = 0; i < x_batch.size(); ++i) {
+      const std::int64_t size = x[x_batch[i]];
+      out.push_back(size == None ? y[y_batch[i]] : size);
+    }
+    for (int axis : x_free(x)) out.push_back(x[axis]);
+    for (int axis : y_free(y)) out.push_back(y[axis]);
+    return {out, in[0].dtype};
+  }
+
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
+    Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
+    Axis x_k, y_k, n, m;
+    if (!merge(x.contract, 0, x_k)) {
+      x.compact();
+      merge(x.contract, 0, x_k);
+    }
+    if (!merge(y.contract, 0, y_k) || !merge(y.free, 0, n)) {
+      y.compact();
+      merge(y.contract, 0, y_k);
+      merge(y.free, 0, n);
+    }
+    // As many of x's last free axes as merge are rows; those before run like batch axes.
+    std::size_t first = 0;
+    while (!merge(x.free, first, m)) ++first;
+    SmallVector<std::int64_t, 8> sizes, x_strides, y_strides;
+    for (std::size_t i = 0; i < x.batch.size(); ++i) {
+      sizes.push_back(x.batch[i].size);
+      x_strides.push_back(x.batch[i].stride);
+      y_strides.push_back(y.batch[i].stride);
+    }
+    for (std::size_t i = 0; i < first; ++i) {
+      sizes.push_back(x.free[i].size);
+      x_strides.push_back(x.free[i].stride);
+      y_strides.push_back(0);
+    }
+    kernels::batched_matmul(out.dtype(), sizes, m.size, n.size, x_k.size, x.tensor.data(), x_strides.data(),
+                            m.stride, x_k.stride, y.tensor.data(), y_strides.data(), y_k.stride, n.stride,
+                            out.mutable_data());
+  }
+
+  Grads vjp(const Saved& saved, const Tensor& d) const {
+    const AxisList xf = x_free(saved.shape(0));
+    const AxisList yf = y_free(saved.shape(1));
+    const int batch = x_batch.size();
+    std::vector<int> d_batch(static_cast<std::size_t>(batch));
+    std::iota(d_batch.begin(), d_batch.end(), 0);
+    Grads grads(2);
+    if (saved.wants(0)) {
+      std::vector<int> over(static_cast<std::size_t>(yf.size()));
+      std::iota(over.begin(), over.end(), batch + xf.size());
+      const Tensor g = dot_general(d, saved.input(1), {d_batch, y_batch.to_vector(), over, yf.to_vector()});
+      // Its axes, named by those of x: batch, free, then contracted in the order that y has them.
+      std::vector<int> labels = x_batch.to_vector();
+      labels.insert(labels.end(), xf.begin(), xf.end());
+      append_partners(y_contract, x_contract, labels);
+      grads[0] = put_back(g, labels);
+    }
+    if (saved.wants(1)) {
+      std::vector<int> over(static_cast<std::size_t>(xf.size()));
+      std::iota(over.begin(), over.end(), batch);
+      const Tensor g = dot_general(saved.input(0), d, {x_batch.to_vector(), d_batch, xf.to_vector(), over});
+      std::vector<int> labels = y_batch.to_vector();
+      append_partners(x_contract, y_contract, labels);
+      labels.insert(labels.end(), yf.begin(), yf.end());
+      grads[1] = put_back(g, labels);
+    }
+    return grads;
+  }
+  static void append_partners(const AxisList& from, const AxisList& partners, std::vector<int>& labels) {
+    std::vector<int> order = from.to_vector();
+    std::sort(order.begin(), order.end());
+    for (int axis : order) {
+      labels.push_back(partners[static_cast<int>(std::find(from.begin(), from.end(), axis) - from.begin())]);
+    }
+  }
+  static Tensor put_back(const Tensor& g, const std::vector<int>& labels) {
+    std::vector<int> order(labels.size());
+    for (std::size_t i = 0; i < labels.size(); ++i) order[static_cast<std::size_t>(labels[i])] = static_cast<int>(i);
+    return std::is_sorted(order.begin(), order.end()) ? g : transpose(g, order);
+  }
+
+  static std::vector<SampleOf<DotGeneral>> samples() {
+    using L = std::vector<int>;
+    return {{{{}, {}, L{1}, L{0}}, {{{2, 3}}, {{3, 4}}}},
+            {{L{0}, L{0}, L{1}, L{2}}, {{{2, 3, 4}}, {{2, 5, 3}}}},
+            {{L{0}, L{0}, L{2}, L{1}}, {{{2, 3, 4, 2}}, {{2, 4, 3, 2}}}},
+            {{L{0}, L{0}, L{1}, L{2}}, {{{2, 3, 4, 2}}, {{2, 4, 3, 2}}}},
+            {{{}, {}, L{0, 2}, L{1, 0}}, {{{2, 3, 4}}, {{4, 2, 5}}}},
+            {{L{1}, L{0}, {}, {}}, {{{2, 3}}, {{3, 2}}}},
+            {{L{0}, L{0}, L{1}, L{1}}, {{{3, 0}}, {{3, 0}}}},
+            {{{}, {}, L{0}, L{0}}, {{{3}}, {{3}}}}};
+  }
+};
+
+}  // namespace
+
+Tensor dot_general(const Tensor& x, const Tensor& y, const DotDims& dims) {
+  const auto [a, b] = promote(x, y);
+  return run_op(DotGeneral{dims.x_batch, dims.y_batch, dims.x_contract, dims.y_contract}, {a, b});
+}
+
+Tensor matmul(const Tensor& x, const Tensor& y) {
+  if (x.rank() == 0 || y.rank() == 0) {
+    throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() + ", expected rank 1 or more");
+  }
+  const int last = x.rank() - 1;
+  const int inner = std::max(y.rank() - 2, 0);
+  if (!DotGeneral::fits(x.shape()[last], y.shape()[inner])) {
+    throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() + ", whose inner sizes " +
+                     std::to_string(x.shape()[last]) + " and " + std::to_string(y.shape()[inner]) + " differ");
+  }
+  if (y.rank() <= 2) return dot_general(x, y, {{}, {}, {last}, {inner}});
+  Shape x_batch(std::span(x.shape().data(), static_cast<std::size_t>(std::max(x.rank() - 2, 0))));
+  Shape y_batch(std::span(y.shape().data(), static_cast<std::size_t>(y.rank() - 2)));
+  const Shape batch = broadcast_shapes(x_batch, y_batch, "matmul");
+  const auto spread = [&](const Tensor& t, const Shape& own, int trailing) {
+    if (own == batch) return t;
+    Shape shape = batch;
+    for (int i = t.rank() - trailing; i < t.rank(); ++i) shape.push_back(t.shape()[i]);
+    return broadcast_to(t, shape);
+  };
+  const Tensor a = spread(x, x_batch, std::min(x.rank(), 2));
+  const Tensor b = spread(y, y_batch, 2);
+  std::vector<int> axes(static_cast<std::size_t>(batch.rank()));
+  std::iota(axes.begin(), axes.end(), 0);
+  return dot_general(a, b, {axes, axes, {a.rank() - 1}, {b.rank() - 2}});
+}
+
+Tensor batch_dot(const Tensor& x, const Tensor& y, std::pair<int, int> axes) {
+  if (x.rank() < 2 || y.rank() < 2) {
+    throw ShapeError("batch_dot: received shapes " + x.shape().str() + " and " + y.shape().str() + ", expected rank 2 or more");
+  }
+  const int a = normalize_axis(axes.first, x.rank(), "batch_dot");
+  const int b = normalize_axis(axes.second, y.rank(), "batch_dot");
+  if (a == 0 || b == 0) throw ValueError("batch_dot: axis 0 is the batch and is not summed over");
+  const Tensor out = dot_general(x, y, {{0}, {0}, {a}, {b}});
+  return out.rank() == 1 ? expand_dims(out, 1) : out;
+}
+
+}  // namespace ops
+
+using namespace ops;
+NYALA_OP(DotGeneral)
+
+}  // namespace nyala

@@ -1,0 +1,164 @@
+#include <nyala/core/kernels/reduce.hpp>
+#include <nyala/core/ops/support.hpp>
+
+namespace nyala {
+
+template <>
+struct ConfigCodec<Axes> {
+  static Config to(const Axes& axes) {
+    return axes.given() ? ConfigCodec<std::vector<int>>::to(axes.axes()) : Config();
+  }
+  static Axes from(const Config& config) {
+    if (config.is_null()) return {};
+    if (config.is_int()) return Axes(ConfigCodec<int>::from(config));
+    return Axes(ConfigCodec<std::vector<int>>::from(config));
+  }
+};
+
+std::vector<bool> Axes::flags(int rank, const char* who) const {
+  std::vector<bool> flags(static_cast<std::size_t>(rank), !given_);
+  for (int axis : axes_) {
+    const auto place = static_cast<std::size_t>(normalize_axis(axis, rank, who));
+    if (flags[place]) throw ValueError(std::string(who) + ": axis " + std::to_string(axis) + " comes twice");
+    flags[place] = true;
+  }
+  return flags;
+}
+
+namespace ops {
+namespace {
+
+Shape reduced_shape(const Shape& shape, const std::vector<bool>& flags, bool keepdims) {
+  Shape out;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (!flags[static_cast<std::size_t>(i)]) out.push_back(shape[i]);
+    else if (keepdims) out.push_back(1);
+  }
+  return out;
+}
+
+template <class Self>
+struct Reduction {
+  Axes axis;
+  bool keepdims = false;
+  static constexpr auto fields() {
+    return std::tuple{Field{"axis", &Self::axis, "Axes reduced; all without one."},
+                      Field{"keepdims", &Self::keepdims, "Whether they stay, with size 1."}};
+  }
+
+  Spec infer(Inputs<Spec> in) const {
+    const auto flags = axis.flags(in[0].shape.rank(), Self::name.data());
+    return {reduced_shape(in[0].shape, flags, keepdims), Self::gives_bool ? DType::bool_ : in[0].dtype};
+  }
+  void forward(Inputs<Tensor> x, Tensor& out) const {
+    const auto flags = axis.flags(x[0].rank(), Self::name.data());
+    SmallVector<bool, 8> reduced(flags.size());
+    for (std::size_t i = 0; i < flags.size(); ++i) reduced[i] = flags[i];
+    kernels::reduce(Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), reduced.data(), out.mutable_data());
+  }
+  // What stood in place of the input, with the reduced axes kept.
+  Tensor keep(const Tensor& y, const Shape& shape) const {
+    const Shape kept = reduced_shape(shape, axis.flags(shape.rank(), Self::name.data()), true);
+    return y.shape() == kept ? y : reshape(y, kept);
+  }
+  static std::vector<SampleOf<Self>> samples() {
+    const auto make = [](Axes axes, bool keep, Shape shape) {
+      Self op;
+      op.axis = std::move(axes);
+      op.keepdims = keep;
+      return SampleOf<Self>{op, {{shape}}};
+    };
+    return {make({}, false, {3, 4}), make(1, false, {3, 4}), make({0, -1}, true, {2, 3, 4}),
+            make(0, true, {5}), make({}, false, {}), make(0, false, {3, 0})};
+  }
+};
+
+struct Sum : Reduction<Sum> {
+  static constexpr std::string_view name = "sum";
+  static constexpr std::string_view doc = "The sum.";
+  static constexpr Saves saves = Saves::nothing;
+  static constexpr bool gives_bool = false;
+  static constexpr kernels::Reduce kernel = kernels::Reduce::sum;
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    return {broadcast_to(keep(dy, saved.shape()), saved.shape())};
+  }
+};
+
+template <class Self>
+struct Extreme : Reduction<Self> {
+  static constexpr Saves saves = Saves::both;
+  static constexpr bool gives_bool = false;
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    const Tensor& x = saved.input();
+    const Tensor hit = cast(equal(x, this->keep(saved.output(), x.shape())), x.dtype());
+    const Tensor share = hit / sum(hit, {this->axis, true});
+    return {share * this->keep(dy, x.shape())};
+  }
+};
+
+struct Max : Extreme<Max> {
+  static constexpr std::string_view name = "max";
+  static constexpr std::string_view doc = "The largest element.";
+  static constexpr kernels::Reduce kernel = kernels::Reduce::max;
+};
+
+struct Min : Extreme<Min> {
+  static constexpr std::string_view name = "min";
+  static constexpr std::string_view doc = "The smallest element.";
+  static constexpr kernels::Reduce kernel = kernels::Reduce::min;
+};
+
+struct Any : Reduction<Any> {
+  static constexpr std::string_view name = "any";
+  static constexpr std::string_view doc = "Whether one element is nonzero.";
+  static constexpr bool gives_bool = true;
+  static constexpr kernels::Reduce kernel = kernels::Reduce::any;
+  using NoGradient = void;
+};
+
+struct All : Reduction<All> {
+  static constexpr std::string_view name = "all";
+  static constexpr std::string_view doc = "Whether all elements are nonzero.";
+  static constexpr bool gives_bool = true;
+  static constexpr kernels::Reduce kernel = kernels::Reduce::all;
+  using NoGradient = void;
+};
+
+template <class Op>
+Tensor reduce(const Tensor& x, const ReduceArgs& args) {
+  Op op;
+  op.axis = args.axis;
+  op.keepdims = args.keepdims;
+  return run_op(op, {x});
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const ReduceArgs& args) {
+  return reduce<Sum>(x.dtype() == DType::bool_ ? cast(x, DType::int32) : x, args);
+}
+Tensor max(const Tensor& x, const ReduceArgs& args) { return reduce<Max>(x, args); }
+Tensor min(const Tensor& x, const ReduceArgs& args) { return reduce<Min>(x, args); }
+Tensor any(const Tensor& x, const ReduceArgs& args) { return reduce<Any>(x, args); }
+Tensor all(const Tensor& x, const ReduceArgs& args) { return reduce<All>(x, args); }
+
+Tensor mean(const Tensor& x, const ReduceArgs& args) {
+  const auto flags = args.axis.flags(x.rank(), "mean");
+  std::int64_t count = 1;
+  for (int i = 0; i < x.rank(); ++i) {
+    // An unknown size meets abstract tensors only, where no number is computed.
+    if (flags[static_cast<std::size_t>(i)] && x.shape()[i] >= 0) count *= x.shape()[i];
+  }
+  return sum(to_float(x), args) / static_cast<double>(count);
+}
+
+}  // namespace ops
+
+using namespace ops;
+NYALA_OP(Sum)
+NYALA_OP(Max)
+NYALA_OP(Min)
+NYALA_OP(Any)
+NYALA_OP(All)
+
+}  // namespace nyala

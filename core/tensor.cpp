@@ -1,0 +1,178 @@
+#include <nyala/core/tensor.hpp>
+
+#include <cstring>
+
+#include <nyala/core/kernels/elementwise.hpp>
+
+namespace nyala {
+namespace detail {
+namespace {
+
+// Handles come and go with every op: they are kept in a list of this thread's own.
+struct ImplCache {
+  static constexpr std::size_t kKept = 4096;
+  std::vector<TensorImpl*> free;
+  bool open = true;
+  ~ImplCache() {
+    open = false;
+    for (TensorImpl* impl : free) ::operator delete(impl);
+  }
+};
+thread_local ImplCache t_impls;
+
+}  // namespace
+
+TensorImpl* new_impl() {
+  ImplCache& cache = t_impls;
+  if (!cache.free.empty()) {
+    TensorImpl* impl = cache.free.back();
+    cache.free.pop_back();
+    return new (impl) TensorImpl;
+  }
+  return new (::operator new(sizeof(TensorImpl))) TensorImpl;
+}
+
+void delete_impl(TensorImpl* impl) noexcept {
+  if (impl->storage != nullptr && impl->storage->refs.drop()) free_storage(impl->storage);
+  if (impl->mask != nullptr && impl->mask->refs.drop()) delete_impl(impl->mask);
+  impl->~TensorImpl();
+  ImplCache& cache = t_impls;
+  if (cache.open && cache.free.size() < ImplCache::kKept) {
+    if (cache.free.capacity() == 0) cache.free.reserve(ImplCache::kKept);
+    cache.free.push_back(impl);
+  } else {
+    ::operator delete(impl);
+  }
+}
+
+}  // namespace detail
+
+namespace {
+
+
+
+bool has_contiguous_strides(const Shape& shape, const Shape& strides) {
+  std::int64_t step = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    if (shape[i] == 0) return true;
+    if (shape[i] != 1 && strides[i] != step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+
+}  // namespace
+
+Tensor Tensor::empty(const Shape& shape, DType dtype) {
+  const std::int64_t size = shape.num_elements();
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(size, static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
+    throw LimitError("shape " + shape.str() + " has more bytes than fit 64 bits");
+  }
+  Tensor tensor = adopt(detail::new_impl());
+  detail::TensorImpl& impl = *tensor.impl_;
+  impl.storage = detail::allocate_storage(static_cast<std::size_t>(bytes));
+  impl.data = impl.storage->bytes();
+  impl.size = size;
+  impl.spec.shape = shape;
+  impl.spec.dtype = dtype;
+  impl.strides = contiguous_strides(shape);
+  return tensor;
+}
+
+Tensor Tensor::abstract(const Shape& shape, DType dtype) {
+  Tensor tensor = adopt(detail::new_impl());
+  detail::TensorImpl& impl = *tensor.impl_;
+  impl.abstract = true;
+  impl.spec.shape = shape;
+  impl.spec.dtype = dtype;
+  impl.strides = contiguous_strides(shape);
+  impl.size = shape.is_known() ? shape.num_elements() : -1;
+  return tensor;
+}
+
+Tensor Tensor::scalar(Scalar value, DType dtype) {
+  Tensor tensor = empty({}, dtype);
+  visit_dtype(dtype, [&]<class T>() {
+    if constexpr (std::is_floating_point_v<T>) *tensor.mutable_data<T>() = static_cast<T>(value.real());
+    else if constexpr (std::is_same_v<T, bool>) *tensor.mutable_data<T>() = value.real() != 0;
+    else *tensor.mutable_data<T>() = static_cast<T>(value.integer());
+  });
+  return tensor;
+}
+
+Tensor Tensor::from_bytes(const void* values, std::int64_t count, const Shape& shape, DType dtype) {
+  if (shape.num_elements() != count) {
+    throw ShapeError("Tensor::from: received " + std::to_string(count) + " values for shape " + shape.str());
+  }
+  Tensor tensor = empty(shape, dtype);
+  if (count > 0) std::memcpy(tensor.impl_->data, values, tensor.nbytes());
+  return tensor;
+}
+
+Tensor Tensor::view_bytes(void* values, const Shape& shape, DType dtype) {
+  Tensor tensor = adopt(detail::new_impl());
+  detail::TensorImpl& impl = *tensor.impl_;
+  impl.data = static_cast<std::byte*>(values);
+  impl.spec.shape = shape;
+  impl.spec.dtype = dtype;
+  impl.size = shape.num_elements();
+  impl.strides = contiguous_strides(shape);
+  return tensor;
+}
+
+Tensor Tensor::strided(const Tensor& base, const Shape& shape, const Shape& strides, std::int64_t offset) {
+  if (base.is_abstract()) return abstract(shape, base.dtype());
+  Tensor tensor = adopt(detail::new_impl());
+  detail::TensorImpl& impl = *tensor.impl_;
+  impl.storage = base.impl_->storage;
+  if (impl.storage != nullptr) impl.storage->refs.add();
+  impl.data = base.impl_->data + offset * static_cast<std::int64_t>(size_of(base.dtype()));
+  impl.spec.shape = shape;
+  impl.spec.dtype = base.dtype();
+  impl.size = shape.num_elements();
+  impl.strides = strides;
+  impl.contiguous = has_contiguous_strides(shape, strides);
+  return tensor;
+}
+
+Tensor Tensor::contiguous() const {
+  if (is_contiguous() || is_abstract()) return *this;
+  return clone();
+}
+
+Tensor Tensor::clone() const {
+  Tensor copy = empty(shape(), dtype());
+  kernels::copy(dtype(), shape(), {data(), strides().data()}, copy.mutable_data());
+  return copy;
+}
+
+Tensor Tensor::mask() const {
+  if (impl_ == nullptr || impl_->mask == nullptr) return {};
+  impl_->mask->refs.add();
+  return adopt(impl_->mask);
+}
+
+void Tensor::set_mask(const Tensor& mask) const {
+  Tensor old = adopt(std::exchange(impl_->mask, mask.impl_));
+  if (mask.impl_ != nullptr) mask.impl_->refs.add();
+}
+
+void Tensor::check_concrete() const {
+  if (impl_->abstract) {
+    throw StateError("a tensor of shape " + shape().str() +
+                     " has no values here: a layer or function is being traced on shapes alone");
+  }
+}
+
+void Tensor::throw_dtype(DType asked) const {
+  throw TypeError("a tensor of dtype " + std::string(name_of(dtype())) + " was asked for its elements as " +
+                  std::string(name_of(asked)));
+}
+
+void Tensor::copy_out(void* values, DType dtype) const {
+  check_dtype(dtype);
+  kernels::copy(dtype, shape(), {data(), strides().data()}, values);
+}
+
+}  // namespace nyala
