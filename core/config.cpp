@@ -13,8 +13,10 @@ void write_string(std::string& out, std::string_view text) {
   out += '"';
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) out += ' ';
-    else out += c;
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += ' ';
+    else
+      out += c;
   }
   out += '"';
 }
@@ -31,11 +33,16 @@ void write_number(std::string& out, double value) {
 }
 
 void write(std::string& out, const Config& value) {
-  if (value.is_null()) out += "null";
-  else if (value.is_bool()) out += value.as_bool() ? "true" : "false";
-  else if (value.is_int()) out += std::to_string(value.as_int());
-  else if (value.is_number()) write_number(out, value.as_double());
-  else if (value.is_string()) write_string(out, value.as_string());
+  if (value.is_null())
+    out += "null";
+  else if (value.is_bool())
+    out += value.as_bool() ? "true" : "false";
+  else if (value.is_int())
+    out += std::to_string(value.as_int());
+  else if (value.is_number())
+    write_number(out, value.as_double());
+  else if (value.is_string())
+    write_string(out, value.as_string());
   else if (value.is_list()) {
     out += '[';
     for (const char* comma = ""; const Config& item : value.as_list()) {
@@ -73,7 +80,8 @@ std::int64_t Config::as_int() const {
 
 double Config::as_double() const {
   if (const double* value = std::get_if<double>(&value_)) return *value;
-  if (const std::int64_t* value = std::get_if<std::int64_t>(&value_)) return static_cast<double>(*value);
+  if (const std::int64_t* value = std::get_if<std::int64_t>(&value_))
+    return static_cast<double>(*value);
   wrong_kind(*this, "a number");
 }
 
@@ -98,7 +106,8 @@ Config::Dict& Config::as_dict() { return const_cast<Dict&>(std::as_const(*this).
 const Config* Config::find(std::string_view key) const {
   const Dict* entries = std::get_if<Dict>(&value_);
   if (entries == nullptr) return nullptr;
-  const auto found = std::find_if(entries->begin(), entries->end(), [&](const Entry& e) { return e.first == key; });
+  const auto found = std::find_if(
+      entries->begin(), entries->end(), [&](const Entry& e) { return e.first == key; });
   return found == entries->end() ? nullptr : &found->second;
 }
 

@@ -10,8 +10,8 @@
 namespace nyala {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames = {"bool",     "uint8",   "int32",   "int64",
-                                                    "float16", "bfloat16", "float32", "float64"};
+constexpr std::array<std::string_view, 8> kNames = {
+    "bool", "uint8", "int32", "int64", "float16", "bfloat16", "float32", "float64"};
 std::atomic<DType> g_floatx{DType::float32};
 
 }  // namespace
@@ -30,7 +30,8 @@ std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of
 
 DType result_type(DType a, DType b) {
   // The enumerators stand in the order of promotion; the half floats meet in float32.
-  if ((a == DType::float16 && b == DType::bfloat16) || (a == DType::bfloat16 && b == DType::float16)) {
+  if ((a == DType::float16 && b == DType::bfloat16) ||
+      (a == DType::bfloat16 && b == DType::float16)) {
     return DType::float32;
   }
   return a < b ? b : a;

@@ -65,13 +65,20 @@ namespace detail {
 template <class T>
 constexpr DType dtype_of() {
   using U = std::remove_cv_t<T>;
-  if constexpr (std::is_same_v<U, bool>) return DType::bool_;
-  else if constexpr (std::is_same_v<U, float>) return DType::float32;
-  else if constexpr (std::is_same_v<U, double>) return DType::float64;
-  else if constexpr (std::is_same_v<U, std::uint8_t>) return DType::uint8;
-  else if constexpr (std::is_integral_v<U> && std::is_signed_v<U> && sizeof(U) == 4) return DType::int32;
-  else if constexpr (std::is_integral_v<U> && std::is_signed_v<U> && sizeof(U) == 8) return DType::int64;
-  else static_assert(sizeof(U) == 0, "Nyala has no dtype for this C++ type");
+  if constexpr (std::is_same_v<U, bool>)
+    return DType::bool_;
+  else if constexpr (std::is_same_v<U, float>)
+    return DType::float32;
+  else if constexpr (std::is_same_v<U, double>)
+    return DType::float64;
+  else if constexpr (std::is_same_v<U, std::uint8_t>)
+    return DType::uint8;
+  else if constexpr (std::is_integral_v<U> && std::is_signed_v<U> && sizeof(U) == 4)
+    return DType::int32;
+  else if constexpr (std::is_integral_v<U> && std::is_signed_v<U> && sizeof(U) == 8)
+    return DType::int64;
+  else
+    static_assert(sizeof(U) == 0, "Nyala has no dtype for this C++ type");
 }
 }  // namespace detail
 
@@ -79,8 +86,8 @@ constexpr DType dtype_of() {
 template <class T>
 inline constexpr DType dtype_of = detail::dtype_of<T>();
 
-/// Calls `f.template operator()<T>()` with the C++ type of `dtype`; throws TypeError for the reserved
-/// half floats.
+/// Calls `f.template operator()<T>()` with the C++ type of `dtype`; throws TypeError for the
+/// reserved half floats.
 [[noreturn]] void throw_no_kernel(DType dtype);
 template <class F>
 decltype(auto) visit_dtype(DType dtype, F&& f) {

@@ -39,10 +39,13 @@ Shape ConfigCodec<Shape>::from(const Config& config) {
   std::vector<std::int64_t> sizes;
   for (const Config& item : config.as_list()) {
     const std::int64_t size = item.is_null() ? None : item.as_int();
-    if (!item.is_null() && size < 0) throw ValueError("received size " + std::to_string(size) + " in a shape, expected 0 or more");
+    if (!item.is_null() && size < 0)
+      throw ValueError("received size " + std::to_string(size) + " in a shape, expected 0 or more");
     sizes.push_back(size);
   }
-  if (sizes.size() > 32) throw LimitError("received a shape of rank " + std::to_string(sizes.size()) + ", expected 32 at most");
+  if (sizes.size() > 32)
+    throw LimitError("received a shape of rank " + std::to_string(sizes.size()) +
+                     ", expected 32 at most");
   return Shape(sizes);
 }
 
@@ -50,24 +53,31 @@ namespace detail {
 
 void throw_range(const std::string& who, const char* name, double value, const Range& range) {
   std::ostringstream text;
-  text << who << ": received " << name << " = " << value << ", expected a number in " << range.str();
+  text << who << ": received " << name << " = " << value << ", expected a number in "
+       << range.str();
   throw ValueError(text.str());
 }
 
-void throw_unknown_key(const std::string& who, const std::string& key, const std::vector<std::string>& known) {
+void throw_unknown_key(const std::string& who,
+                       const std::string& key,
+                       const std::vector<std::string>& known) {
   std::string text = who + ": option \"" + key.substr(0, 200) + "\" is unknown";
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(key, a) < edit_distance(key, b);
-  });
+  const auto nearest =
+      std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+        return edit_distance(key, a) < edit_distance(key, b);
+      });
   if (nearest != known.end()) text += "; did you mean \"" + *nearest + "\"?";
   throw ValueError(text);
 }
 
 }  // namespace detail
 
-void check_keys(const std::string& who, const Config& config, const std::vector<std::string>& known) {
+void check_keys(const std::string& who,
+                const Config& config,
+                const std::vector<std::string>& known) {
   for (const auto& [key, value] : config.as_dict()) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) detail::throw_unknown_key(who, key, known);
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      detail::throw_unknown_key(who, key, known);
   }
 }
 

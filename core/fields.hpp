@@ -1,11 +1,13 @@
 #pragma once
 /// Fields: options described once. An options struct lists its members in a static `fields()`, and
-/// from that list come its configuration, the way back, the range checks and its page in the manual.
+/// from that list come its configuration, the way back, the range checks and its page in the
+/// manual.
 ///
 ///   struct DropoutArgs {
 ///     double rate;
 ///     static constexpr auto fields() {
-///       return std::tuple{Field{"rate", &DropoutArgs::rate, "Share dropped.", Range::from_0_to_1()}};
+///       return std::tuple{Field{"rate", &DropoutArgs::rate, "Share dropped.",
+///       Range::from_0_to_1()}};
 ///     }
 ///   };
 #include <cmath>
@@ -57,7 +59,8 @@ struct Field {
       : name(name_), member(member_), doc(doc_), range(range_) {}
 };
 
-/// What `from_config` starts a required option with; `is_set` then tells whether the config gave it.
+/// What `from_config` starts a required option with; `is_set` then tells whether the config gave
+/// it.
 struct Unset {};
 
 /// An option that must be given: leaving it out does not compile.
@@ -86,7 +89,8 @@ struct ConfigCodec<T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<
     const std::int64_t value = config.as_int();
     if (value < static_cast<std::int64_t>(std::numeric_limits<T>::min()) ||
         (sizeof(T) < 8 && value > static_cast<std::int64_t>(std::numeric_limits<T>::max()))) {
-      throw ValueError("received " + std::to_string(value) + ", which does not fit the option's type");
+      throw ValueError("received " + std::to_string(value) +
+                       ", which does not fit the option's type");
     }
     return static_cast<T>(value);
   }
@@ -113,7 +117,9 @@ struct ConfigCodec<Required<T>> {
 };
 template <class T>
 struct ConfigCodec<std::optional<T>> {
-  static Config to(const std::optional<T>& value) { return value ? ConfigCodec<T>::to(*value) : Config(); }
+  static Config to(const std::optional<T>& value) {
+    return value ? ConfigCodec<T>::to(*value) : Config();
+  }
   static std::optional<T> from(const Config& config) {
     if (config.is_null()) return std::nullopt;
     return ConfigCodec<T>::from(config);
@@ -143,11 +149,17 @@ namespace detail {
 
 template <class T>
 constexpr double number_of(const T& value) {
-  if constexpr (std::is_arithmetic_v<T>) return static_cast<double>(value);
-  else return 0;
+  if constexpr (std::is_arithmetic_v<T>)
+    return static_cast<double>(value);
+  else
+    return 0;
 }
-[[noreturn]] void throw_range(const std::string& who, const char* name, double value, const Range& range);
-[[noreturn]] void throw_unknown_key(const std::string& who, const std::string& key,
+[[noreturn]] void throw_range(const std::string& who,
+                              const char* name,
+                              double value,
+                              const Range& range);
+[[noreturn]] void throw_unknown_key(const std::string& who,
+                                    const std::string& key,
                                     const std::vector<std::string>& known);
 
 template <class T>
@@ -160,19 +172,28 @@ struct Unwrap {
 };
 template <class T>
 struct Unwrap<Required<T>> {
-  static void check(const std::string& who, const char* name, const Required<T>& value, const Range& range) {
+  static void check(const std::string& who,
+                    const char* name,
+                    const Required<T>& value,
+                    const Range& range) {
     Unwrap<T>::check(who, name, value.value, range);
   }
 };
 template <class T>
 struct Unwrap<std::optional<T>> {
-  static void check(const std::string& who, const char* name, const std::optional<T>& value, const Range& range) {
+  static void check(const std::string& who,
+                    const char* name,
+                    const std::optional<T>& value,
+                    const Range& range) {
     if (value) Unwrap<T>::check(who, name, *value, range);
   }
 };
 template <class T>
 struct Unwrap<std::vector<T>> {
-  static void check(const std::string& who, const char* name, const std::vector<T>& values, const Range& range) {
+  static void check(const std::string& who,
+                    const char* name,
+                    const std::vector<T>& values,
+                    const Range& range) {
     for (const T& value : values) Unwrap<T>::check(who, name, value, range);
   }
 };
@@ -182,10 +203,14 @@ struct Unwrap<std::vector<T>> {
 /// An Args whose required options (at most three, standing first) are unset.
 template <class Args>
 Args unset_args() {
-  if constexpr (std::is_default_constructible_v<Args>) return Args{};
-  else if constexpr (requires { Args{Unset{}}; }) return Args{Unset{}};
-  else if constexpr (requires { Args{Unset{}, Unset{}}; }) return Args{Unset{}, Unset{}};
-  else return Args{Unset{}, Unset{}, Unset{}};
+  if constexpr (std::is_default_constructible_v<Args>)
+    return Args{};
+  else if constexpr (requires { Args{Unset{}}; })
+    return Args{Unset{}};
+  else if constexpr (requires { Args{Unset{}, Unset{}}; })
+    return Args{Unset{}, Unset{}};
+  else
+    return Args{Unset{}, Unset{}, Unset{}};
 }
 
 /// Calls `f(field)` for each field of Args.
@@ -194,7 +219,8 @@ constexpr void for_each_field(F&& f) {
   std::apply([&](const auto&... field) { (f(field), ...); }, Args::fields());
 }
 
-/// Throws ValueError, naming `who` and the option, when a number is out of its range or not a number.
+/// Throws ValueError, naming `who` and the option, when a number is out of its range or not a
+/// number.
 template <class Args>
 void check_fields(const std::string& who, const Args& args) {
   for_each_field<Args>([&](const auto& field) {
@@ -221,7 +247,8 @@ void fields_from_config(const std::string& who, const Config& config, Args& args
     const Config* value = config.find(field.name);
     if (value == nullptr) {
       if constexpr (requires { (args.*(field.member)).is_set; }) {
-        if (!(args.*(field.member)).is_set) throw ValueError(who + ": option \"" + field.name + "\" is missing");
+        if (!(args.*(field.member)).is_set)
+          throw ValueError(who + ": option \"" + field.name + "\" is missing");
       }
       return;
     }
@@ -242,6 +269,8 @@ std::vector<std::string> field_names() {
 }
 
 /// Throws ValueError for a key that is none of `known`, with the nearest one that is.
-void check_keys(const std::string& who, const Config& config, const std::vector<std::string>& known);
+void check_keys(const std::string& who,
+                const Config& config,
+                const std::vector<std::string>& known);
 
 }  // namespace nyala

@@ -105,8 +105,9 @@ Storage* allocate_storage(std::size_t bytes) {
     }
   }
   ++cache.system_calls;
-  const std::size_t capacity =
-      size_class < kClasses ? kSmallest << size_class : (bytes + kSmallest - 1) / kSmallest * kSmallest;
+  const std::size_t capacity = size_class < kClasses
+                                   ? kSmallest << size_class
+                                   : (bytes + kSmallest - 1) / kSmallest * kSmallest;
   Storage* storage = from_system(capacity, size_class);
   count_bytes(static_cast<std::int64_t>(capacity));
   return storage;
@@ -131,7 +132,9 @@ void free_storage(Storage* storage) noexcept {
 }  // namespace detail
 
 MemoryStats memory_stats() {
-  return {t_cache.allocations, t_cache.system_calls, g_in_use.load(std::memory_order_relaxed),
+  return {t_cache.allocations,
+          t_cache.system_calls,
+          g_in_use.load(std::memory_order_relaxed),
           g_peak.load(std::memory_order_relaxed)};
 }
 

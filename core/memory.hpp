@@ -1,18 +1,18 @@
 #pragma once
 /// Memory for tensors: 64-byte-aligned blocks, kept in free lists so that a small tensor costs no
 /// call of the system's allocator.
+#include <sys/single_threaded.h>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <sys/single_threaded.h>
 
 namespace nyala {
 
 struct MemoryStats {
-  std::uint64_t allocations = 0;    ///< blocks handed out so far by this thread
-  std::uint64_t system_calls = 0;   ///< of these, how many came from the system and not a free list
-  std::int64_t bytes_in_use = 0;    ///< bytes of the blocks now in use, over all threads
-  std::int64_t peak_bytes = 0;      ///< the most that bytes_in_use has been
+  std::uint64_t allocations = 0;   ///< blocks handed out so far by this thread
+  std::uint64_t system_calls = 0;  ///< of these, how many came from the system and not a free list
+  std::int64_t bytes_in_use = 0;   ///< bytes of the blocks now in use, over all threads
+  std::int64_t peak_bytes = 0;     ///< the most that bytes_in_use has been
 };
 MemoryStats memory_stats();
 /// Gives the free blocks of this thread back to the system.
@@ -24,8 +24,10 @@ namespace detail {
 class RefCount {
  public:
   void add() noexcept {
-    if (__libc_single_threaded) count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    else count_.fetch_add(1, std::memory_order_relaxed);
+    if (__libc_single_threaded)
+      count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    else
+      count_.fetch_add(1, std::memory_order_relaxed);
   }
   /// True when the last reference went.
   bool drop() noexcept {

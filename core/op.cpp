@@ -9,10 +9,14 @@ constinit thread_local Listeners t_listeners;
 Listeners& listeners() noexcept { return t_listeners; }
 
 void throw_undefined(std::string_view name, std::size_t input) {
-  throw ValueError(std::string(name) + ": input " + std::to_string(input) + " is no tensor (an undefined one)");
+  throw ValueError(std::string(name) + ": input " + std::to_string(input) +
+                   " is no tensor (an undefined one)");
 }
 
-void announce(const OpDef& def, const void* options, Inputs<Tensor> inputs, std::span<Tensor> outputs) {
+void announce(const OpDef& def,
+              const void* options,
+              Inputs<Tensor> inputs,
+              std::span<Tensor> outputs) {
   const Listeners& to = listeners();
   if (to.tracer != nullptr) {
     for (const Tensor& input : inputs) {
@@ -53,7 +57,8 @@ AnyOp::AnyOp(const AnyOp& other) {
   if (other.def_ != nullptr) new (this) AnyOp(*other.def_, other.options());
 }
 
-AnyOp::AnyOp(AnyOp&& other) noexcept : def_(other.def_), heap_(std::exchange(other.heap_, nullptr)) {
+AnyOp::AnyOp(AnyOp&& other) noexcept
+    : def_(other.def_), heap_(std::exchange(other.heap_, nullptr)) {
   if (def_ != nullptr && is_inline()) {
     def_->move(room_, other.room_);
     def_->destroy(other.room_);

@@ -1,10 +1,10 @@
 #pragma once
 /// What an op is, and how one runs.
 ///
-/// An op is a struct that says everything about itself once: `name`, `doc`, options with `fields()`,
-/// `infer` (the specs of its outputs), `forward` (or `evaluate`, when the result may share the
-/// input's elements), `vjp` (its gradient, written with ops), what that gradient reads, and
-/// `samples()`. NYALA_OP and one line in ops.def enrol it; eager execution, shape inference,
+/// An op is a struct that says everything about itself once: `name`, `doc`, options with
+/// `fields()`, `infer` (the specs of its outputs), `forward` (or `evaluate`, when the result may
+/// share the input's elements), `vjp` (its gradient, written with ops), what that gradient reads,
+/// and `samples()`. NYALA_OP and one line in ops.def enrol it; eager execution, shape inference,
 /// recording, the compiled program and the generic tests come from there.
 #include <concepts>
 #include <memory>
@@ -121,22 +121,31 @@ concept Op = requires(const O& op, Inputs<Spec> specs) {
   { O::samples() } -> std::convertible_to<std::vector<SampleOf<O>>>;
   O::fields();
   op.infer(specs);
-} && (requires(const O& op, Inputs<Tensor> in) { { op.evaluate(in) } -> std::same_as<Tensor>; } ||
-      requires(const O& op, Inputs<Tensor> in, Tensor& out) { op.forward(in, out); } ||
-      requires(const O& op, Inputs<Tensor> in, std::span<Tensor> out) { op.forward(in, out); }) &&
-     (requires { typename O::NoGradient; } ||
-      requires(const O& op, const Saved& saved, const Tensor& dy) {
-        { O::saves } -> std::convertible_to<Saves>;
-        { op.vjp(saved, dy) } -> std::same_as<Grads>;
-      } || requires(const O& op, const Saved& saved, Inputs<Tensor> dys) {
-        { O::saves } -> std::convertible_to<Saves>;
-        { op.vjp(saved, dys) } -> std::same_as<Grads>;
-      });
+}
+&&(
+    requires(const O& op, Inputs<Tensor> in) {
+      { op.evaluate(in) } -> std::same_as<Tensor>;
+    } ||
+    requires(const O& op, Inputs<Tensor> in, Tensor& out) { op.forward(in, out); } ||
+    requires(const O& op, Inputs<Tensor> in, std::span<Tensor> out) { op.forward(in, out); }) &&
+    (
+        requires { typename O::NoGradient; } ||
+        requires(const O& op, const Saved& saved, const Tensor& dy) {
+          { O::saves } -> std::convertible_to<Saves>;
+          { op.vjp(saved, dy) } -> std::same_as<Grads>;
+        } ||
+        requires(const O& op, const Saved& saved, Inputs<Tensor> dys) {
+          { O::saves } -> std::convertible_to<Saves>;
+          { op.vjp(saved, dys) } -> std::same_as<Grads>;
+        });
 
 /// Hears of the calls of this thread: the gradient tapes, and the program being traced.
 class Listener {
  public:
-  virtual void on_op(const OpDef& def, const void* options, Inputs<Tensor> inputs, std::span<Tensor> outputs) = 0;
+  virtual void on_op(const OpDef& def,
+                     const void* options,
+                     Inputs<Tensor> inputs,
+                     std::span<Tensor> outputs) = 0;
 
  protected:
   ~Listener() = default;
@@ -145,35 +154,48 @@ class Listener {
 namespace detail {
 
 struct Listeners {
-  Listener* tape = nullptr;      // null when nothing records
-  std::int64_t first_node = 0;   // nodes below are of tapes that ended
+  Listener* tape = nullptr;     // null when nothing records
+  std::int64_t first_node = 0;  // nodes below are of tapes that ended
   Listener* tracer = nullptr;
   std::uint64_t trace = 0;
 };
 Listeners& listeners() noexcept;
 
 template <class O>
-constexpr bool kAliases = requires(const O& op, Inputs<Tensor> in) { op.evaluate(in); };
+constexpr bool kAliases = requires(const O& op, Inputs<Tensor> in) {
+  op.evaluate(in);
+};
 template <class O>
-constexpr bool kMulti = requires(const O& op, Inputs<Tensor> in, std::span<Tensor> out) { op.forward(in, out); } &&
-                        !requires(const O& op, Inputs<Tensor> in, Tensor& out) { op.forward(in, out); };
+constexpr bool kMulti = requires(const O& op, Inputs<Tensor> in, std::span<Tensor> out) {
+  op.forward(in, out);
+}
+&&!requires(const O& op, Inputs<Tensor> in, Tensor& out) { op.forward(in, out); };
 template <class O>
-constexpr bool kDifferentiable = !requires { typename O::NoGradient; };
+constexpr bool kDifferentiable = !requires {
+  typename O::NoGradient;
+};
 
 template <Op O>
 const OpDef& op_def();
 
 [[noreturn]] void throw_undefined(std::string_view name, std::size_t input);
 /// Notes the call with whoever listens.
-void announce(const OpDef& def, const void* options, Inputs<Tensor> inputs, std::span<Tensor> outputs);
+void announce(const OpDef& def,
+              const void* options,
+              Inputs<Tensor> inputs,
+              std::span<Tensor> outputs);
 inline bool is_watched(const Listeners& to, const Tensor& input) {
   return input.impl()->node >= to.first_node || input.impl()->variable != 0;
 }
 
 template <class O>
 void infer_into(const O& op, Inputs<Spec> specs, Specs& out) {
-  if constexpr (requires { { op.infer(specs) } -> std::same_as<Spec>; }) out.push_back(op.infer(specs));
-  else out = op.infer(specs);
+  if constexpr (requires {
+                  { op.infer(specs) } -> std::same_as<Spec>;
+                })
+    out.push_back(op.infer(specs));
+  else
+    out = op.infer(specs);
 }
 
 }  // namespace detail
@@ -183,7 +205,8 @@ template <Op O>
 Tensor run_op(const O& op, Inputs<Tensor> inputs) {
   bool abstract = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].defined()) [[unlikely]] detail::throw_undefined(O::name, i);
+    if (!inputs[i].defined()) [[unlikely]]
+      detail::throw_undefined(O::name, i);
     abstract |= inputs[i].is_abstract();
   }
   Tensor out;
@@ -234,7 +257,8 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) {
     Specs specs;
     infer_into(op, Inputs<Spec>(inputs), specs);
     for (const Spec& spec : specs) {
-      outputs.push_back(abstract ? Tensor::abstract(spec.shape, spec.dtype) : Tensor::empty(spec.shape, spec.dtype));
+      outputs.push_back(abstract ? Tensor::abstract(spec.shape, spec.dtype)
+                                 : Tensor::empty(spec.shape, spec.dtype));
     }
     if (!abstract) op.forward(inputs, std::span<Tensor>(outputs.data(), outputs.size()));
     announce(op_def<O>(), options, inputs, std::span<Tensor>(outputs.data(), outputs.size()));
@@ -244,30 +268,39 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) {
 template <Op O>
 void forward_erased(const void* options, Inputs<Tensor> inputs, std::span<Tensor> outputs) {
   const O& op = *static_cast<const O*>(options);
-  if constexpr (kAliases<O>) outputs[0] = op.evaluate(inputs);
-  else if constexpr (kMulti<O>) op.forward(inputs, outputs);
-  else op.forward(inputs, outputs[0]);
+  if constexpr (kAliases<O>)
+    outputs[0] = op.evaluate(inputs);
+  else if constexpr (kMulti<O>)
+    op.forward(inputs, outputs);
+  else
+    op.forward(inputs, outputs[0]);
 }
 
 template <Op O>
 Grads vjp_erased(const void* options, const Saved& saved, Inputs<Tensor> dys) {
   const O& op = *static_cast<const O*>(options);
-  if constexpr (!kDifferentiable<O>) return {};
-  else if constexpr (requires { op.vjp(saved, dys[0]); }) return op.vjp(saved, dys[0]);
-  else return op.vjp(saved, dys);
+  if constexpr (!kDifferentiable<O>)
+    return {};
+  else if constexpr (requires { op.vjp(saved, dys[0]); })
+    return op.vjp(saved, dys[0]);
+  else
+    return op.vjp(saved, dys);
 }
 
 template <Op O>
 std::vector<Sample> samples_erased() {
   std::vector<Sample> all;
-  for (const SampleOf<O>& sample : O::samples()) all.push_back({AnyOp(op_def<O>(), &sample.op), sample.inputs});
+  for (const SampleOf<O>& sample : O::samples())
+    all.push_back({AnyOp(op_def<O>(), &sample.op), sample.inputs});
   return all;
 }
 
 template <Op O>
 constexpr Saves saves_of() {
-  if constexpr (kDifferentiable<O>) return O::saves;
-  else return Saves::nothing;
+  if constexpr (kDifferentiable<O>)
+    return O::saves;
+  else
+    return Saves::nothing;
 }
 
 template <Op O>
@@ -282,7 +315,9 @@ const OpDef& op_def() {
       .copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); },
       .move = [](void* to, void* from) { new (to) O(std::move(*static_cast<O*>(from))); },
       .destroy = [](void* options) { static_cast<O*>(options)->~O(); },
-      .infer = [](const void* options, Inputs<Spec> specs, Specs& out) { infer_into(*static_cast<const O*>(options), specs, out); },
+      .infer = [](const void* options,
+                  Inputs<Spec> specs,
+                  Specs& out) { infer_into(*static_cast<const O*>(options), specs, out); },
       .run = run_erased<O>,
       .forward = forward_erased<O>,
       .vjp = vjp_erased<O>,

@@ -1,5 +1,6 @@
 #pragma once
-/// `nyala::ops`: what `keras.ops` is in Python. Options come last, in braces: `sum(x, {.axis = 1})`.
+/// `nyala::ops`: what `keras.ops` is in Python. Options come last, in braces: `sum(x, {.axis =
+/// 1})`.
 #include <nyala/core/ops/arithmetic.hpp>
 #include <nyala/core/ops/contraction.hpp>
 #include <nyala/core/ops/creation.hpp>

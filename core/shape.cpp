@@ -27,8 +27,10 @@ std::int64_t Shape::num_elements() const {
   std::int64_t product = 1;
   bool zero = false;
   for (std::int64_t size : *this) {
-    if (size < 0) throw ShapeError("shape " + str() + " has an unknown size where all must be known");
-    if (size == 0) zero = true;
+    if (size < 0)
+      throw ShapeError("shape " + str() + " has an unknown size where all must be known");
+    if (size == 0)
+      zero = true;
     else if (__builtin_mul_overflow(product, size, &product)) {
       throw LimitError("shape " + str() + " has more elements than fit 64 bits");
     }
@@ -70,8 +72,10 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, const char* who) {
     const std::int64_t x = longer[i + offset];
     const std::int64_t y = shorter[i];
     if (x == y || y == 1) continue;
-    if (x == 1) out[i + offset] = y;
-    else if (x == None) out[i + offset] = y;
+    if (x == 1)
+      out[i + offset] = y;
+    else if (x == None)
+      out[i + offset] = y;
     else if (y != None) {
       throw ShapeError(std::string(who) + ": shapes " + a.str() + " and " + b.str() +
                        " do not broadcast together");

@@ -52,21 +52,26 @@ class Shape {
   std::int64_t operator[](int axis) const { return data()[axis < 0 ? axis + rank_ : axis]; }
   std::int64_t front() const { return data()[0]; }
   std::int64_t back() const { return data()[rank_ - 1]; }
-  operator std::span<const std::int64_t>() const { return {data(), static_cast<std::size_t>(rank_)}; }
+  operator std::span<const std::int64_t>() const {
+    return {data(), static_cast<std::size_t>(rank_)};
+  }
   std::vector<std::int64_t> to_vector() const { return {begin(), end()}; }
 
   void push_back(std::int64_t size) { insert(rank_, size); }
   void insert(int position, std::int64_t size);
   void erase(int position);
 
-  /// Product of the sizes; throws LimitError when it does not fit int64, ShapeError when one is unknown.
+  /// Product of the sizes; throws LimitError when it does not fit int64, ShapeError when one is
+  /// unknown.
   std::int64_t num_elements() const;
   /// Whether no size is None.
   bool is_known() const;
   std::string str() const;
 
   friend bool operator==(const Shape& a, const Shape& b) {
-    return a.rank_ == b.rank_ && std::memcmp(a.data(), b.data(), sizeof(std::int64_t) * static_cast<std::size_t>(a.rank_)) == 0;
+    return a.rank_ == b.rank_ &&
+           std::memcmp(
+               a.data(), b.data(), sizeof(std::int64_t) * static_cast<std::size_t>(a.rank_)) == 0;
   }
 
  private:
@@ -75,7 +80,8 @@ class Shape {
   Shape(const std::int64_t* sizes, std::size_t rank) { assign_fresh(sizes, rank); }
   void assign_fresh(const std::int64_t* sizes, std::size_t rank) {
     rank_ = static_cast<int>(rank);
-    if (rank_ > kInline) [[unlikely]] heap_ = new std::int64_t[rank];
+    if (rank_ > kInline) [[unlikely]]
+      heap_ = new std::int64_t[rank];
     std::int64_t* to = data();
     for (std::size_t i = 0; i < rank; ++i) to[i] = sizes[i];
   }
@@ -85,29 +91,33 @@ class Shape {
   }
   void take(Shape& other) noexcept {
     rank_ = other.rank_;
-    if (rank_ > kInline) heap_ = other.heap_;
-    else for (int i = 0; i < rank_; ++i) inline_[i] = other.inline_[i];
+    if (rank_ > kInline)
+      heap_ = other.heap_;
+    else
+      for (int i = 0; i < rank_; ++i) inline_[i] = other.inline_[i];
     other.rank_ = 0;
   }
   void release() {
-    if (rank_ > kInline) [[unlikely]] delete[] heap_;
+    if (rank_ > kInline) [[unlikely]]
+      delete[] heap_;
     rank_ = 0;
   }
 
   union {
     std::int64_t inline_[kInline];
-    std::int64_t* heap_;
+    std::int64_t* heap_ = nullptr;
   };
   int rank_ = 0;
 };
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
-/// `axis` as a position from 0, counting from the end when negative; throws IndexError naming `who`.
+/// `axis` as a position from 0, counting from the end when negative; throws IndexError naming
+/// `who`.
 int normalize_axis(int axis, int rank, const char* who);
 
-/// The shape that NumPy's broadcasting gives; unknown sizes broadcast as in Keras. Throws ShapeError
-/// that names `who` and both shapes.
+/// The shape that NumPy's broadcasting gives; unknown sizes broadcast as in Keras. Throws
+/// ShapeError that names `who` and both shapes.
 Shape broadcast_shapes(const Shape& a, const Shape& b, const char* who);
 
 /// Row-major strides, in elements.

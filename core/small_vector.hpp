@@ -4,7 +4,6 @@
 #include <initializer_list>
 #include <memory>
 #include <new>
-#include <span>
 #include <utility>
 
 namespace nyala {
@@ -49,8 +48,6 @@ class SmallVector {
   const T* begin() const { return data_; }
   const T* end() const { return data_ + size_; }
   T& back() { return data_[size_ - 1]; }
-  operator std::span<T>() { return {data_, size_}; }
-  operator std::span<const T>() const { return {data_, size_}; }
 
   void push_back(T item) {
     if (size_ == capacity_) reserve(2 * capacity_);

@@ -49,8 +49,6 @@ void delete_impl(TensorImpl* impl) noexcept {
 
 namespace {
 
-
-
 bool has_contiguous_strides(const Shape& shape, const Shape& strides) {
   std::int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
@@ -94,16 +92,20 @@ Tensor Tensor::abstract(const Shape& shape, DType dtype) {
 Tensor Tensor::scalar(Scalar value, DType dtype) {
   Tensor tensor = empty({}, dtype);
   visit_dtype(dtype, [&]<class T>() {
-    if constexpr (std::is_floating_point_v<T>) *tensor.mutable_data<T>() = static_cast<T>(value.real());
-    else if constexpr (std::is_same_v<T, bool>) *tensor.mutable_data<T>() = value.real() != 0;
-    else *tensor.mutable_data<T>() = static_cast<T>(value.integer());
+    if constexpr (std::is_floating_point_v<T>)
+      *tensor.mutable_data<T>() = static_cast<T>(value.real());
+    else if constexpr (std::is_same_v<T, bool>)
+      *tensor.mutable_data<T>() = value.real() != 0;
+    else
+      *tensor.mutable_data<T>() = static_cast<T>(value.integer());
   });
   return tensor;
 }
 
 Tensor Tensor::from_bytes(const void* values, std::int64_t count, const Shape& shape, DType dtype) {
   if (shape.num_elements() != count) {
-    throw ShapeError("Tensor::from: received " + std::to_string(count) + " values for shape " + shape.str());
+    throw ShapeError("Tensor::from: received " + std::to_string(count) + " values for shape " +
+                     shape.str());
   }
   Tensor tensor = empty(shape, dtype);
   if (count > 0) std::memcpy(tensor.impl_->data, values, tensor.nbytes());
@@ -121,7 +123,10 @@ Tensor Tensor::view_bytes(void* values, const Shape& shape, DType dtype) {
   return tensor;
 }
 
-Tensor Tensor::strided(const Tensor& base, const Shape& shape, const Shape& strides, std::int64_t offset) {
+Tensor Tensor::strided(const Tensor& base,
+                       const Shape& shape,
+                       const Shape& strides,
+                       std::int64_t offset) {
   if (base.is_abstract()) return abstract(shape, base.dtype());
   Tensor tensor = adopt(detail::new_impl());
   detail::TensorImpl& impl = *tensor.impl_;
@@ -154,7 +159,7 @@ Tensor Tensor::mask() const {
 }
 
 void Tensor::set_mask(const Tensor& mask) const {
-  Tensor old = adopt(std::exchange(impl_->mask, mask.impl_));
+  Tensor old = adopt(std::exchange(get().mask, mask.impl_));
   if (mask.impl_ != nullptr) mask.impl_->refs.add();
 }
 
@@ -165,9 +170,13 @@ void Tensor::check_concrete() const {
   }
 }
 
+void Tensor::throw_undefined() {
+  throw ValueError("an undefined tensor was used (there is no gradient, or no mask)");
+}
+
 void Tensor::throw_dtype(DType asked) const {
-  throw TypeError("a tensor of dtype " + std::string(name_of(dtype())) + " was asked for its elements as " +
-                  std::string(name_of(asked)));
+  throw TypeError("a tensor of dtype " + std::string(name_of(dtype())) +
+                  " was asked for its elements as " + std::string(name_of(asked)));
 }
 
 void Tensor::copy_out(void* values, DType dtype) const {

@@ -1,9 +1,9 @@
 #pragma once
 /// Tensor: an n-dimensional array, held by a cheap handle.
 ///
-/// Copying a Tensor shares its elements. Tensors do not change once made; what changes over time is a
-/// Variable. An *abstract* tensor has a shape and a dtype and no elements: layers and functions run
-/// on them to learn shapes and to be traced.
+/// Copying a Tensor shares its elements. Tensors do not change once made; what changes over time is
+/// a Variable. An *abstract* tensor has a shape and a dtype and no elements: layers and functions
+/// run on them to learn shapes and to be traced.
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
@@ -35,17 +35,17 @@ struct TensorImpl {
   RefCount refs;
   bool abstract = false;
   bool contiguous = true;
-  std::uint16_t output = 0;      // which output of its record
-  std::int64_t node = -1;        // its record on the gradient tapes, -1 for none
-  std::int64_t traced = -1;      // its value number in the program being traced
-  std::uint64_t trace = 0;       // which trace that is
-  std::uint64_t variable = 0;    // the trainable variable that it is the value of
+  std::uint16_t output = 0;    // which output of its record
+  std::int64_t node = -1;      // its record on the gradient tapes, -1 for none
+  std::int64_t traced = -1;    // its value number in the program being traced
+  std::uint64_t trace = 0;     // which trace that is
+  std::uint64_t variable = 0;  // the trainable variable that it is the value of
   std::byte* data = nullptr;
-  Storage* storage = nullptr;    // null for memory of the user's own
-  TensorImpl* mask = nullptr;    // Keras's implicit mask, carried from layer to layer
+  Storage* storage = nullptr;  // null for memory of the user's own
+  TensorImpl* mask = nullptr;  // Keras's implicit mask, carried from layer to layer
   std::int64_t size = 0;
   Spec spec;
-  Shape strides;                 // in elements
+  Shape strides;  // in elements
 };
 
 TensorImpl* new_impl();
@@ -96,35 +96,42 @@ class Tensor {
     return view_bytes(values, shape, dtype_of<T>);
   }
   /// Another look at the elements of `base`, `offset` elements further on.
-  static Tensor strided(const Tensor& base, const Shape& shape, const Shape& strides, std::int64_t offset);
+  static Tensor strided(const Tensor& base,
+                        const Shape& shape,
+                        const Shape& strides,
+                        std::int64_t offset);
 
   bool defined() const noexcept { return impl_ != nullptr; }
   explicit operator bool() const noexcept { return defined(); }
-  bool is_abstract() const { return impl_->abstract; }
-  bool is_contiguous() const { return impl_->contiguous; }
-  const Spec& spec() const { return impl_->spec; }
-  const Shape& shape() const { return impl_->spec.shape; }
-  const Shape& strides() const { return impl_->strides; }
-  DType dtype() const { return impl_->spec.dtype; }
-  int rank() const { return impl_->spec.shape.rank(); }
+  bool is_abstract() const { return get().abstract; }
+  bool is_contiguous() const { return get().contiguous; }
+  const Spec& spec() const { return get().spec; }
+  const Shape& shape() const { return get().spec.shape; }
+  const Shape& strides() const { return get().strides; }
+  DType dtype() const { return get().spec.dtype; }
+  int rank() const { return get().spec.shape.rank(); }
   /// Number of elements; throws ShapeError when a size is unknown.
-  std::int64_t size() const { return impl_->size >= 0 ? impl_->size : shape().num_elements(); }
+  std::int64_t size() const { return get().size >= 0 ? get().size : shape().num_elements(); }
   std::size_t nbytes() const { return static_cast<std::size_t>(size()) * size_of(dtype()); }
 
-  /// The first element. Throws StateError for an abstract tensor, and (typed) TypeError for another dtype.
+  /// The first element. Throws StateError for an abstract tensor, and (typed) TypeError for another
+  /// dtype.
   const void* data() const {
-    if (impl_->data == nullptr) [[unlikely]] check_concrete();
-    return impl_->data;
+    if (get().data == nullptr) [[unlikely]]
+      check_concrete();
+    return get().data;
   }
   template <class T>
   const T* data() const {
     check_dtype(dtype_of<T>);
     return reinterpret_cast<const T*>(data());
   }
-  /// For kernels that fill a tensor just made; writing to a shared one is seen by all that share it.
+  /// For kernels that fill a tensor just made; writing to a shared one is seen by all that share
+  /// it.
   void* mutable_data() {
-    if (impl_->data == nullptr) [[unlikely]] check_concrete();
-    return impl_->data;
+    if (get().data == nullptr) [[unlikely]]
+      check_concrete();
+    return get().data;
   }
   template <class T>
   T* mutable_data() {
@@ -171,10 +178,18 @@ class Tensor {
   static Tensor from_bytes(const void* values, std::int64_t count, const Shape& shape, DType dtype);
   void check_concrete() const;
   void check_dtype(DType dtype) const {
-    if (dtype != impl_->spec.dtype) [[unlikely]] throw_dtype(dtype);
+    if (dtype != impl_->spec.dtype) [[unlikely]]
+      throw_dtype(dtype);
   }
   [[noreturn]] void throw_dtype(DType asked) const;
   void copy_out(void* values, DType dtype) const;
+
+  detail::TensorImpl& get() const {
+    if (impl_ == nullptr) [[unlikely]]
+      throw_undefined();
+    return *impl_;
+  }
+  [[noreturn]] static void throw_undefined();
 
   detail::TensorImpl* impl_ = nullptr;
 };
@@ -187,7 +202,7 @@ std::string to_string(const Tensor& tensor);
 template <class T>
 class Inputs {
  public:
-  Inputs(std::initializer_list<T> items) : data_(items.begin()), size_(items.size()) {}
+  Inputs(std::initializer_list<T> items) : data_(std::data(items)), size_(items.size()) {}
   Inputs(const std::vector<T>& items) : data_(items.data()), size_(items.size()) {}
   Inputs(std::span<const T> items) : data_(items.data()), size_(items.size()) {}
   Inputs(const T* items, std::size_t size) : data_(items), size_(size) {}
@@ -235,8 +250,10 @@ Tensor Tensor::from(const T* values, const Shape& shape) {
 
 template <class T>
 T Tensor::item() const {
-  if (size() != 1) throw ValueError("item: received shape " + shape().str() + ", expected one element");
-  return visit_dtype(dtype(), [&]<class U>() { return static_cast<T>(*static_cast<const U*>(data())); });
+  if (size() != 1)
+    throw ValueError("item: received shape " + shape().str() + ", expected one element");
+  return visit_dtype(dtype(),
+                     [&]<class U>() { return static_cast<T>(*static_cast<const U*>(data())); });
 }
 
 template <class T>

@@ -84,14 +84,17 @@ FloatFormat choose_format(const std::vector<T>& values) {
     largest = std::fmax(largest, magnitude);
     smallest = std::fmin(smallest, magnitude);
   }
-  format.scientific = largest >= 1e8 || (largest > 0 && (smallest < 1e-4 || largest / smallest > 1e3 + 1e-9));
+  format.scientific =
+      largest >= 1e8 || (largest > 0 && (smallest < 1e-4 || largest / smallest > 1e3 + 1e-9));
   // NumPy weighs the ratio only together with small numbers or long fractions.
-  if (largest > 0 && largest < 1e8 && smallest >= 1e-4 && largest / smallest > 1000) format.scientific = true;
+  if (largest > 0 && largest < 1e8 && smallest >= 1e-4 && largest / smallest > 1000)
+    format.scientific = true;
   for (T value : values) {
     if (!std::isfinite(static_cast<double>(value))) continue;
     const bool single = sizeof(T) == 4;
-    const int needed = format.scientific ? FloatFormat::mantissa_decimals_of(static_cast<double>(value), single)
-                                         : format.decimals_of(static_cast<double>(value), single);
+    const int needed = format.scientific
+                           ? FloatFormat::mantissa_decimals_of(static_cast<double>(value), single)
+                           : format.decimals_of(static_cast<double>(value), single);
     format.decimals = std::max(format.decimals, needed);
   }
   return format;
@@ -99,7 +102,8 @@ FloatFormat choose_format(const std::vector<T>& values) {
 
 class Printer {
  public:
-  Printer(const Tensor& tensor, std::vector<std::string> cells) : tensor_(tensor), cells_(std::move(cells)) {
+  Printer(const Tensor& tensor, std::vector<std::string> cells)
+      : tensor_(tensor), cells_(std::move(cells)) {
     for (const std::string& cell : cells_) width_ = std::max(width_, cell.size());
   }
 
@@ -110,7 +114,8 @@ class Printer {
     }
     const bool innermost = axis + 1 == tensor_.rank();
     const std::string indent(static_cast<std::size_t>(axis) + 1, ' ');
-    const std::string breaks = std::string(static_cast<std::size_t>(std::max(1, tensor_.rank() - axis - 1)), '\n');
+    const std::string breaks =
+        std::string(static_cast<std::size_t>(std::max(1, tensor_.rank() - axis - 1)), '\n');
     std::size_t column = indent.size();
     out << '[';
     const char* none = "";
@@ -128,8 +133,10 @@ class Printer {
         column += text.size();
       } else {
         if (*none != 0) out << breaks << indent;
-        if (item < 0) out << "...";
-        else print(out, axis + 1, summarize);
+        if (item < 0)
+          out << "...";
+        else
+          print(out, axis + 1, summarize);
       }
       none = " ";
     }
@@ -137,7 +144,9 @@ class Printer {
   }
 
  private:
-  std::string padded(const std::string& cell) const { return std::string(width_ - cell.size(), ' ') + cell; }
+  std::string padded(const std::string& cell) const {
+    return std::string(width_ - cell.size(), ' ') + cell;
+  }
 
   const Tensor& tensor_;
   std::vector<std::string> cells_;
@@ -146,13 +155,15 @@ class Printer {
 };
 
 template <class T>
-void collect(const Tensor& tensor, int axis, std::int64_t offset, bool summarize, std::vector<T>& values) {
+void collect(
+    const Tensor& tensor, int axis, std::int64_t offset, bool summarize, std::vector<T>& values) {
   if (axis == tensor.rank()) {
     values.push_back(static_cast<const T*>(tensor.data())[offset]);
     return;
   }
   for (std::int64_t item : shown(tensor.shape()[axis], summarize)) {
-    if (item >= 0) collect(tensor, axis + 1, offset + item * tensor.strides()[axis], summarize, values);
+    if (item >= 0)
+      collect(tensor, axis + 1, offset + item * tensor.strides()[axis], summarize, values);
   }
 }
 
@@ -164,8 +175,10 @@ std::vector<std::string> cells_of(const std::vector<T>& values) {
     for (T value : values) cells.push_back(format.str(static_cast<double>(value)));
   } else {
     for (T value : values) {
-      if constexpr (std::is_same_v<T, bool>) cells.emplace_back(value ? "True" : "False");
-      else cells.push_back(std::to_string(value));
+      if constexpr (std::is_same_v<T, bool>)
+        cells.emplace_back(value ? "True" : "False");
+      else
+        cells.push_back(std::to_string(value));
     }
   }
   return cells;
@@ -181,7 +194,8 @@ std::string trim_end(std::string text) {
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
   if (!tensor.defined()) return out << "<no tensor>";
   if (tensor.is_abstract()) {
-    return out << "<abstract tensor of shape " << tensor.shape() << ", dtype " << tensor.dtype() << '>';
+    return out << "<abstract tensor of shape " << tensor.shape() << ", dtype " << tensor.dtype()
+               << '>';
   }
   if (tensor.rank() > 0 && tensor.size() == 0) {
     out << "[]";

@@ -97,7 +97,8 @@ template <class Self>
 struct ActivationGrad : NoOptions {
   Spec infer(Inputs<Spec> in) const { return in[0]; }
   void forward(Inputs<Tensor> x, Tensor& out) const {
-    kernels::binary(Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), in(x[1]), out.mutable_data());
+    kernels::binary(
+        Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), in(x[1]), out.mutable_data());
   }
   static std::vector<SampleOf<Self>> samples() {
     return {{{}, {{{3, 4}, 0.1, 0.9}, {{3, 4}}}}, {{}, {{{0}}, {{0}}}}};
@@ -136,9 +137,15 @@ struct ReluGrad : ActivationGrad<ReluGrad> {
   }
 };
 
-Grads Sigmoid::vjp(const Saved& saved, const Tensor& dy) const { return {run_op(SigmoidGrad{}, {saved.output(), dy})}; }
-Grads Tanh::vjp(const Saved& saved, const Tensor& dy) const { return {run_op(TanhGrad{}, {saved.output(), dy})}; }
-Grads Relu::vjp(const Saved& saved, const Tensor& dy) const { return {run_op(ReluGrad{}, {saved.output(), dy})}; }
+Grads Sigmoid::vjp(const Saved& saved, const Tensor& dy) const {
+  return {run_op(SigmoidGrad{}, {saved.output(), dy})};
+}
+Grads Tanh::vjp(const Saved& saved, const Tensor& dy) const {
+  return {run_op(TanhGrad{}, {saved.output(), dy})};
+}
+Grads Relu::vjp(const Saved& saved, const Tensor& dy) const {
+  return {run_op(ReluGrad{}, {saved.output(), dy})};
+}
 
 }  // namespace
 

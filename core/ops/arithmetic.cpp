@@ -9,32 +9,40 @@ template <class Self>
 struct Binary : NoOptions {
   Spec infer(Inputs<Spec> in) const {
     if (in[0].dtype != in[1].dtype) {
-      throw TypeError(std::string(Self::name) + ": received dtypes " + std::string(name_of(in[0].dtype)) +
-                      " and " + std::string(name_of(in[1].dtype)) + ", expected the same");
+      throw TypeError(std::string(Self::name) + ": received dtypes " +
+                      std::string(name_of(in[0].dtype)) + " and " +
+                      std::string(name_of(in[1].dtype)) + ", expected the same");
     }
     return {broadcast_shapes(in[0].shape, in[1].shape, Self::name.data()), in[0].dtype};
   }
   void forward(Inputs<Tensor> x, Tensor& out) const {
     if (x[0].shape() == x[1].shape()) {
-      kernels::binary(Self::kernel, x[0].dtype(), out.shape(), in(x[0]), in(x[1]), out.mutable_data());
+      kernels::binary(
+          Self::kernel, x[0].dtype(), out.shape(), in(x[0]), in(x[1]), out.mutable_data());
       return;
     }
     const Shape a = broadcast_strides(x[0], out.shape());
     const Shape b = broadcast_strides(x[1], out.shape());
-    kernels::binary(Self::kernel, x[0].dtype(), out.shape(), {x[0].data(), a.data()}, {x[1].data(), b.data()},
+    kernels::binary(Self::kernel,
+                    x[0].dtype(),
+                    out.shape(),
+                    {x[0].data(), a.data()},
+                    {x[1].data(), b.data()},
                     out.mutable_data());
   }
   static std::vector<SampleOf<Self>> samples() {
     const double low = Self::low;
-    return {{{}, {{{3, 4}, low, 3}, {{3, 4}, 0.5, 2}}}, {{}, {{{2, 3}, low, 3}, {{3}, 0.5, 2}}},
-            {{}, {{{2, 1}, low, 3}, {{1, 5}, 0.5, 2}}}, {{}, {{{}, low, 3}, {{7}, 0.5, 2}}},
+    return {{{}, {{{3, 4}, low, 3}, {{3, 4}, 0.5, 2}}},
+            {{}, {{{2, 3}, low, 3}, {{3}, 0.5, 2}}},
+            {{}, {{{2, 1}, low, 3}, {{1, 5}, 0.5, 2}}},
+            {{}, {{{}, low, 3}, {{7}, 0.5, 2}}},
             {{}, {{{0, 3}, low, 3}, {{3}, 0.5, 2}}}};
   }
 };
 
 }  // namespace
 
-#define NYALA_BINARY_OP(Name, function, kernel_, low_, saves_, gradient_x, gradient_y, doc_)  \
+#define NYALA_BINARY_OP(Name, function, kernel_, low_, saves_, gradient_x, gradient_y, doc_) \
   namespace {                                                                                \
   struct Name : Binary<Name> {                                                               \
     static constexpr std::string_view name = #function;                                      \
@@ -57,27 +65,58 @@ struct Binary : NoOptions {
 NYALA_BINARY_OP(Add, add, add, -2, nothing, dy, dy, "x + y")
 NYALA_BINARY_OP(Subtract, subtract, subtract, -2, nothing, dy, -dy, "x - y")
 NYALA_BINARY_OP(Multiply, multiply, multiply, -2, inputs, dy* y, dy* x, "x * y")
-NYALA_BINARY_OP(Divide, divide, divide, -2, both, dy / y, -dy * out / y, "x / y")
+NYALA_BINARY_OP(Divide, divide, divide, -2, both, dy / y, -dy* out / y, "x / y")
 // d(x^y)/dx is y x^(y-1); d/dy is x^y log x, taken as 0 where x is not positive.
-NYALA_BINARY_OP(Power, power, power, 0.3, both, dy * (y * power(x, y - 1)),
-                dy * out * log(where(x > 0, x, ones_like(x))), "x to the power y.")
-NYALA_BINARY_OP(Maximum, maximum, maximum, 3.1, inputs, where(x >= y, dy, 0), where(x >= y, 0, dy),
+NYALA_BINARY_OP(Power,
+                power,
+                power,
+                0.3,
+                both,
+                dy*(y* power(x, y - 1)),
+                dy* out* log(where(x > 0, x, ones_like(x))),
+                "x to the power y.")
+NYALA_BINARY_OP(Maximum,
+                maximum,
+                maximum,
+                3.1,
+                inputs,
+                where(x >= y, dy, 0),
+                where(x >= y, 0, dy),
                 "The larger of both.")
-NYALA_BINARY_OP(Minimum, minimum, minimum, 3.1, inputs, where(x <= y, dy, 0), where(x <= y, 0, dy),
+NYALA_BINARY_OP(Minimum,
+                minimum,
+                minimum,
+                3.1,
+                inputs,
+                where(x <= y, dy, 0),
+                where(x <= y, 0, dy),
                 "The smaller of both.")
-NYALA_BINARY_OP(Arctan2, arctan2, arctan2, 0.2, inputs, dy * y / (x * x + y * y), -dy * x / (x * x + y * y),
+NYALA_BINARY_OP(Arctan2,
+                arctan2,
+                arctan2,
+                0.2,
+                inputs,
+                dy* y / (x * x + y * y),
+                -dy* x / (x * x + y * y),
                 "The angle of the point (y, x).")
-NYALA_BINARY_OP(FloorDivide, floor_divide, floor_divide, -2, nothing, zeros_like(dy), zeros_like(dy),
+NYALA_BINARY_OP(FloorDivide,
+                floor_divide,
+                floor_divide,
+                -2,
+                nothing,
+                zeros_like(dy),
+                zeros_like(dy),
                 "The whole quotient, rounded down.")
-NYALA_BINARY_OP(Mod, mod, mod, 2.1, inputs, dy, -dy * floor_divide(x, y), "The remainder, with the sign of y.")
+NYALA_BINARY_OP(
+    Mod, mod, mod, 2.1, inputs, dy, -dy* floor_divide(x, y), "The remainder, with the sign of y.")
 
-#define NYALA_ARITHMETIC(function, Name)                                                       \
-  Tensor function(const Tensor& x, const Tensor& y) {                                          \
-    if (x.dtype() == y.dtype()) return run_op(Name{}, {x, y});                                 \
-    const auto [a, b] = promote(x, y);                                                         \
-    return run_op(Name{}, {a, b});                                                             \
-  }                                                                                            \
-  Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); }      \
+#define NYALA_ARITHMETIC(function, Name)                                                  \
+  Tensor function(const Tensor& x, const Tensor& y) {                                     \
+    if (x.dtype() == y.dtype()) return run_op(Name{}, {x, y});                            \
+    const auto [a, b] = promote(x, y);                                                    \
+    return run_op(Name{}, {a, b});                                                        \
+  }                                                                                       \
+  Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
   Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
 
 NYALA_ARITHMETIC(add, Add)

@@ -5,9 +5,9 @@
 namespace nyala {
 namespace ops {
 
-#define NYALA_BINARY(name)                          \
-  Tensor name(const Tensor& x, const Tensor& y);    \
-  Tensor name(const Tensor& x, Scalar y);           \
+#define NYALA_BINARY(name)                       \
+  Tensor name(const Tensor& x, const Tensor& y); \
+  Tensor name(const Tensor& x, Scalar y);        \
   Tensor name(Scalar x, const Tensor& y)
 
 NYALA_BINARY(add);
@@ -57,9 +57,9 @@ bool allclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args = {});
 
 }  // namespace ops
 
-#define NYALA_OPERATOR(symbol, name)                                                                  \
-  inline Tensor operator symbol(const Tensor& x, const Tensor& y) { return ops::name(x, y); }        \
-  inline Tensor operator symbol(const Tensor& x, Scalar y) { return ops::name(x, y); }               \
+#define NYALA_OPERATOR(symbol, name)                                                          \
+  inline Tensor operator symbol(const Tensor& x, const Tensor& y) { return ops::name(x, y); } \
+  inline Tensor operator symbol(const Tensor& x, Scalar y) { return ops::name(x, y); }        \
   inline Tensor operator symbol(Scalar x, const Tensor& y) { return ops::name(x, y); }
 
 NYALA_OPERATOR(+, add)

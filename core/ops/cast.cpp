@@ -10,7 +10,9 @@ struct Cast {
   static constexpr Saves saves = Saves::nothing;
 
   DType dtype = DType::float32;
-  static constexpr auto fields() { return std::tuple{Field{"dtype", &Cast::dtype, "The dtype of the result."}}; }
+  static constexpr auto fields() {
+    return std::tuple{Field{"dtype", &Cast::dtype, "The dtype of the result."}};
+  }
 
   Spec infer(Inputs<Spec> in) const { return {in[0].shape, dtype}; }
   void forward(Inputs<Tensor> x, Tensor& out) const {
@@ -21,7 +23,9 @@ struct Cast {
     return {cast(dy, saved.dtype())};
   }
   static std::vector<SampleOf<Cast>> samples() {
-    return {{{DType::float64}, {{{3, 2}}}}, {{DType::int32}, {{{4}, -9, 9}}}, {{DType::bool_}, {{{0, 2}}}}};
+    return {{{DType::float64}, {{{3, 2}}}},
+            {{DType::int32}, {{{4}, -9, 9}}},
+            {{DType::bool_}, {{{0, 2}}}}};
   }
 };
 

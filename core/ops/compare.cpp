@@ -11,17 +11,23 @@ struct Compare : NoOptions {
   using NoGradient = void;
 
   Spec infer(Inputs<Spec> in) const {
-    return {broadcast_shapes(in[0].shape, in[1].shape, Self::name.data()), Self::keeps_dtype ? in[0].dtype : DType::bool_};
+    return {broadcast_shapes(in[0].shape, in[1].shape, Self::name.data()),
+            Self::keeps_dtype ? in[0].dtype : DType::bool_};
   }
   void forward(Inputs<Tensor> x, Tensor& out) const {
     const Shape a = broadcast_strides(x[0], out.shape());
     const Shape b = broadcast_strides(x[1], out.shape());
-    kernels::binary(Self::kernel, x[0].dtype(), out.shape(), {x[0].data(), a.data()}, {x[1].data(), b.data()},
+    kernels::binary(Self::kernel,
+                    x[0].dtype(),
+                    out.shape(),
+                    {x[0].data(), a.data()},
+                    {x[1].data(), b.data()},
                     out.mutable_data());
   }
   static std::vector<SampleOf<Self>> samples() {
     const DType dtype = Self::keeps_dtype ? DType::int32 : DType::float64;
-    return {{{}, {{{3, 4}, -2, 2, dtype}, {{4}, -2, 2, dtype}}}, {{}, {{{0}, -2, 2, dtype}, {{}, -2, 2, dtype}}}};
+    return {{{}, {{{3, 4}, -2, 2, dtype}, {{4}, -2, 2, dtype}}},
+            {{}, {{{0}, -2, 2, dtype}, {{}, -2, 2, dtype}}}};
   }
 };
 
@@ -39,8 +45,12 @@ struct Where : NoOptions {
     const Shape c = broadcast_strides(x[0], out.shape());
     const Shape a = broadcast_strides(x[1], out.shape());
     const Shape b = broadcast_strides(x[2], out.shape());
-    kernels::select(out.dtype(), out.shape(), {x[0].data(), c.data()}, {x[1].data(), a.data()},
-                    {x[2].data(), b.data()}, out.mutable_data());
+    kernels::select(out.dtype(),
+                    out.shape(),
+                    {x[0].data(), c.data()},
+                    {x[1].data(), a.data()},
+                    {x[2].data(), b.data()},
+                    out.mutable_data());
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     Grads grads(3);
@@ -50,27 +60,28 @@ struct Where : NoOptions {
   }
   static std::vector<SampleOf<Where>> samples() {
     const SampleInput condition{{2, 3}, 0, 1, DType::bool_};
-    return {{{}, {condition, {{2, 3}}, {{2, 3}}}}, {{}, {condition, {{}}, {{3}}}},
+    return {{{}, {condition, {{2, 3}}, {{2, 3}}}},
+            {{}, {condition, {{}}, {{3}}}},
             {{}, {{{0, 3}, 0, 1, DType::bool_}, {{1}}, {{3}}}}};
   }
 };
 
 }  // namespace
 
-#define NYALA_COMPARE(Name, function, keeps, doc_)                                             \
-  namespace {                                                                                  \
-  struct Name : Compare<Name> {                                                                \
-    static constexpr std::string_view name = #function;                                        \
-    static constexpr std::string_view doc = doc_;                                              \
-    static constexpr bool keeps_dtype = keeps;                                                 \
-    static constexpr kernels::Binary kernel = kernels::Binary::function;                       \
-  };                                                                                           \
-  }                                                                                            \
-  Tensor function(const Tensor& x, const Tensor& y) {                                          \
-    const auto [a, b] = promote(x, y);                                                         \
-    return run_op(Name{}, {a, b});                                                             \
-  }                                                                                            \
-  Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); }      \
+#define NYALA_COMPARE(Name, function, keeps, doc_)                                        \
+  namespace {                                                                             \
+  struct Name : Compare<Name> {                                                           \
+    static constexpr std::string_view name = #function;                                   \
+    static constexpr std::string_view doc = doc_;                                         \
+    static constexpr bool keeps_dtype = keeps;                                            \
+    static constexpr kernels::Binary kernel = kernels::Binary::function;                  \
+  };                                                                                      \
+  }                                                                                       \
+  Tensor function(const Tensor& x, const Tensor& y) {                                     \
+    const auto [a, b] = promote(x, y);                                                    \
+    return run_op(Name{}, {a, b});                                                        \
+  }                                                                                       \
+  Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
   Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
 
 NYALA_COMPARE(Equal, equal, false, "Whether both are equal.")
@@ -90,8 +101,12 @@ Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
   const auto [a, b] = promote(x, y);
   return run_op(Where{}, {cast(condition, DType::bool_), a, b});
 }
-Tensor where(const Tensor& condition, Scalar x, const Tensor& y) { return where(condition, scalar_beside(x, y), y); }
-Tensor where(const Tensor& condition, const Tensor& x, Scalar y) { return where(condition, x, scalar_beside(y, x)); }
+Tensor where(const Tensor& condition, Scalar x, const Tensor& y) {
+  return where(condition, scalar_beside(x, y), y);
+}
+Tensor where(const Tensor& condition, const Tensor& x, Scalar y) {
+  return where(condition, x, scalar_beside(y, x));
+}
 
 Tensor clip(const Tensor& x, Scalar low, Scalar high) { return minimum(maximum(x, low), high); }
 

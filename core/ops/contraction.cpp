@@ -15,7 +15,9 @@ struct AxisList {
 
   AxisList() = default;
   AxisList(const std::vector<int>& list) {
-    if (list.size() > axes.size()) throw LimitError("dot_general: received " + std::to_string(list.size()) + " axes, expected 11 at most");
+    if (list.size() > axes.size())
+      throw LimitError("dot_general: received " + std::to_string(list.size()) +
+                       " axes, expected 11 at most");
     for (int axis : list) axes[static_cast<std::size_t>(count++)] = static_cast<std::int8_t>(axis);
   }
   int size() const { return count; }
@@ -30,8 +32,12 @@ struct AxisList {
 
 template <>
 struct ConfigCodec<AxisList> {
-  static Config to(const AxisList& list) { return ConfigCodec<std::vector<int>>::to(list.to_vector()); }
-  static AxisList from(const Config& config) { return AxisList(ConfigCodec<std::vector<int>>::from(config)); }
+  static Config to(const AxisList& list) {
+    return ConfigCodec<std::vector<int>>::to(list.to_vector());
+  }
+  static AxisList from(const Config& config) {
+    return AxisList(ConfigCodec<std::vector<int>>::from(config));
+  }
 };
 
 namespace ops {
@@ -45,8 +51,10 @@ bool merge(const AxisGroup& group, std::size_t first, Axis& merged) {
   merged = {1, 1};
   for (std::size_t i = group.size(); i-- > first;) {
     if (group[i].size == 1) continue;
-    if (merged.size == 1) merged.stride = group[i].stride;
-    else if (group[i].stride != merged.stride * merged.size) return false;
+    if (merged.size == 1)
+      merged.stride = group[i].stride;
+    else if (group[i].stride != merged.stride * merged.size)
+      return false;
     merged.size *= group[i].size;
   }
   return true;
@@ -57,7 +65,10 @@ struct Operand {
   Tensor tensor;
   AxisGroup batch, free, contract;
 
-  Operand(const Tensor& x, const AxisList& batch_axes, const AxisList& free_axes, const AxisList& contract_axes)
+  Operand(const Tensor& x,
+          const AxisList& batch_axes,
+          const AxisList& free_axes,
+          const AxisList& contract_axes)
       : tensor(x) {
     const auto gather = [&](const AxisList& axes, AxisGroup& group) {
       for (int axis : axes) group.push_back({x.shape()[axis], x.strides()[axis]});
@@ -86,15 +97,19 @@ struct Operand {
 
 struct DotGeneral {
   static constexpr std::string_view name = "dot_general";
-  static constexpr std::string_view doc = "Sums of products over pairs of axes, for each position of the batch axes.";
+  static constexpr std::string_view doc =
+      "Sums of products over pairs of axes, for each position of the batch axes.";
   static constexpr Saves saves = Saves::inputs;
 
   AxisList x_batch, y_batch, x_contract, y_contract;
   static constexpr auto fields() {
-    return std::tuple{Field{"x_batch", &DotGeneral::x_batch, "Axes of x that stay, paired with y_batch."},
-                      Field{"y_batch", &DotGeneral::y_batch, "Axes of y that stay."},
-                      Field{"x_contract", &DotGeneral::x_contract, "Axes of x summed over, paired with y_contract."},
-                      Field{"y_contract", &DotGeneral::y_contract, "Axes of y summed over."}};
+    return std::tuple{
+        Field{"x_batch", &DotGeneral::x_batch, "Axes of x that stay, paired with y_batch."},
+        Field{"y_batch", &DotGeneral::y_batch, "Axes of y that stay."},
+        Field{"x_contract",
+              &DotGeneral::x_contract,
+              "Axes of x summed over, paired with y_contract."},
+        Field{"y_contract", &DotGeneral::y_contract, "Axes of y summed over."}};
   }
 
   static AxisList free_axes(int rank, const AxisList& batch, const AxisList& contract) {
@@ -112,8 +127,9 @@ struct DotGeneral {
     const auto check_pairs = [&](const AxisList& a, const AxisList& b, const char* what) {
       for (int i = 0; i < a.size(); ++i) {
         if (fits(x[a[i]], y[b[i]])) continue;
-        throw ShapeError("dot_general: " + std::string(what) + " axes " + std::to_string(a[i]) + " and " +
-                         std::to_string(b[i]) + " differ in size: received shapes " + x.str() + " and " + y.str());
+        throw ShapeError("dot_general: " + std::string(what) + " axes " + std::to_string(a[i]) +
+                         " and " + std::to_string(b[i]) + " differ in size: received shapes " +
+                         x.str() + " and " + y.str());
       }
     };
     check_pairs(x_batch, y_batch, "batch");
@@ -161,8 +177,19 @@ struct DotGeneral {
       x_strides.push_back(x.free[i].stride);
       y_strides.push_back(0);
     }
-    kernels::batched_matmul(out.dtype(), sizes, m.size, n.size, x_k.size, x.tensor.data(), x_strides.data(),
-                            m.stride, x_k.stride, y.tensor.data(), y_strides.data(), y_k.stride, n.stride,
+    kernels::batched_matmul(out.dtype(),
+                            sizes,
+                            m.size,
+                            n.size,
+                            x_k.size,
+                            x.tensor.data(),
+                            x_strides.data(),
+                            m.stride,
+                            x_k.stride,
+                            y.tensor.data(),
+                            y_strides.data(),
+                            y_k.stride,
+                            n.stride,
                             out.mutable_data());
   }
 
@@ -176,7 +203,8 @@ struct DotGeneral {
     if (saved.wants(0)) {
       std::vector<int> over(static_cast<std::size_t>(yf.size()));
       std::iota(over.begin(), over.end(), batch + xf.size());
-      const Tensor g = dot_general(d, saved.input(1), {d_batch, y_batch.to_vector(), over, yf.to_vector()});
+      const Tensor g =
+          dot_general(d, saved.input(1), {d_batch, y_batch.to_vector(), over, yf.to_vector()});
       // Its axes, named by those of x: batch, free, then contracted in the order that y has them.
       std::vector<int> labels = x_batch.to_vector();
       labels.insert(labels.end(), xf.begin(), xf.end());
@@ -186,7 +214,8 @@ struct DotGeneral {
     if (saved.wants(1)) {
       std::vector<int> over(static_cast<std::size_t>(xf.size()));
       std::iota(over.begin(), over.end(), batch);
-      const Tensor g = dot_general(saved.input(0), d, {x_batch.to_vector(), d_batch, xf.to_vector(), over});
+      const Tensor g =
+          dot_general(saved.input(0), d, {x_batch.to_vector(), d_batch, xf.to_vector(), over});
       std::vector<int> labels = y_batch.to_vector();
       append_partners(x_contract, y_contract, labels);
       labels.insert(labels.end(), yf.begin(), yf.end());
@@ -194,16 +223,20 @@ struct DotGeneral {
     }
     return grads;
   }
-  static void append_partners(const AxisList& from, const AxisList& partners, std::vector<int>& labels) {
+  static void append_partners(const AxisList& from,
+                              const AxisList& partners,
+                              std::vector<int>& labels) {
     std::vector<int> order = from.to_vector();
     std::sort(order.begin(), order.end());
     for (int axis : order) {
-      labels.push_back(partners[static_cast<int>(std::find(from.begin(), from.end(), axis) - from.begin())]);
+      labels.push_back(
+          partners[static_cast<int>(std::find(from.begin(), from.end(), axis) - from.begin())]);
     }
   }
   static Tensor put_back(const Tensor& g, const std::vector<int>& labels) {
     std::vector<int> order(labels.size());
-    for (std::size_t i = 0; i < labels.size(); ++i) order[static_cast<std::size_t>(labels[i])] = static_cast<int>(i);
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      order[static_cast<std::size_t>(labels[i])] = static_cast<int>(i);
     return std::is_sorted(order.begin(), order.end()) ? g : transpose(g, order);
   }
 
@@ -229,13 +262,15 @@ Tensor dot_general(const Tensor& x, const Tensor& y, const DotDims& dims) {
 
 Tensor matmul(const Tensor& x, const Tensor& y) {
   if (x.rank() == 0 || y.rank() == 0) {
-    throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() + ", expected rank 1 or more");
+    throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() +
+                     ", expected rank 1 or more");
   }
   const int last = x.rank() - 1;
   const int inner = std::max(y.rank() - 2, 0);
   if (!DotGeneral::fits(x.shape()[last], y.shape()[inner])) {
-    throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() + ", whose inner sizes " +
-                     std::to_string(x.shape()[last]) + " and " + std::to_string(y.shape()[inner]) + " differ");
+    throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() +
+                     ", whose inner sizes " + std::to_string(x.shape()[last]) + " and " +
+                     std::to_string(y.shape()[inner]) + " differ");
   }
   if (y.rank() <= 2) return dot_general(x, y, {{}, {}, {last}, {inner}});
   Shape x_batch(std::span(x.shape().data(), static_cast<std::size_t>(std::max(x.rank() - 2, 0))));
@@ -256,7 +291,8 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
 
 Tensor batch_dot(const Tensor& x, const Tensor& y, std::pair<int, int> axes) {
   if (x.rank() < 2 || y.rank() < 2) {
-    throw ShapeError("batch_dot: received shapes " + x.shape().str() + " and " + y.shape().str() + ", expected rank 2 or more");
+    throw ShapeError("batch_dot: received shapes " + x.shape().str() + " and " + y.shape().str() +
+                     ", expected rank 2 or more");
   }
   const int a = normalize_axis(axes.first, x.rank(), "batch_dot");
   const int b = normalize_axis(axes.second, y.rank(), "batch_dot");

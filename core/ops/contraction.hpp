@@ -7,8 +7,8 @@
 
 namespace nyala::ops {
 
-/// Which axes a contraction pairs: `batch` axes stay, `contract` axes are summed over. The result has
-/// the batch axes, then what is left of x, then what is left of y.
+/// Which axes a contraction pairs: `batch` axes stay, `contract` axes are summed over. The result
+/// has the batch axes, then what is left of x, then what is left of y.
 struct DotDims {
   std::vector<int> x_batch = {};
   std::vector<int> y_batch = {};
@@ -21,9 +21,9 @@ Tensor dot_general(const Tensor& x, const Tensor& y, const DotDims& dims);
 
 /// NumPy's matmul: the last two axes multiplied, those before broadcast.
 Tensor matmul(const Tensor& x, const Tensor& y);
-/// Sample by sample, the sum of products over one axis of each: Keras's batch_dot. x is (batch, ...),
-/// y is (batch, ...); the result (batch, x's other axes, y's other axes), and (batch, 1) when none is
-/// left. Axes count from 0 and may be negative.
+/// Sample by sample, the sum of products over one axis of each: Keras's batch_dot. x is (batch,
+/// ...), y is (batch, ...); the result (batch, x's other axes, y's other axes), and (batch, 1) when
+/// none is left. Axes count from 0 and may be negative.
 Tensor batch_dot(const Tensor& x, const Tensor& y, std::pair<int, int> axes);
 
 }  // namespace nyala::ops

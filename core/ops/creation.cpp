@@ -6,7 +6,9 @@
 namespace nyala::ops {
 namespace {
 
-DType dtype_or(const DTypeArgs& args, DType fallback) { return args.dtype ? args.dtype->value : fallback; }
+DType dtype_or(const DTypeArgs& args, DType fallback) {
+  return args.dtype ? args.dtype->value : fallback;
+}
 
 DType natural_dtype(Scalar value) {
   return value.is_real() ? floatx() : value.is_bool() ? DType::bool_ : DType::int32;
@@ -22,8 +24,12 @@ Tensor full(const Shape& shape, Scalar value, const DTypeArgs& args) {
   return out;
 }
 
-Tensor zeros(const Shape& shape, const DTypeArgs& args) { return full(shape, 0, {dtype_or(args, floatx())}); }
-Tensor ones(const Shape& shape, const DTypeArgs& args) { return full(shape, 1, {dtype_or(args, floatx())}); }
+Tensor zeros(const Shape& shape, const DTypeArgs& args) {
+  return full(shape, 0, {dtype_or(args, floatx())});
+}
+Tensor ones(const Shape& shape, const DTypeArgs& args) {
+  return full(shape, 1, {dtype_or(args, floatx())});
+}
 
 Tensor full_like(const Tensor& x, Scalar value, const DTypeArgs& args) {
   const DType dtype = dtype_or(args, x.dtype());
@@ -40,34 +46,50 @@ Tensor ones_like(const Tensor& x, const DTypeArgs& args) { return full_like(x, 1
 
 Tensor eye(std::int64_t rows, std::optional<std::int64_t> columns, const DTypeArgs& args) {
   const std::int64_t width = columns.value_or(rows);
-  return cast(equal(reshape(arange(rows), {rows, 1}), reshape(arange(width), {1, width})), dtype_or(args, floatx()));
+  return cast(equal(reshape(arange(rows), {rows, 1}), reshape(arange(width), {1, width})),
+              dtype_or(args, floatx()));
 }
 
 Tensor arange(Scalar start, Scalar stop, Scalar step, const DTypeArgs& args) {
   const bool real = start.is_real() || stop.is_real() || step.is_real();
   const DType dtype = dtype_or(args, real ? floatx() : DType::int64);
-  if (step.real() == 0 || !std::isfinite(step.real())) throw ValueError("arange: received step " + std::to_string(step.real()) + ", expected a finite number other than 0");
+  if (step.real() == 0 || !std::isfinite(step.real()))
+    throw ValueError("arange: received step " + std::to_string(step.real()) +
+                     ", expected a finite number other than 0");
   const double count = std::ceil((stop.real() - start.real()) / step.real());
-  if (!(count < 9e15)) throw LimitError("arange: too many elements between " + std::to_string(start.real()) + " and " + std::to_string(stop.real()));
+  if (!(count < 9e15))
+    throw LimitError("arange: too many elements between " + std::to_string(start.real()) + " and " +
+                     std::to_string(stop.real()));
   Tensor out = Tensor::empty({count > 0 ? static_cast<std::int64_t>(count) : 0}, dtype);
   visit_dtype(dtype, [&]<class T>() {
     T* values = out.mutable_data<T>();
     for (std::int64_t i = 0; i < out.size(); ++i) {
-      if constexpr (std::is_floating_point_v<T>) values[i] = static_cast<T>(start.real() + static_cast<double>(i) * step.real());
-      else values[i] = static_cast<T>(real ? static_cast<std::int64_t>(start.real() + static_cast<double>(i) * step.real()) : start.integer() + i * step.integer());
+      if constexpr (std::is_floating_point_v<T>)
+        values[i] = static_cast<T>(start.real() + static_cast<double>(i) * step.real());
+      else
+        values[i] = static_cast<T>(
+            real ? static_cast<std::int64_t>(start.real() + static_cast<double>(i) * step.real())
+                 : start.integer() + i * step.integer());
     }
   });
   return out;
 }
 
-Tensor arange(Scalar start, Scalar stop, const DTypeArgs& args) { return arange(start, stop, 1, args); }
+Tensor arange(Scalar start, Scalar stop, const DTypeArgs& args) {
+  return arange(start, stop, 1, args);
+}
 Tensor arange(Scalar stop, const DTypeArgs& args) { return arange(0, stop, 1, args); }
 
 Tensor linspace(double start, double stop, std::int64_t num, const DTypeArgs& args) {
-  if (num < 0) throw ValueError("linspace: received num = " + std::to_string(num) + ", expected 0 or more");
+  if (num < 0)
+    throw ValueError("linspace: received num = " + std::to_string(num) + ", expected 0 or more");
   std::vector<double> values(static_cast<std::size_t>(num));
   for (std::int64_t i = 0; i < num; ++i) {
-    values[static_cast<std::size_t>(i)] = i + 1 == num && num > 1 ? stop : start + (stop - start) * static_cast<double>(i) / static_cast<double>(std::max<std::int64_t>(num - 1, 1));
+    values[static_cast<std::size_t>(i)] =
+        i + 1 == num && num > 1
+            ? stop
+            : start + (stop - start) * static_cast<double>(i) /
+                          static_cast<double>(std::max<std::int64_t>(num - 1, 1));
   }
   return cast(Tensor::from(values), dtype_or(args, floatx()));
 }

@@ -15,15 +15,15 @@ template <class T>
 class Nested {
  public:
   template <class U>
-    requires std::is_arithmetic_v<U>
-  Nested(U value) : values_{static_cast<T>(value)} {}
+  requires std::is_arithmetic_v<U> Nested(U value) : values_{static_cast<T>(value)} {}
   Nested(std::initializer_list<Nested> items) {
     shape_.push_back(static_cast<std::int64_t>(items.size()));
     bool first = true;
     for (const Nested& item : items) {
       if (first) {
         for (std::int64_t size : item.shape_) shape_.push_back(size);
-      } else if (Shape(std::span(shape_.data() + 1, static_cast<std::size_t>(shape_.rank() - 1))) != item.shape_) {
+      } else if (Shape(std::span(shape_.data() + 1, static_cast<std::size_t>(shape_.rank() - 1))) !=
+                 item.shape_) {
         throw ShapeError("ops::array: rows of shapes " + items.begin()->shape_.str() + " and " +
                          item.shape_.str() + " do not fit together");
       }

@@ -11,7 +11,9 @@ template <class Self>
 struct Elementwise : NoOptions {
   static constexpr bool gives_bool = false;
 
-  Spec infer(Inputs<Spec> x) const { return {x[0].shape, Self::gives_bool ? DType::bool_ : x[0].dtype}; }
+  Spec infer(Inputs<Spec> x) const {
+    return {x[0].shape, Self::gives_bool ? DType::bool_ : x[0].dtype};
+  }
   void forward(Inputs<Tensor> x, Tensor& y) const {
     kernels::unary(Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), y.mutable_data());
   }
@@ -25,8 +27,8 @@ struct Elementwise : NoOptions {
 
 }  // namespace
 
-// A smooth function: its kernel, the numbers that samples draw from, and its gradient, an expression
-// in x (or y, the result) and dy.
+// A smooth function: its kernel, the numbers that samples draw from, and its gradient, an
+// expression in x (or y, the result) and dy.
 #define NYALA_FUNCTION(Name, function, kernel_, low_, high_, saves_, gradient, doc_) \
   namespace {                                                                        \
   struct Name : Elementwise<Name> {                                                  \
@@ -54,10 +56,10 @@ struct Elementwise : NoOptions {
     __VA_ARGS__                                                       \
   };                                                                  \
   }
-#define NYALA_FLAT                                                                       \
-  static constexpr Saves saves = Saves::nothing;                                         \
+#define NYALA_FLAT                               \
+  static constexpr Saves saves = Saves::nothing; \
   Grads vjp(const Saved&, const Tensor& dy) const { return {zeros_like(dy)}; }
-#define NYALA_LOGICAL                     \
+#define NYALA_LOGICAL                      \
   static constexpr bool gives_bool = true; \
   using NoGradient = void;
 
@@ -66,30 +68,36 @@ constexpr double kLog10E = std::numbers::log10e;
 constexpr double kLog2E = std::numbers::log2e;
 
 NYALA_FUNCTION(Negative, negative, negative, -2, 2, nothing, -dy, "-x")
-NYALA_FUNCTION(Abs, absolute, abs, 0.1, 2, inputs, dy * sign(x), "The magnitude.")
-NYALA_FUNCTION(Square, square, square, -2, 2, inputs, dy * (x * 2), "x times x")
+NYALA_FUNCTION(Abs, absolute, abs, 0.1, 2, inputs, dy* sign(x), "The magnitude.")
+NYALA_FUNCTION(Square, square, square, -2, 2, inputs, dy*(x * 2), "x times x")
 NYALA_FUNCTION(Sqrt, sqrt, sqrt, 0.2, 2, outputs, dy * 0.5 / y, "The square root.")
-NYALA_FUNCTION(Rsqrt, rsqrt, rsqrt, 0.2, 2, outputs, dy * -0.5 * (y * y * y), "One over the square root.")
-NYALA_FUNCTION(Reciprocal, reciprocal, reciprocal, 0.3, 2, outputs, -dy * (y * y), "1 / x")
-NYALA_FUNCTION(Exp, exp, exp, -2, 2, outputs, dy * y, "e to the power x.")
-NYALA_FUNCTION(Expm1, expm1, expm1, -2, 2, outputs, dy * (y + 1), "exp(x) - 1")
+NYALA_FUNCTION(
+    Rsqrt, rsqrt, rsqrt, 0.2, 2, outputs, dy * -0.5 * (y * y * y), "One over the square root.")
+NYALA_FUNCTION(Reciprocal, reciprocal, reciprocal, 0.3, 2, outputs, -dy*(y* y), "1 / x")
+NYALA_FUNCTION(Exp, exp, exp, -2, 2, outputs, dy* y, "e to the power x.")
+NYALA_FUNCTION(Expm1, expm1, expm1, -2, 2, outputs, dy*(y + 1), "exp(x) - 1")
 NYALA_FUNCTION(Log, log, log, 0.2, 3, inputs, dy / x, "The natural logarithm.")
 NYALA_FUNCTION(Log1p, log1p, log1p, -0.7, 3, inputs, dy / (x + 1), "log(1 + x)")
-NYALA_FUNCTION(Log2, log2, log2, 0.2, 3, inputs, dy * kLog2E / x, "The logarithm to base 2.")
-NYALA_FUNCTION(Log10, log10, log10, 0.2, 3, inputs, dy * kLog10E / x, "The logarithm to base 10.")
-NYALA_FUNCTION(Sin, sin, sin, -3, 3, inputs, dy * cos(x), "The sine.")
-NYALA_FUNCTION(Cos, cos, cos, -3, 3, inputs, -dy * sin(x), "The cosine.")
-NYALA_FUNCTION(Tan, tan, tan, -1, 1, outputs, dy * (y * y + 1), "The tangent.")
-NYALA_FUNCTION(Arcsin, arcsin, asin, -0.9, 0.9, inputs, dy * rsqrt(1 - x * x), "The inverse sine.")
-NYALA_FUNCTION(Arccos, arccos, acos, -0.9, 0.9, inputs, -dy * rsqrt(1 - x * x), "The inverse cosine.")
+NYALA_FUNCTION(Log2, log2, log2, 0.2, 3, inputs, dy* kLog2E / x, "The logarithm to base 2.")
+NYALA_FUNCTION(Log10, log10, log10, 0.2, 3, inputs, dy* kLog10E / x, "The logarithm to base 10.")
+NYALA_FUNCTION(Sin, sin, sin, -3, 3, inputs, dy* cos(x), "The sine.")
+NYALA_FUNCTION(Cos, cos, cos, -3, 3, inputs, -dy* sin(x), "The cosine.")
+NYALA_FUNCTION(Tan, tan, tan, -1, 1, outputs, dy*(y* y + 1), "The tangent.")
+NYALA_FUNCTION(Arcsin, arcsin, asin, -0.9, 0.9, inputs, dy* rsqrt(1 - x * x), "The inverse sine.")
+NYALA_FUNCTION(
+    Arccos, arccos, acos, -0.9, 0.9, inputs, -dy* rsqrt(1 - x * x), "The inverse cosine.")
 NYALA_FUNCTION(Arctan, arctan, atan, -2, 2, inputs, dy / (x * x + 1), "The inverse tangent.")
-NYALA_FUNCTION(Sinh, sinh, sinh, -2, 2, inputs, dy * cosh(x), "The hyperbolic sine.")
-NYALA_FUNCTION(Cosh, cosh, cosh, -2, 2, inputs, dy * sinh(x), "The hyperbolic cosine.")
-NYALA_FUNCTION(Arcsinh, arcsinh, asinh, -2, 2, inputs, dy * rsqrt(x * x + 1), "The inverse hyperbolic sine.")
-NYALA_FUNCTION(Arccosh, arccosh, acosh, 1.2, 3, inputs, dy * rsqrt(x * x - 1), "The inverse hyperbolic cosine.")
-NYALA_FUNCTION(Arctanh, arctanh, atanh, -0.8, 0.8, inputs, dy / (1 - x * x), "The inverse hyperbolic tangent.")
-NYALA_FUNCTION(Erf, erf, erf, -2, 2, inputs, dy * kTwoByRootPi * exp(-x * x), "The error function.")
-NYALA_FUNCTION(Erfc, erfc, erfc, -2, 2, inputs, -dy * kTwoByRootPi * exp(-x * x), "One minus the error function.")
+NYALA_FUNCTION(Sinh, sinh, sinh, -2, 2, inputs, dy* cosh(x), "The hyperbolic sine.")
+NYALA_FUNCTION(Cosh, cosh, cosh, -2, 2, inputs, dy* sinh(x), "The hyperbolic cosine.")
+NYALA_FUNCTION(
+    Arcsinh, arcsinh, asinh, -2, 2, inputs, dy* rsqrt(x* x + 1), "The inverse hyperbolic sine.")
+NYALA_FUNCTION(
+    Arccosh, arccosh, acosh, 1.2, 3, inputs, dy* rsqrt(x* x - 1), "The inverse hyperbolic cosine.")
+NYALA_FUNCTION(
+    Arctanh, arctanh, atanh, -0.8, 0.8, inputs, dy / (1 - x * x), "The inverse hyperbolic tangent.")
+NYALA_FUNCTION(Erf, erf, erf, -2, 2, inputs, dy* kTwoByRootPi* exp(-x* x), "The error function.")
+NYALA_FUNCTION(
+    Erfc, erfc, erfc, -2, 2, inputs, -dy* kTwoByRootPi* exp(-x* x), "One minus the error function.")
 
 NYALA_STEP(Sign, sign, sign, "-1, 0 or 1", NYALA_FLAT)
 NYALA_STEP(Floor, floor, floor, "The largest whole number not above x.", NYALA_FLAT)

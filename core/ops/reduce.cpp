@@ -19,7 +19,8 @@ std::vector<bool> Axes::flags(int rank, const char* who) const {
   std::vector<bool> flags(static_cast<std::size_t>(rank), !given_);
   for (int axis : axes_) {
     const auto place = static_cast<std::size_t>(normalize_axis(axis, rank, who));
-    if (flags[place]) throw ValueError(std::string(who) + ": axis " + std::to_string(axis) + " comes twice");
+    if (flags[place])
+      throw ValueError(std::string(who) + ": axis " + std::to_string(axis) + " comes twice");
     flags[place] = true;
   }
   return flags;
@@ -31,8 +32,10 @@ namespace {
 Shape reduced_shape(const Shape& shape, const std::vector<bool>& flags, bool keepdims) {
   Shape out;
   for (int i = 0; i < shape.rank(); ++i) {
-    if (!flags[static_cast<std::size_t>(i)]) out.push_back(shape[i]);
-    else if (keepdims) out.push_back(1);
+    if (!flags[static_cast<std::size_t>(i)])
+      out.push_back(shape[i]);
+    else if (keepdims)
+      out.push_back(1);
   }
   return out;
 }
@@ -48,13 +51,15 @@ struct Reduction {
 
   Spec infer(Inputs<Spec> in) const {
     const auto flags = axis.flags(in[0].shape.rank(), Self::name.data());
-    return {reduced_shape(in[0].shape, flags, keepdims), Self::gives_bool ? DType::bool_ : in[0].dtype};
+    return {reduced_shape(in[0].shape, flags, keepdims),
+            Self::gives_bool ? DType::bool_ : in[0].dtype};
   }
   void forward(Inputs<Tensor> x, Tensor& out) const {
     const auto flags = axis.flags(x[0].rank(), Self::name.data());
     SmallVector<bool, 8> reduced(flags.size());
     for (std::size_t i = 0; i < flags.size(); ++i) reduced[i] = flags[i];
-    kernels::reduce(Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), reduced.data(), out.mutable_data());
+    kernels::reduce(
+        Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), reduced.data(), out.mutable_data());
   }
   // What stood in place of the input, with the reduced axes kept.
   Tensor keep(const Tensor& y, const Shape& shape) const {
@@ -68,8 +73,12 @@ struct Reduction {
       op.keepdims = keep;
       return SampleOf<Self>{op, {{shape}}};
     };
-    return {make({}, false, {3, 4}), make(1, false, {3, 4}), make({0, -1}, true, {2, 3, 4}),
-            make(0, true, {5}), make({}, false, {}), make(0, false, {3, 0})};
+    return {make({}, false, {3, 4}),
+            make(1, false, {3, 4}),
+            make({0, -1}, true, {2, 3, 4}),
+            make(0, true, {5}),
+            make({}, false, {}),
+            make(0, false, {3, 0})};
   }
 };
 

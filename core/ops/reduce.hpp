@@ -28,9 +28,6 @@ class Axes {
   std::vector<int> axes_;
   bool given_ = false;
 };
-template <>
-struct ConfigCodec<Axes>;
-
 struct ReduceArgs {
   Axes axis = {};
   bool keepdims = false;

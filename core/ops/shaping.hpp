@@ -31,6 +31,7 @@ struct Range1 {
 /// Python's slicing: a range for each leading axis. A view.
 Tensor slice(const Tensor& x, const std::vector<Range1>& ranges);
 /// Slices along one axis.
-Tensor slice_axis(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step = 1);
+Tensor slice_axis(
+    const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step = 1);
 
 }  // namespace nyala::ops

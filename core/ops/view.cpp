@@ -16,9 +16,11 @@ struct ConfigCodec<ops::Range1> {
   }
   static ops::Range1 from(const Config& config) {
     const Config::List& items = config.as_list();
-    if (items.size() != 3) throw ValueError("received " + config.str() + ", expected [start, stop, step]");
+    if (items.size() != 3)
+      throw ValueError("received " + config.str() + ", expected [start, stop, step]");
     return {ConfigCodec<std::optional<std::int64_t>>::from(items[0]),
-            ConfigCodec<std::optional<std::int64_t>>::from(items[1]), items[2].as_int()};
+            ConfigCodec<std::optional<std::int64_t>>::from(items[1]),
+            items[2].as_int()};
   }
 };
 
@@ -44,13 +46,16 @@ std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
     std::int64_t left = from[i];
     std::int64_t right = shape[j];
     while (left != right) {
-      if (left < right) left *= from[++last_i];
-      else right *= shape[++last_j];
+      if (left < right)
+        left *= from[++last_i];
+      else
+        right *= shape[++last_j];
     }
     for (int a = i; a < last_i; ++a) {
       int next = a + 1;
       while (next < last_i && from[next] == 1) ++next;
-      if (from[a] != 1 && from[next] != 1 && x.strides()[a] != x.strides()[next] * from[next]) return std::nullopt;
+      if (from[a] != 1 && from[next] != 1 && x.strides()[a] != x.strides()[next] * from[next])
+        return std::nullopt;
     }
     while (last_i > i && from[last_i] == 1) --last_i;
     std::int64_t step = x.strides()[last_i];
@@ -67,7 +72,8 @@ std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
 
 struct Reshape {
   static constexpr std::string_view name = "reshape";
-  static constexpr std::string_view doc = "The same elements, in row-major order, under another shape.";
+  static constexpr std::string_view doc =
+      "The same elements, in row-major order, under another shape.";
   static constexpr Saves saves = Saves::nothing;
 
   Shape shape;
@@ -80,9 +86,12 @@ struct Reshape {
     int open = -1;
     std::int64_t product = 1;
     for (int i = 0; i < to.rank(); ++i) {
-      if (to[i] >= 0) product *= to[i];
-      else if (open < 0 && to[i] == -1) open = i;
-      else fail(from);
+      if (to[i] >= 0)
+        product *= to[i];
+      else if (open < 0 && to[i] == -1)
+        open = i;
+      else
+        fail(from);
     }
     if (!from.is_known()) return to;
     const std::int64_t size = from.num_elements();
@@ -95,7 +104,8 @@ struct Reshape {
     return to;
   }
   [[noreturn]] void fail(const Shape& from) const {
-    throw ShapeError("reshape: received shape " + from.str() + ", which does not fit the new shape " + shape.str());
+    throw ShapeError("reshape: received shape " + from.str() +
+                     ", which does not fit the new shape " + shape.str());
   }
 
   Spec infer(Inputs<Spec> in) const { return {target(in[0].shape), in[0].dtype}; }
@@ -107,8 +117,11 @@ struct Reshape {
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const { return {reshape(dy, saved.shape())}; }
   static std::vector<SampleOf<Reshape>> samples() {
-    return {{{Shape{3, -1}}, {{{2, 6}}}}, {{Shape{-1}}, {{{2, 3, 2}}}}, {{Shape{}}, {{{1, 1}}}},
-            {{Shape{0, 4}}, {{{2, 0}}}}, {{Shape{1, 6, 1}}, {{{6}}}}};
+    return {{{Shape{3, -1}}, {{{2, 6}}}},
+            {{Shape{-1}}, {{{2, 3, 2}}}},
+            {{Shape{}}, {{{1, 1}}}},
+            {{Shape{0, 4}}, {{{2, 0}}}},
+            {{Shape{1, 6, 1}}, {{{6}}}}};
   }
 };
 
@@ -119,12 +132,14 @@ struct Transpose {
 
   std::vector<int> axes;
   static constexpr auto fields() {
-    return std::tuple{Field{"axes", &Transpose::axes, "For each axis of the result, the axis it comes from."}};
+    return std::tuple{
+        Field{"axes", &Transpose::axes, "For each axis of the result, the axis it comes from."}};
   }
 
   Spec infer(Inputs<Spec> in) const {
     Shape shape = in[0].shape;
-    for (int i = 0; i < shape.rank(); ++i) shape[i] = in[0].shape[axes[static_cast<std::size_t>(i)]];
+    for (int i = 0; i < shape.rank(); ++i)
+      shape[i] = in[0].shape[axes[static_cast<std::size_t>(i)]];
     return {shape, in[0].dtype};
   }
   Tensor evaluate(Inputs<Tensor> x) const {
@@ -138,25 +153,34 @@ struct Transpose {
   }
   Grads vjp(const Saved&, const Tensor& dy) const {
     std::vector<int> back(axes.size());
-    for (std::size_t i = 0; i < axes.size(); ++i) back[static_cast<std::size_t>(axes[i])] = static_cast<int>(i);
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      back[static_cast<std::size_t>(axes[i])] = static_cast<int>(i);
     return {transpose(dy, back)};
   }
   static std::vector<SampleOf<Transpose>> samples() {
-    return {{{{1, 0}}, {{{2, 3}}}}, {{{2, 0, 1}}, {{{2, 3, 4}}}}, {{{}}, {{{}}}}, {{{1, 0}}, {{{0, 3}}}}};
+    return {{{{1, 0}}, {{{2, 3}}}},
+            {{{2, 0, 1}}, {{{2, 3, 4}}}},
+            {{{}}, {{{}}}},
+            {{{1, 0}}, {{{0, 3}}}}};
   }
 };
 
 struct BroadcastTo {
   static constexpr std::string_view name = "broadcast_to";
-  static constexpr std::string_view doc = "Repeated along axes of size 1 and along new leading ones.";
+  static constexpr std::string_view doc =
+      "Repeated along axes of size 1 and along new leading ones.";
   static constexpr Saves saves = Saves::nothing;
 
   Shape shape;
-  static constexpr auto fields() { return std::tuple{Field{"shape", &BroadcastTo::shape, "The shape to fill."}}; }
+  static constexpr auto fields() {
+    return std::tuple{Field{"shape", &BroadcastTo::shape, "The shape to fill."}};
+  }
 
   Spec infer(Inputs<Spec> in) const {
-    if (in[0].shape.rank() > shape.rank() || broadcast_shapes(in[0].shape, shape, "broadcast_to") != shape) {
-      throw ShapeError("broadcast_to: shape " + in[0].shape.str() + " does not broadcast to " + shape.str());
+    if (in[0].shape.rank() > shape.rank() ||
+        broadcast_shapes(in[0].shape, shape, "broadcast_to") != shape) {
+      throw ShapeError("broadcast_to: shape " + in[0].shape.str() + " does not broadcast to " +
+                       shape.str());
     }
     return {shape, in[0].dtype};
   }
@@ -166,7 +190,10 @@ struct BroadcastTo {
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const { return {sum_to(dy, saved.shape())}; }
   static std::vector<SampleOf<BroadcastTo>> samples() {
-    return {{{Shape{2, 3}}, {{{3}}}}, {{Shape{2, 3}}, {{{2, 1}}}}, {{Shape{4}}, {{{}}}}, {{Shape{0, 3}}, {{{1, 3}}}}};
+    return {{{Shape{2, 3}}, {{{3}}}},
+            {{Shape{2, 3}}, {{{2, 1}}}},
+            {{Shape{4}}, {{{}}}},
+            {{Shape{0, 3}}, {{{1, 3}}}}};
   }
 };
 
@@ -181,19 +208,24 @@ Extent extent_of(const Range1& range, std::int64_t size) {
   const auto place = [&](std::optional<std::int64_t> given, std::int64_t fallback) {
     if (!given) return fallback;
     const std::int64_t at = *given < 0 ? *given + size : *given;
-    return step > 0 ? std::clamp<std::int64_t>(at, 0, size) : std::clamp<std::int64_t>(at, -1, size - 1);
+    return step > 0 ? std::clamp<std::int64_t>(at, 0, size)
+                    : std::clamp<std::int64_t>(at, -1, size - 1);
   };
   const std::int64_t start = place(range.start, step > 0 ? 0 : size - 1);
   const std::int64_t stop = place(range.stop, step > 0 ? size : -1);
-  const std::int64_t count = step > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step;
+  const std::int64_t count =
+      step > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step;
   return {start, std::max<std::int64_t>(count, 0)};
 }
 
-bool is_full(const Range1& range) { return !range.start && !range.stop && (range.step == 1 || range.step == -1); }
+bool is_full(const Range1& range) {
+  return !range.start && !range.stop && (range.step == 1 || range.step == -1);
+}
 
 void check_ranges(const std::vector<Range1>& ranges, const Shape& shape) {
   if (static_cast<int>(ranges.size()) > shape.rank()) {
-    throw IndexError("slice: received " + std::to_string(ranges.size()) + " ranges for shape " + shape.str());
+    throw IndexError("slice: received " + std::to_string(ranges.size()) + " ranges for shape " +
+                     shape.str());
   }
   for (const Range1& range : ranges) {
     if (range.step == 0) throw ValueError("slice: received step 0");
@@ -207,7 +239,8 @@ struct Slice {
 
   std::vector<Range1> ranges;
   static constexpr auto fields() {
-    return std::tuple{Field{"ranges", &Slice::ranges, "[start, stop, step] for each leading axis."}};
+    return std::tuple{
+        Field{"ranges", &Slice::ranges, "[start, stop, step] for each leading axis."}};
   }
 
   Spec infer(Inputs<Spec> in) const {
@@ -215,8 +248,10 @@ struct Slice {
     Shape shape = in[0].shape;
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       std::int64_t& size = shape[static_cast<int>(i)];
-      if (size >= 0) size = extent_of(ranges[i], size).count;
-      else if (!is_full(ranges[i])) size = None;
+      if (size >= 0)
+        size = extent_of(ranges[i], size).count;
+      else if (!is_full(ranges[i]))
+        size = None;
     }
     return {shape, in[0].dtype};
   }
@@ -236,7 +271,9 @@ struct Slice {
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const;
   static std::vector<SampleOf<Slice>> samples() {
-    return {{{{{1, 3, 1}}}, {{{4, 2}}}}, {{{{}, {-1, std::nullopt, -2}}}, {{{2, 5}}}}, {{{{2, 2, 1}}}, {{{3}}}},
+    return {{{{{1, 3, 1}}}, {{{4, 2}}}},
+            {{{{}, {-1, std::nullopt, -2}}}, {{{2, 5}}}},
+            {{{{2, 2, 1}}}, {{{3}}}},
             {{{}}, {{{0, 3}}}}};
   }
 };
@@ -249,8 +286,9 @@ struct SliceGrad {
   Shape shape;
   std::vector<Range1> ranges;
   static constexpr auto fields() {
-    return std::tuple{Field{"shape", &SliceGrad::shape, "The shape sliced."},
-                      Field{"ranges", &SliceGrad::ranges, "[start, stop, step] for each leading axis."}};
+    return std::tuple{
+        Field{"shape", &SliceGrad::shape, "The shape sliced."},
+        Field{"ranges", &SliceGrad::ranges, "[start, stop, step] for each leading axis."}};
   }
 
   Spec infer(Inputs<Spec> in) const { return {shape, in[0].dtype}; }
@@ -258,11 +296,13 @@ struct SliceGrad {
     const Tensor zero = Tensor::scalar(0, out.dtype());
     kernels::fill(out.dtype(), out.size(), zero.data(), out.mutable_data());
     Tensor place = Slice{ranges}.evaluate({out});
-    kernels::copy_strided(out.dtype(), x[0].shape(), in(x[0]), place.mutable_data(), place.strides().data());
+    kernels::copy_strided(
+        out.dtype(), x[0].shape(), in(x[0]), place.mutable_data(), place.strides().data());
   }
   Grads vjp(const Saved&, const Tensor& d) const { return {slice(d, ranges)}; }
   static std::vector<SampleOf<SliceGrad>> samples() {
-    return {{{Shape{4, 2}, {{1, 3, 1}}}, {{{2, 2}}}}, {{Shape{2, 5}, {{}, {-1, std::nullopt, -2}}}, {{{2, 3}}}},
+    return {{{Shape{4, 2}, {{1, 3, 1}}}, {{{2, 2}}}},
+            {{Shape{2, 5}, {{}, {-1, std::nullopt, -2}}}, {{{2, 3}}}},
             {{Shape{3}, {{2, 2, 1}}}, {{{0}}}}};
   }
 };
@@ -282,11 +322,13 @@ Tensor transpose(const Tensor& x, const std::vector<int>& axes) {
   } else {
     std::vector<bool> seen(order.size());
     if (axes.size() != order.size()) {
-      throw ValueError("transpose: received " + std::to_string(axes.size()) + " axes for shape " + x.shape().str());
+      throw ValueError("transpose: received " + std::to_string(axes.size()) + " axes for shape " +
+                       x.shape().str());
     }
     for (std::size_t i = 0; i < axes.size(); ++i) {
       order[i] = normalize_axis(axes[i], x.rank(), "transpose");
-      if (seen[static_cast<std::size_t>(order[i])]) throw ValueError("transpose: axis " + std::to_string(order[i]) + " comes twice");
+      if (seen[static_cast<std::size_t>(order[i])])
+        throw ValueError("transpose: axis " + std::to_string(order[i]) + " comes twice");
       seen[static_cast<std::size_t>(order[i])] = true;
     }
   }
@@ -324,17 +366,22 @@ Tensor squeeze(const Tensor& x, const Axes& axis) {
   for (int i = 0; i < x.rank(); ++i) {
     const bool named = flags[static_cast<std::size_t>(i)];
     if (named && axis.given() && x.shape()[i] != 1) {
-      throw ValueError("squeeze: axis " + std::to_string(i) + " of shape " + x.shape().str() + " is not of size 1");
+      throw ValueError("squeeze: axis " + std::to_string(i) + " of shape " + x.shape().str() +
+                       " is not of size 1");
     }
     if (!named || x.shape()[i] != 1) shape.push_back(x.shape()[i]);
   }
   return reshape(x, shape);
 }
 
-Tensor slice(const Tensor& x, const std::vector<Range1>& ranges) { return run_op(Slice{ranges}, {x}); }
+Tensor slice(const Tensor& x, const std::vector<Range1>& ranges) {
+  return run_op(Slice{ranges}, {x});
+}
 
-Tensor slice_axis(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
-  std::vector<Range1> ranges(static_cast<std::size_t>(normalize_axis(axis, x.rank(), "slice_axis")) + 1);
+Tensor slice_axis(
+    const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
+  std::vector<Range1> ranges(
+      static_cast<std::size_t>(normalize_axis(axis, x.rank(), "slice_axis")) + 1);
   ranges.back() = {start, stop, step};
   return slice(x, ranges);
 }
@@ -352,7 +399,8 @@ Tensor Tensor::operator[](std::int64_t index) const {
   if (rank() == 0) throw IndexError("a tensor of rank 0 has no rows");
   const std::int64_t size = shape()[0];
   if (size >= 0 && (index < -size || index >= size)) {
-    throw IndexError("row " + std::to_string(index) + " is out of bounds for shape " + shape().str());
+    throw IndexError("row " + std::to_string(index) + " is out of bounds for shape " +
+                     shape().str());
   }
   const std::int64_t row = index < 0 && size >= 0 ? index + size : index;
   const Tensor rows = ops::slice(*this, {{row, row + 1, 1}});
