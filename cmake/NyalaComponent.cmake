@@ -42,7 +42,7 @@ function(nyala_component component)
   target_include_directories(nyala INTERFACE
     $<BUILD_INTERFACE:${NYALA_INCLUDE_ROOT}/${component}>)
   install(DIRECTORY ${component}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/nyala/${component}
-    FILES_MATCHING PATTERN "*.hpp" PATTERN "*.def" PATTERN "kernels" EXCLUDE)
+    FILES_MATCHING PATTERN "*.hpp" PATTERN "*.def" PATTERN "kernels" EXCLUDE PATTERN "support.hpp" EXCLUDE)
 endfunction()
 
 # The header that users include: <nyala/nyala.hpp>.
