@@ -48,11 +48,15 @@ DType output_dtype(Unary op, DType dtype) { return scalar::is_predicate(op) ? bo
 DType output_dtype(Binary op, DType dtype) { return scalar::is_predicate(op) ? bool_ : dtype; }
 
 UnaryLoop unary_loop(Unary op, DType dtype) {
+  if (dtype == DType::float32 || dtype == DType::float64) {
+    if (const UnaryLoop loop = vector_unary_loop(op, dtype)) return loop;
+  }
   if (const UnaryLoop loop = scalar_unary_loop(op, dtype)) return loop;
   refuse(op, dtype, true);
 }
 
 BinaryLoops binary_loops(Binary op, DType dtype) {
+  if (const BinaryLoops loops = vector_binary_loops(op, dtype); loops.both != nullptr) return loops;
   if (const BinaryLoops loops = scalar_binary_loops(op, dtype); loops.both != nullptr) return loops;
   refuse(op, dtype, !is_floating(dtype));
 }

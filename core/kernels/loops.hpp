@@ -9,8 +9,15 @@
 
 namespace nyala::kernels {
 
-/// One element after another, for every op and type; null where the op does not take the type.
+/// One element after another, for what has no loop with vectors; null where the op does not take
+/// the type.
 UnaryLoop scalar_unary_loop(Unary op, DType dtype);
 BinaryLoops scalar_binary_loops(Binary op, DType dtype);
+
+/// With the widest vectors of this CPU; null where there is no such loop. For float32 and float64.
+UnaryLoop vector_unary_loop(Unary op, DType dtype);
+
+/// With the widest vectors of this CPU; null where there are no such loops.
+BinaryLoops vector_binary_loops(Binary op, DType dtype);
 
 }  // namespace nyala::kernels

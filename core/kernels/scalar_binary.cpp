@@ -3,6 +3,12 @@
 namespace nyala::kernels {
 namespace {
 
+// What the loops with vectors leave out: library functions and integer division.
+constexpr bool is_left_out(Binary op) {
+  return op == Binary::floor_divide || op == Binary::mod || op == Binary::power ||
+         op == Binary::arctan2;
+}
+
 template <Binary op, class T>
 using Out = decltype(scalar::binary<op>(T{}, T{}));
 
@@ -20,7 +26,7 @@ void run(const void* x_data, const void* y_data, void* out_data, std::int64_t n)
 
 template <Binary op, class T>
 constexpr BinaryLoops entry() {
-  if constexpr (scalar::takes<T>(op))
+  if constexpr (is_left_out(op) && scalar::takes<T>(op))
     return {run<op, T, 1, 1>, run<op, T, 1, 0>, run<op, T, 0, 1>};
   else
     return {nullptr, nullptr, nullptr};

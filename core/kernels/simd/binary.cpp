@@ -1,0 +1,126 @@
+#include <array>
+#include <utility>
+
+#include <nyala/core/kernels/loops.hpp>
+#include <nyala/core/kernels/simd/targets.hpp>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nyala/core/kernels/simd/binary.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <nyala/core/kernels/simd/vector-inl.hpp>
+
+HWY_BEFORE_NAMESPACE();
+namespace nyala::kernels::HWY_NAMESPACE {
+namespace {
+
+// Floating arithmetic is written with vectors. Comparisons and integers are plain loops, which the
+// compiler turns into this instruction set's vectors.
+template <class T>
+constexpr bool has_vectors(Binary op) {
+  if (!std::is_floating_point_v<T>) return false;
+  return op <= Binary::minimum || (op >= Binary::relu_grad && op <= Binary::sigmoid_grad) ||
+         op == Binary::divide;
+}
+// Libm and integer division gain nothing from being compiled again.
+template <class T>
+constexpr bool has_plain_loop(Binary op) {
+  return scalar::takes<T>(op) && op != Binary::floor_divide && op != Binary::mod &&
+         op != Binary::power && op != Binary::arctan2;
+}
+
+template <Binary op, class D, class V>
+HWY_INLINE V apply(D d, V x, V y) {
+  const V one = hn::Set(d, hn::TFromD<D>{1});
+  if constexpr (op == Binary::add)
+    return hn::Add(x, y);
+  else if constexpr (op == Binary::subtract)
+    return hn::Sub(x, y);
+  else if constexpr (op == Binary::multiply)
+    return hn::Mul(x, y);
+  else if constexpr (op == Binary::divide)
+    return hn::Div(x, y);
+  else if constexpr (op == Binary::maximum) {
+    return hn::IfThenElse(hn::Or(hn::Gt(x, y), hn::IsNaN(x)), x, y);
+  } else if constexpr (op == Binary::minimum) {
+    return hn::IfThenElse(hn::Or(hn::Lt(x, y), hn::IsNaN(x)), x, y);
+  } else if constexpr (op == Binary::relu_grad) {
+    return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), y);
+  } else if constexpr (op == Binary::tanh_grad)
+    return hn::Mul(y, hn::NegMulAdd(x, x, one));
+  else
+    return hn::Mul(hn::Mul(y, x), hn::Sub(one, x));
+}
+
+template <Binary op, class T, int x_step, int y_step>
+void run_vectors(const void* x_data, const void* y_data, void* out_data, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  const T* x = static_cast<const T*>(x_data);
+  const T* y = static_cast<const T*>(y_data);
+  T* out = static_cast<T*>(out_data);
+  const V x0 = x_step == 0 ? hn::Set(d, *x) : hn::Zero(d);
+  const V y0 = y_step == 0 ? hn::Set(d, *y) : hn::Zero(d);
+  const std::int64_t step = lanes(d);
+  std::int64_t i = 0;
+  for (; i + step <= n; i += step) {
+    const V a = x_step == 0 ? x0 : hn::LoadU(d, x + i);
+    const V b = y_step == 0 ? y0 : hn::LoadU(d, y + i);
+    hn::StoreU(apply<op>(d, a, b), d, out + i);
+  }
+  if (i == n) return;
+  const V a = x_step == 0 ? x0 : load_first(d, x + i, n - i);
+  const V b = y_step == 0 ? y0 : load_first(d, y + i, n - i);
+  store_first(d, apply<op>(d, a, b), out + i, n - i);
+}
+
+template <Binary op, class T, int x_step, int y_step>
+void run_plain(const void* x_data, const void* y_data, void* out_data, std::int64_t n) {
+  const T* x = static_cast<const T*>(x_data);
+  const T* y = static_cast<const T*>(y_data);
+  auto* out = static_cast<decltype(scalar::binary<op>(T{}, T{}))*>(out_data);
+  const T x0 = *x, y0 = *y;
+  for (std::int64_t i = 0; i < n; ++i) {
+    out[i] = scalar::binary<op>(x_step == 0 ? x0 : x[i], y_step == 0 ? y0 : y[i]);
+  }
+}
+
+template <Binary op, class T>
+constexpr BinaryLoops entry() {
+  if constexpr (has_vectors<T>(op)) {
+    return {run_vectors<op, T, 1, 1>, run_vectors<op, T, 1, 0>, run_vectors<op, T, 0, 1>};
+  } else if constexpr (has_plain_loop<T>(op)) {
+    return {run_plain<op, T, 1, 1>, run_plain<op, T, 1, 0>, run_plain<op, T, 0, 1>};
+  } else {
+    return {nullptr, nullptr, nullptr};
+  }
+}
+
+template <class T, std::size_t... I>
+constexpr std::array<BinaryLoops, kNumBinary> table(std::index_sequence<I...>) {
+  return {entry<static_cast<Binary>(I), T>()...};
+}
+
+const BinaryLoops* find_binary(Binary op, DType dtype) {
+  return visit_dtype(dtype, [op]<class T>() {
+    static constexpr auto loops = table<T>(std::make_index_sequence<kNumBinary>());
+    return &loops[static_cast<std::size_t>(op)];
+  });
+}
+
+}  // namespace
+}  // namespace nyala::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nyala::kernels {
+
+HWY_EXPORT(find_binary);
+
+BinaryLoops vector_binary_loops(Binary op, DType dtype) {
+  return *HWY_DYNAMIC_DISPATCH(find_binary)(op, dtype);
+}
+
+}  // namespace nyala::kernels
+#endif

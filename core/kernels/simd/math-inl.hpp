@@ -1,0 +1,236 @@
+// Included once for each instruction set: functions of vectors of floats, right for zeros,
+// infinities and NaN too. Errors are at most 4 units in the last place (the tests hold them to
+// that).
+#if defined(NYALA_SIMD_MATH_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef NYALA_SIMD_MATH_INL
+#undef NYALA_SIMD_MATH_INL
+#else
+#define NYALA_SIMD_MATH_INL
+#endif
+
+#include <cmath>
+#include <limits>
+
+#include <hwy/contrib/math/math-inl.h>
+#include <nyala/core/kernels/simd/vector-inl.hpp>
+
+HWY_BEFORE_NAMESPACE();
+namespace nyala::kernels::HWY_NAMESPACE {
+
+template <class D>
+HWY_INLINE hn::Vec<D> constant(D d, double value) {
+  return hn::Set(d, static_cast<hn::TFromD<D>>(value));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> infinity(D d) {
+  return hn::Set(d, std::numeric_limits<hn::TFromD<D>>::infinity());
+}
+/// result, but NaN where x is NaN.
+template <class V>
+HWY_INLINE V keep_nan(V x, V result) {
+  return hn::IfThenElse(hn::IsNaN(x), x, result);
+}
+
+/// Coefficients from the highest power down.
+template <class D, class V, std::size_t n>
+HWY_INLINE V polynomial(D d, V x, const double (&coefficients)[n]) {
+  V sum = constant(d, coefficients[0]);
+  for (std::size_t i = 1; i < n; ++i) sum = hn::MulAdd(sum, x, constant(d, coefficients[i]));
+  return sum;
+}
+
+/// exp for arguments that are not NaN and at most 88 (709 for double).
+template <class D, class V>
+HWY_INLINE V exp_bounded(D d, V x) {
+  return hn::Exp(d, x);
+}
+
+template <class D, class V>
+HWY_INLINE V exp(D d, V x) {
+  // Beyond 104 the formula of the library wraps around.
+  const V limit = constant(d, sizeof(hn::TFromD<D>) == 4 ? 89.0 : 710.0);
+  return keep_nan(x, hn::IfThenElse(hn::Gt(x, limit), infinity(d), hn::Exp(d, x)));
+}
+
+template <class D, class V>
+HWY_INLINE V expm1(D d, V x) {
+  const V limit = constant(d, sizeof(hn::TFromD<D>) == 4 ? 89.0 : 710.0);
+  const V bounded = hn::Max(x, constant(d, -60));
+  const V result = hn::IfThenElse(hn::Gt(x, limit), infinity(d), hn::Expm1(d, bounded));
+  return keep_nan(x, hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, result));
+}
+
+/// `result` is a logarithm of x: right what it gives for x <= 0, infinity and NaN.
+template <class D, class V>
+HWY_INLINE V fix_log(D d, V x, V result) {
+  result = hn::IfThenElse(hn::Eq(x, infinity(d)), x, result);
+  result = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), hn::Neg(infinity(d)), result);
+  result = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::NaN(d), result);
+  return keep_nan(x, result);
+}
+template <class D, class V>
+HWY_INLINE V log(D d, V x) {
+  return fix_log(d, x, hn::Log(d, x));
+}
+template <class D, class V>
+HWY_INLINE V log2(D d, V x) {
+  return fix_log(d, x, hn::Log2(d, x));
+}
+template <class D, class V>
+HWY_INLINE V log10(D d, V x) {
+  return fix_log(d, x, hn::Log10(d, x));
+}
+template <class D, class V>
+HWY_INLINE V log1p(D d, V x) {
+  const V minus_one = constant(d, -1);
+  V result = hn::IfThenElse(hn::Eq(x, infinity(d)), x, hn::Log1p(d, x));
+  result = hn::IfThenElse(hn::Eq(x, minus_one), hn::Neg(infinity(d)), result);
+  result = hn::IfThenElse(hn::Lt(x, minus_one), hn::NaN(d), result);
+  return keep_nan(x, result);
+}
+
+template <class D, class V>
+HWY_INLINE V sin(D d, V x) {
+  using T = hn::TFromD<D>;
+  const V limit = constant(d, 39000);
+  if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), limit)))) {
+    return hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, hn::Sin(d, x));
+  }
+  return each_lane(d, x, [](T lane) { return std::sin(lane); });
+}
+template <class D, class V>
+HWY_INLINE V cos(D d, V x) {
+  using T = hn::TFromD<D>;
+  const V limit = constant(d, 39000);
+  if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), limit)))) return hn::Cos(d, x);
+  return each_lane(d, x, [](T lane) { return std::cos(lane); });
+}
+
+template <class D, class V>
+HWY_INLINE V tanh(D d, V x) {
+  return keep_nan(x, hn::Tanh(d, x));
+}
+
+template <class D, class V>
+HWY_INLINE V sigmoid(D d, V x) {
+  // exp of a negative number cannot overflow.
+  const V one = constant(d, 1);
+  const V e = exp_bounded(d, hn::Neg(hn::Abs(x)));
+  const V top = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one);
+  return keep_nan(x, hn::Div(top, hn::Add(one, e)));
+}
+
+template <class D, class V>
+HWY_INLINE V softplus(D d, V x) {
+  const V e = exp_bounded(d, hn::Neg(hn::Abs(x)));
+  return keep_nan(x, hn::Add(hn::Max(x, hn::Zero(d)), hn::Log1p(d, e)));
+}
+
+/// x times a weight in [0, 1] that is 0 at -inf, where the product is -0.
+template <class D, class V>
+HWY_INLINE V weigh(D d, V x, V weight) {
+  const V lowest = hn::Neg(infinity(d));
+  return hn::IfThenElse(hn::Eq(x, lowest), constant(d, -0.0), hn::Mul(x, weight));
+}
+
+template <class D, class V>
+HWY_INLINE V silu(D d, V x) {
+  return weigh(d, x, sigmoid(d, x));
+}
+
+template <class D, class V>
+HWY_INLINE V gelu_tanh(D d, V x) {
+  // x sigmoid(2 z) is 0.5 x (1 + tanh z) without its cancellation.
+  const V cubic = hn::MulAdd(hn::Mul(constant(d, 0.044715), x), hn::Mul(x, x), x);
+  return weigh(d, x, sigmoid(d, hn::Mul(constant(d, 1.5957691216057307118), cubic)));
+}
+
+/// exp(-x^2 / divisor) for divisor 1 or 2, without the rounding error of x^2: the square of the
+/// upper half of x is exact, and what is left is so small that its exponential is a short
+/// polynomial.
+template <class D, class V>
+HWY_INLINE V exp_minus_square(D d, V x, double divisor) {
+  const hn::RebindToUnsigned<D> bits;
+  const V high = hn::BitCast(d, hn::And(hn::BitCast(bits, x), hn::Set(bits, 0xFFFFF000U)));
+  const V scale = constant(d, -1 / divisor);
+  const V rest = hn::Mul(hn::Mul(hn::Sub(x, high), hn::Add(x, high)), scale);
+  const V series = polynomial(d, rest, {1.0 / 24, 1.0 / 6, 0.5, 1, 1});
+  return hn::Mul(exp_bounded(d, hn::Mul(hn::Mul(high, high), scale)), series);
+}
+
+/// exp(x^2) erfc(x) for float x in [0, 10.2]: 1 / (1 + 0.35 x) times a polynomial of it, whose
+/// relative error is 7e-9 (a Lawson fit over that range).
+template <class D, class V>
+HWY_INLINE V scaled_erfc(D d, V x) {
+  const V one = constant(d, 1);
+  const V t = hn::Div(one, hn::MulAdd(constant(d, 0.35), x, one));
+  return hn::Mul(t,
+                 polynomial(d,
+                            t,
+                            {0.03868614223021472,
+                             -0.16052351757465547,
+                             0.18533764836643837,
+                             -0.03306553983881181,
+                             0.09165773515062134,
+                             0.1434405694626381,
+                             0.15212993491762541,
+                             0.18768921547653797,
+                             0.19716552830307166,
+                             0.19748229083070395}));
+}
+
+/// erfc of |x|, for float.
+template <class D, class V>
+HWY_INLINE V erfc_of_abs(D d, V x) {
+  const V size = hn::Min(hn::Abs(x), constant(d, 10.2));  // beyond it the result is 0
+  return hn::Mul(exp_minus_square(d, size, 1), scaled_erfc(d, size));
+}
+
+/// erf(x) for float x in [-1, 1]: erf(x) / x is a polynomial of x^2 with a relative error of 1.3e-9
+/// (a Lawson fit).
+template <class D, class V>
+HWY_INLINE V erf_near_zero(D d, V x) {
+  return hn::Mul(x,
+                 polynomial(d,
+                            hn::Mul(x, x),
+                            {7.853858211238583e-05,
+                             -0.0008010193147386435,
+                             0.0051883276975887745,
+                             -0.026853811988401217,
+                             0.11283585151632021,
+                             -0.3761262582481797,
+                             1.1283791657270068}));
+}
+
+template <class D, class V>
+HWY_INLINE V erf(D d, V x) {
+  const V one = constant(d, 1);
+  const V outer = hn::CopySign(hn::Sub(one, erfc_of_abs(d, x)), x);
+  const auto near = hn::Lt(hn::Abs(x), one);
+  return keep_nan(x, hn::IfThenElse(near, erf_near_zero(d, x), outer));
+}
+
+template <class D, class V>
+HWY_INLINE V erfc(D d, V x) {
+  const V tail = erfc_of_abs(d, x);
+  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(constant(d, 2), tail), tail);
+  const auto near = hn::Lt(hn::Abs(x), constant(d, 0.75));
+  const V inner = hn::Sub(constant(d, 1), erf_near_zero(d, x));
+  return keep_nan(x, hn::IfThenElse(near, inner, outer));
+}
+
+template <class D, class V>
+HWY_INLINE V gelu(D d, V x) {
+  // The normal distribution function of -|x| is half of erfc(|x| / sqrt 2).
+  const V size = hn::Min(hn::Abs(x), constant(d, 14.4));
+  const V scaled = hn::Mul(size, constant(d, 0.70710678118654752440));
+  const V half_tail = hn::Mul(constant(d, 0.5), scaled_erfc(d, scaled));
+  const V tail = hn::Mul(exp_minus_square(d, size, 2), half_tail);
+  const V weight = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(constant(d, 1), tail));
+  return keep_nan(x, weigh(d, x, weight));
+}
+
+}  // namespace nyala::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
