@@ -3,9 +3,12 @@
 
 package_list=cmake/debian-packages.txt
 
-# The lines of one section of the list, without comments.
-section() {
-  awk -v want="[$1]" '/^\[/ { on = ($1 == want); next } on && NF && !/^#/' "$package_list"
+# The lines of the named sections of the list, without comments.
+sections() {
+  awk -v wanted="$*" '
+    BEGIN { count = split(wanted, names, " "); for (i = 1; i <= count; ++i) want["[" names[i] "]"] }
+    /^\[/ { on = ($1 in want); next }
+    on && NF && !/^#/' "$package_list"
 }
 
 say() { printf '%s\n' "$*"; }
@@ -21,10 +24,11 @@ has_package() {
 
 # Installs the packages of the named sections that are missing; asks no network when none is.
 install_debian_packages() {
-  local missing=() package check
+  local missing=() package check list
+  list=$(sections "$@")
   while read -r package check; do
     has_package "$package" || missing+=("$package")
-  done < <(for name in "$@"; do section "$name"; done)
+  done <<<"$list"
   if [ ${#missing[@]} -eq 0 ]; then
     say "Packages: all that is needed is installed."
     return
@@ -62,10 +66,11 @@ cmake_is_recent() {
 
 # Elsewhere than on Debian: names what is missing and ends.
 require_tools() {
-  local missing=() package check
+  local missing=() package check list
+  list=$(sections "$@")
   while read -r package check; do
     is_there "$check" || missing+=("${check#*:} (${check%%:*}; Debian: $package)")
-  done < <(for name in "$@"; do section "$name"; done)
+  done <<<"$list"
   command -v cmake >/dev/null && ! cmake_is_recent && missing+=("cmake 3.22 or newer")
   if [ ${#missing[@]} -gt 0 ]; then
     say "This is not Debian, so nothing is installed for you. Missing:" >&2
