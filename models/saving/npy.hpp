@@ -1,0 +1,25 @@
+#pragma once
+/// The .npy format on any source of bytes.
+#include <cstddef>
+#include <vector>
+
+#include <nyala/core/tensor.hpp>
+#include <nyala/models/saving/bytes.hpp>
+#include <nyala/models/saving/limits.hpp>
+
+namespace nyala::saving {
+
+/// Shape, dtype and order of the array behind a header.
+struct NpyHeader {
+  Spec spec;
+  bool fortran_order = false;
+};
+
+/// Reads up to the first element.
+NpyHeader read_npy_header(ByteSource& source, const Limits& limits = {});
+/// Reads a whole array; bytes after it are an error.
+Tensor read_npy(ByteSource& source, const Limits& limits = {});
+/// What stands before the elements of an array in row-major order.
+std::vector<std::byte> npy_header(const Spec& spec);
+
+}  // namespace nyala::saving

@@ -1,0 +1,65 @@
+#include <span>
+#include <string_view>
+
+#include <nyala/core/error.hpp>
+#include <nyala/models/saving/file.hpp>
+#include <nyala/models/saving/npy.hpp>
+#include <nyala/models/saving/npz.hpp>
+#include <nyala/models/saving/zip.hpp>
+
+namespace nyala::saving {
+namespace {
+
+constexpr std::string_view kEnding = ".npy";
+
+std::span<const std::byte> bytes_of(const Tensor& tensor) {
+  return {static_cast<const std::byte*>(tensor.data()), tensor.nbytes()};
+}
+
+}  // namespace
+
+Tensor load_npy(const std::string& path, const Limits& limits) {
+  FileSource source(path);
+  return read_npy(source, limits);
+}
+
+NamedTensors load_npz(const std::string& path, const Limits& limits) {
+  const ZipReader archive(path, limits);
+  NamedTensors tensors;
+  tensors.reserve(archive.names().size());
+  for (const std::string& member : archive.names()) {
+    if (!member.ends_with(kEnding)) {
+      throw FormatError(path + ": member " + quote_text(member) +
+                        " is no array: its name ends not in .npy");
+    }
+    const auto source = archive.open(member);
+    tensors.emplace_back(member.substr(0, member.size() - kEnding.size()),
+                         read_npy(*source, limits));
+  }
+  return tensors;
+}
+
+void save_npy(const std::string& path, const Tensor& tensor) {
+  const Tensor rows = tensor.contiguous();
+  const std::vector<std::byte> header = npy_header(rows.spec());
+  AtomicFile file(path);
+  file.write(header);
+  file.write(bytes_of(rows));
+  file.commit();
+}
+
+void save_npz(const std::string& path, const NamedTensors& tensors) {
+  ZipWriter archive(path);
+  std::vector<Tensor> rows;  // keeps the elements until they are written
+  rows.reserve(tensors.size());
+  for (const auto& [name, tensor] : tensors) {
+    if (!tensor.defined()) throw ValueError(path + ": " + quote_text(name) + " is no tensor");
+    if (name.empty()) throw ValueError(path + ": received an empty name");
+    rows.push_back(tensor.contiguous());
+    archive.add(
+        {name + std::string(kEnding), npy_header(rows.back().spec()), bytes_of(rows.back())});
+  }
+  archive.commit();
+}
+
+}  // namespace nyala::saving

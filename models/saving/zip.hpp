@@ -1,0 +1,62 @@
+#pragma once
+/// Zip archives (.npz, .keras): members by name, read and written without touching other files.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <nyala/models/saving/bytes.hpp>
+#include <nyala/models/saving/limits.hpp>
+
+namespace nyala::saving {
+
+/// An archive opened for reading. The constructor checks the directory: duplicate names, headers
+/// that differ, encrypted members and sizes that the file cannot back throw FormatError,
+/// UnsupportedError or LimitError. Members are inflated only when they are opened.
+class ZipReader {
+ public:
+  explicit ZipReader(const std::string& path, const Limits& limits = {});
+  ~ZipReader();
+  ZipReader(ZipReader&&) noexcept;
+  ZipReader& operator=(ZipReader&&) noexcept;
+
+  /// The names of the members, in the order of the archive's directory.
+  const std::vector<std::string>& names() const;
+  /// Whether there is a member of that name.
+  bool contains(const std::string& name) const;
+  /// The bytes of a member; its checksum is checked when the last one is read. Throws IndexError
+  /// for a name that is not there. The source must not outlive the reader.
+  std::unique_ptr<ByteSource> open(const std::string& name) const;
+  /// All bytes of a member as text.
+  std::string text(const std::string& name) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// An archive to be written: members are gathered, commit() writes them all as AtomicFile does.
+/// The same members give the same bytes: no clock is read.
+class ZipWriter {
+ public:
+  /// A member's bytes: those that the writer keeps, then those that the caller keeps until
+  /// commit().
+  struct Member {
+    std::string name;
+    std::vector<std::byte> kept;
+    std::span<const std::byte> lent;
+  };
+
+  explicit ZipWriter(std::string path) : path_(std::move(path)) {}
+  /// Throws ValueError for a name that is empty, too long or there already.
+  void add(Member member);
+  void commit();
+
+ private:
+  std::string path_;
+  std::vector<Member> members_;
+};
+
+}  // namespace nyala::saving
