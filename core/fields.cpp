@@ -58,16 +58,29 @@ void throw_range(const std::string& who, const char* name, double value, const R
   throw ValueError(text.str());
 }
 
+namespace {
+
+std::string suggestion(const std::string& name, const std::vector<std::string>& known) {
+  const auto nearest =
+      std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+        return edit_distance(name, a) < edit_distance(name, b);
+      });
+  return nearest == known.end() ? "" : "; did you mean \"" + *nearest + "\"?";
+}
+
+}  // namespace
+
 void throw_unknown_key(const std::string& who,
                        const std::string& key,
                        const std::vector<std::string>& known) {
-  std::string text = who + ": option \"" + key.substr(0, 200) + "\" is unknown";
-  const auto nearest =
-      std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-        return edit_distance(key, a) < edit_distance(key, b);
-      });
-  if (nearest != known.end()) text += "; did you mean \"" + *nearest + "\"?";
-  throw ValueError(text);
+  throw ValueError(who + ": option \"" + key.substr(0, 200) + "\" is unknown" +
+                   suggestion(key, known));
+}
+
+void throw_unknown_name(const std::string& kind,
+                        const std::string& name,
+                        const std::vector<std::string>& known) {
+  throw ValueError(kind + " \"" + name.substr(0, 200) + "\" is unknown" + suggestion(name, known));
 }
 
 }  // namespace detail

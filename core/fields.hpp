@@ -162,6 +162,11 @@ constexpr double number_of(const T& value) {
                                     const std::string& key,
                                     const std::vector<std::string>& known);
 
+/// "initializer \"x\" is unknown; did you mean ...?"
+[[noreturn]] void throw_unknown_name(const std::string& kind,
+                                     const std::string& name,
+                                     const std::vector<std::string>& known);
+
 template <class T>
 struct Unwrap {
   static void check(const std::string& who, const char* name, const T& value, const Range& range) {

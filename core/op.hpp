@@ -101,6 +101,10 @@ struct OpDef {
   /// Into outputs that are there already; null for an op that aliases.
   void (*forward)(const void* options, Inputs<Tensor> inputs, std::span<Tensor> outputs);
   Grads (*vjp)(const void* options, const Saved& saved, Inputs<Tensor> dys);
+  /// For an op that picks rows of its first input: the gradient as rows and their indices. Else
+  /// null.
+  void (*indexed_vjp)(
+      const void* options, const Saved& saved, const Tensor& dy, Tensor& values, Tensor& indices);
   Config (*config)(const void* options);
   std::vector<Sample> (*samples)();
 };
@@ -154,8 +158,11 @@ class Listener {
 namespace detail {
 
 struct Listeners {
-  Listener* tape = nullptr;     // null when nothing records
-  std::int64_t first_node = 0;  // nodes below are of tapes that ended
+  Listener* tape = nullptr;  // null when nothing records
+  // The nodes of this thread's live records: a tensor with another one belongs to a tape that ended
+  // or to another thread.
+  std::int64_t first_node = 0;
+  std::int64_t end_node = 0;
   Listener* tracer = nullptr;
   std::uint64_t trace = 0;
 };
@@ -184,8 +191,12 @@ void announce(const OpDef& def,
               const void* options,
               Inputs<Tensor> inputs,
               std::span<Tensor> outputs);
-inline bool is_watched(const Listeners& to, const Tensor& input) {
-  return input.impl()->node >= to.first_node || input.impl()->variable != 0;
+inline bool is_recorded(const Listeners& to, const Tensor& tensor) {
+  const std::int64_t node = tensor.impl()->node;
+  return node >= to.first_node && node < to.end_node;
+}
+inline bool is_watched(const Listeners& to, const Tensor& tensor) {
+  return tensor.impl()->variable != 0 || is_recorded(to, tensor);
 }
 
 template <class O>
@@ -288,6 +299,24 @@ Grads vjp_erased(const void* options, const Saved& saved, Inputs<Tensor> dys) {
 }
 
 template <Op O>
+constexpr auto indexed_vjp_of() {
+  using Function = void (*)(const void*, const Saved&, const Tensor&, Tensor&, Tensor&);
+  if constexpr (requires(const O& op, const Saved& saved, Tensor& t) {
+                  op.indexed_vjp(saved, t, t, t);
+                }) {
+    return Function{[](const void* options,
+                       const Saved& saved,
+                       const Tensor& dy,
+                       Tensor& values,
+                       Tensor& indices) {
+      static_cast<const O*>(options)->indexed_vjp(saved, dy, values, indices);
+    }};
+  } else {
+    return Function{nullptr};
+  }
+}
+
+template <Op O>
 std::vector<Sample> samples_erased() {
   std::vector<Sample> all;
   for (const SampleOf<O>& sample : O::samples())
@@ -321,6 +350,7 @@ const OpDef& op_def() {
       .run = run_erased<O>,
       .forward = forward_erased<O>,
       .vjp = vjp_erased<O>,
+      .indexed_vjp = indexed_vjp_of<O>(),
       .config =
           [](const void* options) {
             Config config = Config::dict();

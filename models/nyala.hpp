@@ -1,5 +1,9 @@
 #pragma once
 /// All of Nyala.
+#include <nyala/autograd/function.hpp>
+#include <nyala/autograd/gradient_check.hpp>
+#include <nyala/autograd/tape.hpp>
+#include <nyala/autograd/variable.hpp>
 #include <nyala/core/dtype.hpp>
 #include <nyala/core/error.hpp>
 #include <nyala/core/log.hpp>

@@ -1,0 +1,103 @@
+#include <nyala/autograd/variable.hpp>
+
+#include <atomic>
+
+namespace nyala {
+
+struct Variable::State {
+  Tensor value;
+  Spec spec;
+  std::string name;
+  bool trainable = true;
+  std::uint64_t id = 0;
+};
+
+namespace {
+
+std::atomic<std::uint64_t> g_next_id{1};
+thread_local detail::VariableListener* t_listener = nullptr;
+
+// A tensor of its own for the variable, over the same elements where these can be shared.
+Tensor own(const Tensor& value) {
+  const Tensor dense = value.contiguous();
+  if (dense.impl()->storage == nullptr) return dense.clone();
+  return Tensor::strided(dense, dense.shape(), dense.strides(), 0);
+}
+
+}  // namespace
+
+namespace detail {
+
+VariableListener*& variable_listener() noexcept { return t_listener; }
+
+Tensor concrete_value(const Variable& variable) {
+  VariableListener* listener = std::exchange(t_listener, nullptr);
+  Tensor value = variable.value();
+  t_listener = listener;
+  return value;
+}
+
+void mark_value(const Tensor& value, const Variable& variable) {
+  value.impl()->variable = variable.trainable() ? variable.id() : 0;
+}
+
+}  // namespace detail
+
+Variable::Variable(const Tensor& value, const VariableArgs& args)
+    : state_(std::make_shared<State>()) {
+  if (value.is_abstract()) {
+    throw StateError("variable \"" + args.name +
+                     "\" was made inside a traced function; make it before");
+  }
+  const Tensor start = args.dtype ? ops::cast(value, *args.dtype) : value;
+  state_->value = own(start);
+  state_->spec = start.spec();
+  state_->name = args.name;
+  state_->trainable = args.trainable && is_floating(start.dtype());
+  state_->id = g_next_id.fetch_add(1, std::memory_order_relaxed);
+  detail::mark_value(state_->value, *this);
+}
+
+Tensor Variable::value() const {
+  if (state_ == nullptr)
+    throw StateError("a variable was read that is not there; a layer's weights come with build");
+  if (t_listener != nullptr) [[unlikely]]
+    return t_listener->on_read(*this);
+  return state_->value;
+}
+
+void Variable::assign(const Tensor& value) const {
+  if (value.shape() != shape()) {
+    throw ShapeError("variable \"" + name() + "\" has shape " + shape().str() +
+                     " and was assigned one of shape " + value.shape().str());
+  }
+  const Tensor cast = ops::cast(value, dtype());
+  if (t_listener != nullptr) {
+    t_listener->on_assign(*this, cast);
+    return;
+  }
+  Tensor next = own(cast);
+  detail::mark_value(next, *this);
+  state_->value = std::move(next);
+}
+
+void Variable::assign_add(const Tensor& delta) const {
+  assign(ops::stop_gradient(value()) + ops::cast(delta, dtype()));
+}
+void Variable::assign_sub(const Tensor& delta) const {
+  assign(ops::stop_gradient(value()) - ops::cast(delta, dtype()));
+}
+
+const Shape& Variable::shape() const { return state_->spec.shape; }
+DType Variable::dtype() const { return state_->spec.dtype; }
+const std::string& Variable::name() const { return state_->name; }
+void Variable::set_name(std::string name) const { state_->name = std::move(name); }
+bool Variable::trainable() const { return state_->trainable; }
+std::uint64_t Variable::id() const { return state_->id; }
+
+void Variable::set_trainable(bool trainable) const {
+  state_->trainable = trainable && is_floating(dtype());
+  detail::mark_value(state_->value, *this);
+}
+
+}  // namespace nyala

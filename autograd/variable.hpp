@@ -1,0 +1,85 @@
+#pragma once
+/// Variable: a tensor that changes over time. Weights are variables.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <nyala/core/ops.hpp>
+#include <nyala/core/tensor.hpp>
+
+namespace nyala {
+
+struct VariableArgs {
+  std::optional<DTypeLike> dtype = {};
+  bool trainable = true;
+  std::string name = "variable";
+};
+
+/// A handle to a value that can be assigned; copies of the handle share it. Used where a Tensor is
+/// wanted it is its present value, which a later assignment does not change. Trainable variables
+/// are watched by every GradientTape.
+class Variable {
+ public:
+  /// No variable.
+  Variable() = default;
+  /// Starts with a copy of `value`.
+  explicit Variable(const Tensor& value, const VariableArgs& args = {});
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  explicit Variable(T value, const VariableArgs& args = {})
+      : Variable(Tensor::scalar(value,
+                                std::is_same_v<T, double>     ? DType::float64
+                                : std::is_floating_point_v<T> ? floatx()
+                                                              : dtype_of<T>),
+                 args) {}
+
+  bool defined() const { return state_ != nullptr; }
+  Tensor value() const;
+  operator Tensor() const { return value(); }
+
+  /// Replace, add to, or take from the value. The shape must be the same (ShapeError); another
+  /// dtype is cast. Inside `function` they become part of the program.
+  void assign(const Tensor& value) const;
+  void assign_add(const Tensor& delta) const;
+  void assign_sub(const Tensor& delta) const;
+
+  const Shape& shape() const;
+  DType dtype() const;
+  int rank() const { return shape().rank(); }
+  std::int64_t size() const { return shape().num_elements(); }
+  const std::string& name() const;
+  void set_name(std::string name) const;
+  bool trainable() const;
+  void set_trainable(bool trainable) const;
+
+  /// Tells variables apart: never 0, never given twice.
+  std::uint64_t id() const;
+  bool is(const Variable& other) const { return state_ == other.state_; }
+
+  struct State;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+namespace detail {
+
+/// Hears of variables read and assigned while a function is traced.
+class VariableListener {
+ public:
+  virtual Tensor on_read(const Variable& variable) = 0;
+  virtual void on_assign(const Variable& variable, const Tensor& value) = 0;
+
+ protected:
+  ~VariableListener() = default;
+};
+VariableListener*& variable_listener() noexcept;
+/// The value itself, whatever is being traced.
+Tensor concrete_value(const Variable& variable);
+/// Marks a tensor as the value of a trainable variable, so that tapes watch it.
+void mark_value(const Tensor& value, const Variable& variable);
+
+}  // namespace detail
+}  // namespace nyala

@@ -1,0 +1,162 @@
+#pragma once
+/// What Keras calls a serializable object: an initializer, a loss, an optimizer. Each has a class
+/// name and a configuration, is given by itself or by name, and comes back from JSON.
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nyala/core/fields.hpp>
+
+namespace nyala {
+
+class Object {
+ public:
+  virtual ~Object() = default;
+  /// "GlorotUniform"
+  virtual std::string class_name() const = 0;
+  /// "keras.initializers"
+  virtual std::string module() const = 0;
+  virtual Config get_config() const = 0;
+  /// "package>Name" for a class of the user's own, empty for Keras's.
+  virtual std::string registered_name() const { return {}; }
+};
+
+/// Keras 3's form: {"module", "class_name", "config", "registered_name"}; null for none.
+Config serialize_object(const Object* object);
+
+/// An object made from an Args struct with `fields()`. `Self` has `static constexpr const char*
+/// kName`.
+template <class Base, class Args, class Self>
+class ObjectBase : public Base {
+ public:
+  using args_type = Args;
+  explicit ObjectBase(Args args) : args_(std::move(args)) { check_fields(Self::kName, args_); }
+  std::string class_name() const override { return Self::kName; }
+  Config get_config() const override {
+    Config config = Config::dict();
+    fields_to_config(args_, config);
+    return config;
+  }
+  const Args& args() const { return args_; }
+
+  static std::shared_ptr<Base> from_config(const Config& config) {
+    check_keys(Self::kName, config, field_names<Args>());
+    Args args = unset_args<Args>();
+    fields_from_config(Self::kName, config, args);
+    return std::make_shared<Self>(std::move(args));
+  }
+
+ protected:
+  Args args_;
+};
+
+/// The classes of one kind, by name and alias: an explicit list plus what the program registers.
+template <class Base>
+class ObjectRegistry {
+ public:
+  using Make = std::function<std::shared_ptr<Base>(const Config& config)>;
+  struct Entry {
+    std::vector<std::string> names;  ///< the class name first, then aliases
+    Make make;
+  };
+
+  /// `kind` names it in messages: "initializer".
+  ObjectRegistry(std::string kind, std::vector<Entry> entries)
+      : kind_(std::move(kind)), entries_(std::move(entries)) {}
+
+  void add(Entry entry) {
+    const std::lock_guard lock(mutex_);
+    entries_.insert(entries_.begin(), std::move(entry));
+  }
+  const Make* find(std::string_view name) const {
+    const std::lock_guard lock(mutex_);
+    for (const Entry& entry : entries_) {
+      for (const std::string& known : entry.names) {
+        if (known == name) return &entry.make;
+      }
+    }
+    return nullptr;
+  }
+  /// With default options; throws ValueError for an unknown name, with the nearest one.
+  std::shared_ptr<Base> from_name(std::string_view name) const {
+    return make(name, Config::dict());
+  }
+  /// From null (gives none), a name, or {"class_name", "config"} as Keras 2 and 3 write it.
+  std::shared_ptr<Base> from_config(const Config& config) const {
+    if (config.is_null()) return nullptr;
+    if (config.is_string()) return from_name(config.as_string());
+    if (const Config* registered = config.find("registered_name");
+        registered != nullptr && registered->is_string()) {
+      if (find(registered->as_string()) != nullptr)
+        return make(registered->as_string(), config_of(config));
+    }
+    return make(config.at("class_name").as_string(), config_of(config));
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    const std::lock_guard lock(mutex_);
+    for (const Entry& entry : entries_)
+      all.insert(all.end(), entry.names.begin(), entry.names.end());
+    return all;
+  }
+
+ private:
+  static Config config_of(const Config& object) {
+    const Config* config = object.find("config");
+    return config == nullptr || config->is_null() ? Config::dict() : *config;
+  }
+  std::shared_ptr<Base> make(std::string_view name, const Config& config) const {
+    if (const Make* factory = find(name)) return (*factory)(config);
+    // Keras 2 prefixes some names, as in "Custom>Adam".
+    if (const auto prefix = name.rfind('>'); prefix != std::string_view::npos) {
+      if (const Make* factory = find(name.substr(prefix + 1))) return (*factory)(config);
+    }
+    detail::throw_unknown_name(kind_, std::string(name), names());
+  }
+
+  std::string kind_;
+  std::vector<Entry> entries_;
+  mutable std::mutex mutex_;
+};
+
+/// A shared handle to an object. `Base` has `static ObjectRegistry<Base>& registry()`. Empty stands
+/// for none.
+template <class Base>
+class Handle {
+ public:
+  Handle() = default;
+  Handle(std::nullptr_t) {}
+  Handle(const char* name) : object_(Base::registry().from_name(name)) {}
+  Handle(const std::string& name) : object_(Base::registry().from_name(name)) {}
+  Handle(std::shared_ptr<Base> object) : object_(std::move(object)) {}
+
+  bool defined() const { return object_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+  Base* operator->() const { return object_.get(); }
+  Base& operator*() const { return *object_; }
+  Base* get() const { return object_.get(); }
+  const std::shared_ptr<Base>& shared() const { return object_; }
+
+ private:
+  std::shared_ptr<Base> object_;
+};
+
+template <class Base>
+struct ConfigCodec<Handle<Base>> {
+  static Config to(const Handle<Base>& handle) { return serialize_object(handle.get()); }
+  static Handle<Base> from(const Config& config) { return Base::registry().from_config(config); }
+};
+
+/// The class that users name: `initializers::Constant({.value = 2})`. It is made by the function
+/// `make_object(Args)`, found beside the Args.
+template <class Base, class Args>
+class HandleOf : public Handle<Base> {
+ public:
+  HandleOf(Args args = unset_args<Args>()) : Handle<Base>(make_object(std::move(args))) {}
+};
+
+}  // namespace nyala
