@@ -370,6 +370,7 @@ To convert(From x) {
     using Limits = std::numeric_limits<To>;
     // Both limits are exact powers of two in From (the upper one plus one).
     constexpr From low = static_cast<From>(Limits::lowest());
+    // NOLINTNEXTLINE(bugprone-integer-division): max is odd, so max / 2 + 1 is exactly its half.
     constexpr From high = From{2} * static_cast<From>(Limits::max() / 2 + 1);
     if (!(x > low)) return x <= low ? Limits::lowest() : To{0};
     return x < high ? static_cast<To>(x) : Limits::max();

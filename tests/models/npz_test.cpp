@@ -162,9 +162,9 @@ TEST_CASE("npy: what is broken is refused") {
       {"elements that the file does not hold",
        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000,)}", one)},
   };
-  for (const auto& [what, bytes] : broken) {
-    CAPTURE(what);
-    CHECK_THROWS_AS(parse(bytes), FormatError);
+  for (const auto& item : broken) {
+    CAPTURE(item.first);
+    CHECK_THROWS_AS(parse(item.second), FormatError);
   }
 }
 

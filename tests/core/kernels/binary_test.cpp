@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <random>
@@ -217,7 +218,7 @@ TEST_CASE_TEMPLATE("long loops of integers and bools, on every instruction set",
       binary_loops(Binary::bitwise_and, dtype_of<T>).scalar_y(x.get(), y.get(), out.get(), n);
       for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
         wrong += truth[i] != (x[i] < y[i]);
-        wrong += out[i] != static_cast<T>(x[i] & y[0]);
+        wrong += out[i] != std::bit_and<T>{}(x[i], y[0]);
       }
       binary_loops(Binary::logical_xor, dtype_of<T>).scalar_x(x.get(), y.get(), truth.get(), n);
       for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
