@@ -13,6 +13,7 @@
 #include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/kernels/integer_matmul.hpp>
 #include <nyala/core/kernels/layout.hpp>
+#include <nyala/core/kernels/simd/gemm.hpp>
 #include <nyala/core/parallel.hpp>
 
 namespace nyala::kernels {
@@ -178,6 +179,9 @@ void matmul(DType dtype,
             std::int64_t c_row_stride) {
   if (m == 0 || n == 0) return;
   if (!is_floating(dtype)) return integer_matmul(dtype, m, n, k, a, b, c, c_row_stride);
+  if (k > 0 && dtype >= float32 && is_small_matmul(m, n, k)) {
+    return small_matmul(dtype, m, n, k, a, b, c, c_row_stride);
+  }
   visit_float(dtype, [&]<class T>() { multiply(m, n, k, a, b, static_cast<T*>(c), c_row_stride); });
 }
 

@@ -133,13 +133,7 @@ void copy(DType dtype, std::span<const std::int64_t> shape, In x, void* out) {
     if (size > 0) std::memcpy(out, x.data, static_cast<std::size_t>(size) * size_of(dtype));
     return;
   }
-  check_rank(shape);
-  std::array<std::int64_t, kMaxRank> strides;
-  std::int64_t stride = 1;
-  for (std::size_t axis = shape.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= shape[axis];
-  }
+  const auto strides = contiguous_strides(shape);
   copy_strided(dtype, shape, x, out, strides.data());
 }
 

@@ -30,6 +30,18 @@ inline bool is_contiguous(std::span<const std::int64_t> shape, const std::int64_
   return true;
 }
 
+/// The strides of a row-major layout without gaps.
+inline std::array<std::int64_t, kMaxRank> contiguous_strides(std::span<const std::int64_t> shape) {
+  check_rank(shape);
+  std::array<std::int64_t, kMaxRank> strides;
+  std::int64_t stride = 1;
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
 inline std::int64_t product(std::span<const std::int64_t> shape) {
   std::int64_t size = 1;
   for (const std::int64_t dim : shape) size *= dim;

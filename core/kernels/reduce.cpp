@@ -40,11 +40,9 @@ struct Plan {
   Layout<1> reduced;  // what is combined for each
 };
 
-// Folds the product of `reduced` into `out` for one output element; its innermost axis has
-// stride 1.
+// Folds the reduced axes into one output element, or one row of them.
 struct Reducer {
   ReduceLoops loops;
-  DType dtype;
   std::size_t item;
   const std::byte* x;
 
@@ -52,84 +50,79 @@ struct Reducer {
     return x + offset * static_cast<std::int64_t>(item);
   }
 
-  // Rows [begin, end) of the reduced axes but the last, which is a run.
-  void rows(const Layout<1>& reduced,
-            std::int64_t base,
-            std::int64_t begin,
-            std::int64_t end,
-            void* out) const {
+  // Where the last reduced axis is a run of stride 1.
+  void rows(const Layout<1>& reduced, std::int64_t base, void* out) const {
+    const std::int64_t run = reduced.back_size();
+    const std::int64_t num_rows = reduced.size() / run;
+    if (num_rows == 1) return loops.row(at(base), run, out);
     alignas(8) std::byte part[8];
-    Odometer<1> row(reduced, reduced.rank - 1, begin);
-    for (std::int64_t i = begin; i < end; ++i, row.next()) {
-      loops.row(at(base + row.offset(0)), reduced.back_size(), part);
+    Odometer<1> row(reduced, reduced.rank - 1, 0);
+    for (std::int64_t i = 0; i < num_rows; ++i, row.next()) {
+      loops.row(at(base + row.offset(0)), run, part);
       loops.fold(part, 1, out);
     }
   }
 
-  // The kept axis of stride 1: [first, first + n) of it, over all reduced indices [begin, end).
-  void columns(const Layout<1>& reduced,
-               std::int64_t base,
-               std::int64_t begin,
-               std::int64_t end,
-               std::int64_t n,
-               void* out) const {
-    const std::int64_t size = reduced.back_size();
-    Odometer<1> outer(reduced, reduced.rank - 1, begin / size);
-    std::int64_t first = begin % size;
-    while (begin < end) {
-      const std::int64_t run = std::min(size - first, end - begin);
-      loops.columns(at(base + outer.offset(0) + first * reduced.back_stride(0)),
-                    run,
-                    reduced.back_stride(0),
-                    n,
-                    out);
-      begin += run;
-      first = 0;
-      outer.next();
+  // Where n elements along a kept axis of stride 1 are reduced together.
+  void columns(const Layout<1>& reduced, std::int64_t base, std::int64_t n, void* out) const {
+    const std::int64_t run = reduced.back_size();
+    const std::int64_t num_outer = reduced.size() / run;
+    Odometer<1> outer(reduced, reduced.rank - 1, 0);
+    for (std::int64_t i = 0; i < num_outer; ++i, outer.next()) {
+      loops.columns(at(base + outer.offset(0)), run, reduced.back_stride(0), n, out);
     }
   }
 };
 
+// One long run to one element: in pieces, whose results make another run.
+void reduce_run(const Reducer& reducer, std::int64_t n, void* out) {
+  const std::int64_t num_pieces = (n - 1) / kGrain + 1;
+  if (num_pieces == 1) return reducer.loops.row(reducer.x, n, out);
+  std::vector<std::uint64_t> parts(static_cast<std::size_t>(num_pieces));  // holds any dtype
+  std::byte* to = reinterpret_cast<std::byte*>(parts.data());
+  parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    reducer.loops.row(reducer.at(begin),
+                      end - begin,
+                      to + static_cast<std::size_t>(begin / kGrain) * reducer.item);
+  });
+  reducer.loops.row(to, num_pieces, out);
+}
+
 // The last axis of `reduced` is a run of stride 1.
 void reduce_rows(const Reducer& reducer, const Plan& plan, void* out) {
   const std::int64_t num_out = plan.kept.size();
-  const std::int64_t run = plan.reduced.back_size();
-  const std::int64_t num_rows = plan.reduced.size() / run;
+  const std::int64_t size = plan.reduced.size();
+  if (num_out == 1 && plan.reduced.rank == 1) return reduce_run(reducer, size, out);
   std::byte* to = static_cast<std::byte*>(out);
-  const std::int64_t grain = std::max<std::int64_t>(kGrain / (run * num_rows), 1);
+  const std::int64_t grain = std::max<std::int64_t>(kGrain / size, 1);
   parallel_for(num_out, grain, [&](std::int64_t begin, std::int64_t end) {
     Odometer<1> kept(plan.kept, plan.kept.rank, begin);
     for (std::int64_t i = begin; i < end; ++i, kept.next()) {
-      reducer.rows(plan.reduced,
-                   kept.offset(0),
-                   0,
-                   num_rows,
-                   to + static_cast<std::size_t>(i) * reducer.item);
+      reducer.rows(plan.reduced, kept.offset(0), to + static_cast<std::size_t>(i) * reducer.item);
     }
   });
 }
 
 // The last axis of `kept` has stride 1.
-void reduce_columns(const Reducer& reducer, Plan plan, void* out) {
+void reduce_columns(const Reducer& reducer, const Plan& plan, void* out) {
   const std::int64_t width = plan.kept.back_size();
-  const std::int64_t depth = plan.reduced.size();
-  constexpr std::int64_t tile = 256;  // columns a piece handles
-  const std::int64_t tiles = (width - 1) / tile + 1;
+  const std::int64_t tiles = (width - 1) / kColumns + 1;
   const std::int64_t num_outer = plan.kept.size() / width;
   std::byte* to = static_cast<std::byte*>(out);
-  const std::int64_t grain = std::max<std::int64_t>(kGrain / (std::min(width, tile) * depth), 1);
-  parallel_for(num_outer * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const Odometer<1> outer(plan.kept, plan.kept.rank - 1, i / tiles);
-      const std::int64_t first = i % tiles * tile;
-      reducer.columns(plan.reduced,
-                      outer.offset(0) + first,
-                      0,
-                      depth,
-                      std::min(tile, width - first),
-                      to + static_cast<std::size_t>(i / tiles * width + first) * reducer.item);
-    }
-  });
+  const std::int64_t piece = std::min(width, kColumns) * plan.reduced.size();
+  parallel_for(num_outer * tiles,
+               std::max<std::int64_t>(kGrain / piece, 1),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const Odometer<1> outer(plan.kept, plan.kept.rank - 1, i / tiles);
+                   const std::int64_t first = i % tiles * kColumns;
+                   reducer.columns(
+                       plan.reduced,
+                       outer.offset(0) + first,
+                       std::min(kColumns, width - first),
+                       to + static_cast<std::size_t>(i / tiles * width + first) * reducer.item);
+                 }
+               });
 }
 
 Plan make_plan(std::span<const std::int64_t> shape,
@@ -147,10 +140,7 @@ Plan make_plan(std::span<const std::int64_t> shape,
 bool has_unit_stride(const Layout<1>& layout) { return layout.back_stride(0) == 1; }
 
 void run_plan(const Reducer& reducer, const Plan& plan, void* out) {
-  // Of two axes with stride 1 the one that was longer is the better run; the other has size 1.
-  const bool rows =
-      has_unit_stride(plan.reduced) && (plan.reduced.back_size() > 1 || plan.kept.back_size() == 1);
-  if (rows) return reduce_rows(reducer, plan, out);
+  if (has_unit_stride(plan.reduced)) return reduce_rows(reducer, plan, out);
   reduce_columns(reducer, plan, out);
 }
 
@@ -166,24 +156,20 @@ void reduce_typed(Reduce op,
     if (!reduced[axis]) num_out *= shape[axis];
   }
   if (num_out == 0) return;
-  fill_neutral(op, dtype, num_out, out);
   const std::int64_t size = product(shape);
+  if (size == num_out) return copy(dtype, shape, x, out);
+  fill_neutral(op, dtype, num_out, out);
   if (size == 0) return;
   const Plan plan = make_plan(shape, x.strides, reduced);
-  Reducer reducer{
-      reduce_loops(op, dtype), dtype, size_of(dtype), static_cast<const std::byte*>(x.data)};
-  if (has_unit_stride(plan.reduced) || has_unit_stride(plan.kept))
+  Reducer reducer{reduce_loops(op, dtype), size_of(dtype), static_cast<const std::byte*>(x.data)};
+  if (has_unit_stride(plan.reduced) || has_unit_stride(plan.kept)) {
     return run_plan(reducer, plan, out);
+  }
   // No axis of stride 1 where it is wanted: work on a contiguous copy.
   const auto copied =
       std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(size) * size_of(dtype));
   copy(dtype, shape, x, copied.get());
-  std::array<std::int64_t, kMaxRank> strides;
-  std::int64_t stride = 1;
-  for (std::size_t axis = shape.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= shape[axis];
-  }
+  const auto strides = contiguous_strides(shape);
   reducer.x = copied.get();
   run_plan(reducer, make_plan(shape, strides.data(), reduced), out);
 }
@@ -198,12 +184,7 @@ void reduce_truth(Reduce op,
   const auto truth =
       std::make_unique_for_overwrite<bool[]>(static_cast<std::size_t>(product(shape)));
   cast(dtype, bool_, shape, x, truth.get());
-  std::array<std::int64_t, kMaxRank> strides;
-  std::int64_t stride = 1;
-  for (std::size_t axis = shape.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= shape[axis];
-  }
+  const auto strides = contiguous_strides(shape);
   reduce(op, bool_, shape, {truth.get(), strides.data()}, reduced, out);
 }
 

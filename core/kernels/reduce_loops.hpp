@@ -1,13 +1,16 @@
 #pragma once
-/// The inner loops of reductions over contiguous runs, one set for each op and type.
+/// The inner loops of reductions, one set for each op and type.
 #include <cstdint>
 
 #include <nyala/core/kernels/reduce.hpp>
 
 namespace nyala::kernels {
 
+/// The most columns that `columns` takes at once.
+inline constexpr std::int64_t kColumns = 256;
+
 struct ReduceLoops {
-  /// Combines a run of n elements into *out (float sums blockwise, so that rounding stays small).
+  /// Combines a run of n > 0 elements into *out. Sums of floats are made in halves.
   void (*row)(const void* x, std::int64_t n, void* out);
   /// Folds one contiguous array into another: into[i] = into[i] op x[i].
   void (*fold)(const void* x, std::int64_t n, void* into);
@@ -16,6 +19,7 @@ struct ReduceLoops {
       const void* x, std::int64_t rows, std::int64_t stride, std::int64_t n, void* into);
 };
 
+/// The loops for sum, product, max and min.
 ReduceLoops reduce_loops(Reduce op, DType dtype);
 
 }  // namespace nyala::kernels
