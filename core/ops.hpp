@@ -4,6 +4,8 @@
 #include <nyala/core/ops/arithmetic.hpp>
 #include <nyala/core/ops/contraction.hpp>
 #include <nyala/core/ops/creation.hpp>
+#include <nyala/core/ops/indexing.hpp>
 #include <nyala/core/ops/math.hpp>
+#include <nyala/core/ops/nn.hpp>
 #include <nyala/core/ops/reduce.hpp>
 #include <nyala/core/ops/shaping.hpp>

@@ -93,6 +93,22 @@ struct Sum : Reduction<Sum> {
   }
 };
 
+struct Prod : Reduction<Prod> {
+  static constexpr std::string_view name = "prod";
+  static constexpr std::string_view doc = "The product.";
+  static constexpr Saves saves = Saves::inputs;
+  static constexpr bool gives_bool = false;
+  static constexpr kernels::Reduce kernel = kernels::Reduce::product;
+  // Of each factor: the product of those before it and of those after it.
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    const Tensor others = along_axes(saved.input(), axis, "prod", [](const Tensor& x) {
+      return cumprod(x, {.axis = -1, .exclusive = true}) *
+             cumprod(x, {.axis = -1, .reverse = true, .exclusive = true});
+    });
+    return {others * keep(dy, saved.shape())};
+  }
+};
+
 template <class Self>
 struct Extreme : Reduction<Self> {
   static constexpr Saves saves = Saves::both;
@@ -146,6 +162,9 @@ Tensor reduce(const Tensor& x, const ReduceArgs& args) {
 Tensor sum(const Tensor& x, const ReduceArgs& args) {
   return reduce<Sum>(x.dtype() == DType::bool_ ? cast(x, DType::int32) : x, args);
 }
+Tensor prod(const Tensor& x, const ReduceArgs& args) {
+  return reduce<Prod>(x.dtype() == DType::bool_ ? cast(x, DType::int32) : x, args);
+}
 Tensor max(const Tensor& x, const ReduceArgs& args) { return reduce<Max>(x, args); }
 Tensor min(const Tensor& x, const ReduceArgs& args) { return reduce<Min>(x, args); }
 Tensor any(const Tensor& x, const ReduceArgs& args) { return reduce<Any>(x, args); }
@@ -165,6 +184,7 @@ Tensor mean(const Tensor& x, const ReduceArgs& args) {
 
 using namespace ops;
 NYALA_OP(Sum)
+NYALA_OP(Prod)
 NYALA_OP(Max)
 NYALA_OP(Min)
 NYALA_OP(Any)

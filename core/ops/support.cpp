@@ -34,4 +34,68 @@ Tensor sum_to(const Tensor& dy, const Shape& shape) {
   return summed.shape() == shape ? summed : reshape(summed, shape);
 }
 
+Lines lines_along(const Shape& shape, int axis) {
+  Lines lines;
+  for (int i = 0; i < axis; ++i) lines.outer *= shape[i];
+  lines.n = shape[axis];
+  for (int i = axis + 1; i < shape.rank(); ++i) lines.inner *= shape[i];
+  return lines;
+}
+
+std::int64_t merged_size(const Shape& shape, const std::vector<bool>& flags) {
+  std::int64_t size = 1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (!flags[static_cast<std::size_t>(i)]) continue;
+    if (shape[i] == None) return None;
+    size *= shape[i];
+  }
+  return size;
+}
+
+std::vector<int> reduced_last(const std::vector<bool>& flags) {
+  std::vector<int> order;
+  for (const bool reduced : {false, true}) {
+    for (std::size_t i = 0; i < flags.size(); ++i) {
+      if (flags[i] == reduced) order.push_back(static_cast<int>(i));
+    }
+  }
+  return order;
+}
+
+std::vector<int> inverse_order(const std::vector<int>& order) {
+  std::vector<int> back(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i)
+    back[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
+  return back;
+}
+
+IndexList::IndexList(const Tensor& indices, std::int64_t size, const char* who)
+    : kept_(indices), size_(indices.size()) {
+  if (!is_integer(indices.dtype())) {
+    throw TypeError(std::string(who) + ": received indices of dtype " +
+                    std::string(name_of(indices.dtype())) + ", expected integers");
+  }
+  if (indices.dtype() != DType::int64 || !indices.is_contiguous()) {
+    kept_ = Tensor::empty(indices.shape(), DType::int64);
+    kernels::cast(
+        indices.dtype(), DType::int64, indices.shape(), in(indices), kept_.mutable_data());
+  }
+  const std::int64_t* values = kept_.data<std::int64_t>();
+  bool negative = false;
+  for (std::int64_t i = 0; i < size_; ++i) {
+    if (values[i] < -size || values[i] >= size) {
+      throw IndexError(std::string(who) + ": index " + std::to_string(values[i]) +
+                       " is out of bounds for an axis of size " + std::to_string(size));
+    }
+    negative |= values[i] < 0;
+  }
+  if (negative) {
+    Tensor from_0 = Tensor::empty(indices.shape(), DType::int64);
+    std::int64_t* to = from_0.mutable_data<std::int64_t>();
+    for (std::int64_t i = 0; i < size_; ++i) to[i] = values[i] < 0 ? values[i] + size : values[i];
+    kept_ = from_0;
+  }
+  data_ = kept_.data<std::int64_t>();
+}
+
 }  // namespace nyala::ops

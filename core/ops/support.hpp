@@ -22,9 +22,58 @@ Tensor to_float(const Tensor& x);
 /// Sums a gradient over what broadcasting repeated.
 Tensor sum_to(const Tensor& dy, const Shape& shape);
 
+/// An axis with what lies before and after it: (outer, n, inner).
+struct Lines {
+  std::int64_t outer = 1, n = 1, inner = 1;
+};
+Lines lines_along(const Shape& shape, int axis);
+
+/// `f` of the axes as one: they are brought together at the end, `f(tensor)` works along the last
+/// axis and keeps the shape, and the axes go back to where they were.
+template <class F>
+Tensor along_axes(const Tensor& x, const Axes& axes, const char* who, F&& f);
+
+/// The number of elements along the flagged axes; None where a size is unknown.
+std::int64_t merged_size(const Shape& shape, const std::vector<bool>& flags);
+/// The axes that are not reduced, then those that are.
+std::vector<int> reduced_last(const std::vector<bool>& flags);
+/// Where each axis of a transposed tensor came from.
+std::vector<int> inverse_order(const std::vector<int>& order);
+
+/// Indices as the kernels want them: int64, contiguous, 0 <= index < size.
+class IndexList {
+ public:
+  /// Throws TypeError for indices that are no integers, IndexError for one outside [-size, size).
+  IndexList(const Tensor& indices, std::int64_t size, const char* who);
+  const std::int64_t* data() const { return data_; }
+  std::int64_t size() const { return size_; }
+
+ private:
+  Tensor kept_;
+  const std::int64_t* data_;
+  std::int64_t size_;
+};
+
 /// An op without options.
 struct NoOptions {
   static constexpr auto fields() { return std::tuple{}; }
 };
+
+// ---- templates ----
+
+template <class F>
+Tensor along_axes(const Tensor& x, const Axes& axes, const char* who, F&& f) {
+  const std::vector<bool> flags = axes.flags(x.rank(), who);
+  const std::vector<int> order = reduced_last(flags);
+  const Tensor moved = transpose(x, order);
+  Shape flat;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (!flags[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])])
+      flat.push_back(moved.shape()[i]);
+  }
+  flat.push_back(merged_size(x.shape(), flags));
+  const Tensor y = f(reshape(moved, flat));
+  return transpose(reshape(y, moved.shape()), inverse_order(order));
+}
 
 }  // namespace nyala::ops

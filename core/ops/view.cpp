@@ -84,16 +84,22 @@ struct Reshape {
   Shape target(const Shape& from) const {
     Shape to = shape;
     int open = -1;
+    int num_open = 0;
     std::int64_t product = 1;
     for (int i = 0; i < to.rank(); ++i) {
-      if (to[i] >= 0)
+      if (to[i] >= 0) {
         product *= to[i];
-      else if (open < 0 && to[i] == -1)
+      } else if (to[i] == -1) {
         open = i;
-      else
+        ++num_open;
+      } else {
         fail(from);
+      }
     }
-    if (!from.is_known()) return to;
+    // Unknown sizes may stand for themselves: (None, None, 3) has an axis of size 1 inserted.
+    const auto num_unknown = std::count(from.begin(), from.end(), None);
+    if (num_open > std::max<std::int64_t>(num_unknown, 1)) fail(from);
+    if (num_unknown > 0) return to;
     const std::int64_t size = from.num_elements();
     if (open >= 0) {
       if (product == 0 || size % product != 0) fail(from);
