@@ -8,6 +8,7 @@ struct Variable::State {
   Tensor value;
   Spec spec;
   std::string name;
+  std::string path;
   bool trainable = true;
   std::uint64_t id = 0;
 };
@@ -52,7 +53,7 @@ Variable::Variable(const Tensor& value, const VariableArgs& args)
   const Tensor start = args.dtype ? ops::cast(value, *args.dtype) : value;
   state_->value = own(start);
   state_->spec = start.spec();
-  state_->name = args.name;
+  state_->name = state_->path = args.name;
   state_->trainable = args.trainable && is_floating(start.dtype());
   state_->id = g_next_id.fetch_add(1, std::memory_order_relaxed);
   detail::mark_value(state_->value, *this);
@@ -91,7 +92,8 @@ void Variable::assign_sub(const Tensor& delta) const {
 const Shape& Variable::shape() const { return state_->spec.shape; }
 DType Variable::dtype() const { return state_->spec.dtype; }
 const std::string& Variable::name() const { return state_->name; }
-void Variable::set_name(std::string name) const { state_->name = std::move(name); }
+const std::string& Variable::path() const { return state_->path; }
+void Variable::set_path(std::string path) const { state_->path = std::move(path); }
 bool Variable::trainable() const { return state_->trainable; }
 std::uint64_t Variable::id() const { return state_->id; }
 

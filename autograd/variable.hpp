@@ -50,7 +50,9 @@ class Variable {
   int rank() const { return shape().rank(); }
   std::int64_t size() const { return shape().num_elements(); }
   const std::string& name() const;
-  void set_name(std::string name) const;
+  /// Its name below those of the layers around it: "tower/dense/kernel".
+  const std::string& path() const;
+  void set_path(std::string path) const;
   bool trainable() const;
   void set_trainable(bool trainable) const;
 

@@ -239,6 +239,9 @@ template <class Args>
 void fields_to_config(const Args& args, Config& config) {
   for_each_field<Args>([&](const auto& field) {
     using T = typename std::decay_t<decltype(field)>::value_type;
+    if constexpr (requires { ConfigCodec<T>::omit(args.*(field.member)); }) {
+      if (ConfigCodec<T>::omit(args.*(field.member))) return;
+    }
     config[field.name] = ConfigCodec<T>::to(args.*(field.member));
   });
 }

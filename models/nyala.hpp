@@ -11,3 +11,4 @@
 #include <nyala/core/parallel.hpp>
 #include <nyala/core/shape.hpp>
 #include <nyala/core/tensor.hpp>
+#include <nyala/layers/layers.hpp>

@@ -1,0 +1,317 @@
+#include <nyala/layers/layer.hpp>
+
+#include <algorithm>
+#include <ostream>
+
+#include <nyala/autograd/tape.hpp>
+#include <nyala/core/log.hpp>
+
+namespace nyala {
+namespace {
+
+// What the layer around this one runs with.
+thread_local std::optional<bool> t_training;
+thread_local int t_depth = 0;
+thread_local LossCollector* t_collector = nullptr;
+
+class CallScope {
+ public:
+  explicit CallScope(std::optional<bool> training) : saved_(t_training) {
+    t_training = training;
+    ++t_depth;
+  }
+  ~CallScope() {
+    t_training = saved_;
+    --t_depth;
+  }
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+ private:
+  std::optional<bool> saved_;
+};
+
+// Building makes variables, whatever is being recorded or traced around it.
+class QuietScope {
+ public:
+  QuietScope() : variables_(std::exchange(detail::variable_listener(), nullptr)) {}
+  ~QuietScope() { detail::variable_listener() = variables_; }
+  QuietScope(const QuietScope&) = delete;
+  QuietScope& operator=(const QuietScope&) = delete;
+
+ private:
+  GradientTape::Pause pause_;
+  detail::VariableListener* variables_;
+};
+
+}  // namespace
+
+LossCollector::LossCollector() : outer_(std::exchange(t_collector, this)) {}
+LossCollector::~LossCollector() { t_collector = outer_; }
+
+const Spec& Symbol::spec() const {
+  if (node_ == nullptr) throw StateError("a symbol was used that stands for nothing");
+  return node_->outputs[index_];
+}
+bool Symbol::has_mask() const { return node_ != nullptr && node_->masks[index_].has_value(); }
+
+std::ostream& operator<<(std::ostream& out, const Symbol& symbol) {
+  return out << "<Symbol shape=" << symbol.shape() << ", dtype=" << symbol.dtype()
+             << ", layer=" << symbol.node()->layer->name() << '>';
+}
+
+void BaseLayer::start(std::string class_name,
+                      const std::string& name,
+                      const DTypePolicy& policy,
+                      bool trainable) {
+  class_name_ = std::move(class_name);
+  if (name.find('/') != std::string::npos) {
+    throw ValueError(class_name_ + ": received name \"" + name.substr(0, 200) +
+                     "\", expected one without a slash");
+  }
+  name_ = name.empty() ? unique_name(class_name_) : name;
+  policy_ = policy.is_set() ? policy : DTypePolicy(floatx());
+  trainable_ = trainable;
+  const std::string outer = NameScope::current();
+  scope_ = outer.empty() ? name_ : outer + "/" + name_;
+}
+
+Tensor BaseLayer::call(Inputs<Tensor>, const CallArgs&) {
+  throw UnsupportedError(label() + " has no `call`");
+}
+
+void BaseLayer::expect_inputs(Inputs<Tensor> inputs, std::size_t count) const {
+  if (inputs.size() == count) return;
+  throw ValueError(label() + " received " + std::to_string(inputs.size()) + " inputs, expected " +
+                   std::to_string(count));
+}
+
+void BaseLayer::build_for(Inputs<Shape> shapes) {
+  if (built_) return;
+  const QuietScope quiet;
+  const NameScope scope(name_);
+  scope_ = NameScope::current();
+  build(shapes);
+  build_shapes_.assign(shapes.begin(), shapes.end());
+  built_ = true;
+}
+
+Variable BaseLayer::add_weight(const WeightArgs& args) {
+  if (!args.shape.is_known()) {
+    throw ShapeError(label() + " needs a weight \"" + args.name + "\" of shape " +
+                     args.shape.str() + ": a size of the input that must be known is not");
+  }
+  const DType dtype = args.dtype ? args.dtype->value : variable_dtype();
+  const initializers::Initializer initializer =
+      args.initializer
+          ? args.initializer
+          : initializers::Initializer(args.name == "bias" ? "zeros" : "glorot_uniform");
+  const QuietScope quiet;
+  const Variable variable((*initializer)(args.shape, dtype),
+                          {.trainable = args.trainable, .name = args.name});
+  variable.set_path(scope_ + "/" + args.name);
+  weights_.push_back({variable, args.regularizer, args.constraint});
+  add_variable(variable);
+  return variable;
+}
+
+std::vector<Tensor> BaseLayer::cast_inputs(Inputs<Tensor> inputs) const {
+  std::vector<Tensor> cast(inputs.begin(), inputs.end());
+  if (!casts_inputs() || !is_floating(compute_dtype())) return cast;
+  for (Tensor& input : cast) {
+    if (!is_floating(input.dtype()) || input.dtype() == compute_dtype()) continue;
+    const Tensor mask = input.mask();
+    input = ops::cast(input, compute_dtype());
+    input.set_mask(mask);
+  }
+  return cast;
+}
+
+std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args) {
+  if (inputs.empty()) throw ValueError(label() + " was called without an input");
+  const std::vector<Tensor> cast = cast_inputs(inputs);
+  if (!built_) {
+    std::vector<Shape> shapes;
+    for (const Tensor& input : cast) shapes.push_back(input.shape());
+    build_for(shapes);
+  }
+  CallArgs resolved = args;
+  if (!resolved.training) resolved.training = t_training;
+  if (resolved.mask.empty()) {
+    for (const Tensor& input : cast) resolved.mask.push_back(input.mask());
+  }
+  const CallScope scope(resolved.training);
+  if (t_depth == 1 && t_collector == nullptr && !call_losses_.empty()) call_losses_.clear();
+  std::vector<Tensor> outputs = call_all(cast, resolved);
+
+  for (Tensor& output : outputs) {
+    // An input given back as it is: a tensor of its own, so that a mask set on it is not the
+    // input's.
+    for (const Tensor& input : inputs) {
+      if (output.is(input)) output = ops::reshape(output, output.shape());
+    }
+  }
+  const bool masked = std::any_of(
+      resolved.mask.begin(), resolved.mask.end(), [](const Tensor& m) { return m.defined(); });
+  if (supports_masking()) {
+    const std::vector<Tensor> masks = compute_mask(cast, resolved.mask);
+    for (std::size_t i = 0; i < outputs.size() && i < masks.size(); ++i) {
+      if (masks[i].defined()) outputs[i].set_mask(masks[i]);
+    }
+  } else if (masked && log_enabled(LogLevel::debug)) {
+    log_debug(label() + " does not understand masks: the mask of its input ends here");
+  }
+  if (const auto* regularizer = activity_regularizer();
+      regularizer != nullptr && regularizer->defined()) {
+    for (const Tensor& output : outputs) {
+      const std::int64_t batch = output.rank() > 0 && output.shape()[0] > 0 ? output.shape()[0] : 1;
+      add_loss((**regularizer)(output) / static_cast<double>(batch));
+    }
+  }
+  return outputs;
+}
+
+std::vector<Symbol> BaseLayer::apply(const std::vector<Symbol>& inputs,
+                                     CallForm form,
+                                     const CallArgs& args) {
+  std::vector<Tensor> tensors;
+  for (const Symbol& input : inputs) {
+    tensors.push_back(Tensor::abstract(input.shape(), input.dtype()));
+    if (const auto& mask = input.node()->masks[input.index()]) {
+      tensors.back().set_mask(Tensor::abstract(mask->shape, mask->dtype));
+    }
+  }
+  const std::vector<Tensor> outputs = apply(Inputs<Tensor>(tensors), args);
+  call_losses_.clear();
+  auto node = std::make_shared<GraphNode>();
+  node->layer = shared_from_this();
+  node->inputs = inputs;
+  node->form = form;
+  node->training = args.training;
+  std::vector<Symbol> symbols;
+  for (const Tensor& output : outputs) {
+    node->outputs.push_back(output.spec());
+    const Tensor mask = output.mask();
+    node->masks.push_back(mask.defined() ? std::optional(mask.spec()) : std::nullopt);
+    symbols.emplace_back(node, symbols.size());
+  }
+  return symbols;
+}
+
+std::vector<Shape> BaseLayer::compute_output_shapes(const std::vector<Shape>& inputs) {
+  std::vector<Tensor> tensors;
+  for (const Shape& shape : inputs) tensors.push_back(Tensor::abstract(shape, compute_dtype()));
+  const std::vector<Tensor> outputs = apply(Inputs<Tensor>(tensors), {});
+  call_losses_.clear();
+  std::vector<Shape> shapes;
+  for (const Tensor& output : outputs) shapes.push_back(output.shape());
+  return shapes;
+}
+
+std::vector<Tensor> BaseLayer::compute_mask(Inputs<Tensor>, const std::vector<Tensor>& masks) {
+  return {masks.empty() ? Tensor() : masks[0]};
+}
+
+std::int64_t BaseLayer::count_params() const {
+  std::int64_t count = 0;
+  for (const Variable& variable : weights()) count += variable.size();
+  return count;
+}
+
+std::vector<Tensor> BaseLayer::get_weights() const {
+  std::vector<Tensor> values;
+  for (const Variable& variable : weights()) values.push_back(variable.value().clone());
+  return values;
+}
+
+void BaseLayer::set_weights(const std::vector<Tensor>& values) {
+  const std::vector<Variable> variables = weights();
+  if (values.size() != variables.size()) {
+    throw ValueError(label() + " has " + std::to_string(variables.size()) +
+                     " weights and was given " + std::to_string(values.size()));
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i].shape() == variables[i].shape()) continue;
+    throw ShapeError(label() + ": weight " + std::to_string(i) + " (\"" + variables[i].path() +
+                     "\") has shape " + variables[i].shape().str() +
+                     " and was given one of shape " + values[i].shape().str());
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) variables[i].assign(values[i].clone());
+}
+
+std::vector<Weight> BaseLayer::all_weights() const {
+  std::vector<Weight> all = weights_;
+  for (const auto& child : submodules()) {
+    if (const auto* layer = dynamic_cast<const BaseLayer*>(child.get())) {
+      all.insert(all.end(), layer->weights_.begin(), layer->weights_.end());
+    }
+  }
+  return all;
+}
+
+std::vector<Tensor> BaseLayer::losses() const {
+  std::vector<Tensor> all = call_losses_;
+  for (const auto& child : submodules()) {
+    if (const auto* layer = dynamic_cast<const BaseLayer*>(child.get())) {
+      all.insert(all.end(), layer->call_losses_.begin(), layer->call_losses_.end());
+    }
+  }
+  const std::vector<Variable> trained = trainable_variables();
+  for (const Weight& weight : all_weights()) {
+    const bool counts = std::any_of(
+        trained.begin(), trained.end(), [&](const Variable& v) { return v.is(weight.variable); });
+    if (counts && weight.regularizer) all.push_back((*weight.regularizer)(weight.variable));
+  }
+  return all;
+}
+
+void BaseLayer::add_loss(const Tensor& loss) {
+  if (t_collector != nullptr)
+    t_collector->losses_.push_back(loss);
+  else
+    call_losses_.push_back(loss);
+}
+
+void BaseLayer::set_trainable(bool trainable) { Module::set_trainable(trainable); }
+
+namespace {
+
+Tensor only(std::vector<Tensor> outputs, const BaseLayer& layer) {
+  if (outputs.size() == 1) return std::move(outputs[0]);
+  throw StateError(layer.label() + " has " + std::to_string(outputs.size()) +
+                   " outputs; use call_all");
+}
+Symbol only(std::vector<Symbol> outputs, const BaseLayer& layer) {
+  if (outputs.size() == 1) return std::move(outputs[0]);
+  throw StateError(layer.label() + " has " + std::to_string(outputs.size()) +
+                   " outputs; use call_all");
+}
+
+}  // namespace
+
+Tensor Layer::operator()(const Tensor& input, const CallArgs& args) const {
+  return only(layer_->apply(Inputs<Tensor>(&input, 1), args), *layer_);
+}
+Tensor Layer::operator()(std::initializer_list<Tensor> inputs, const CallArgs& args) const {
+  return only(layer_->apply(Inputs<Tensor>(inputs), args), *layer_);
+}
+Tensor Layer::operator()(const std::vector<Tensor>& inputs, const CallArgs& args) const {
+  return only(layer_->apply(Inputs<Tensor>(inputs), args), *layer_);
+}
+Symbol Layer::operator()(const Symbol& input, const CallArgs& args) const {
+  return only(layer_->apply(std::vector<Symbol>{input}, CallForm::single, args), *layer_);
+}
+Symbol Layer::operator()(std::initializer_list<Symbol> inputs, const CallArgs& args) const {
+  return only(layer_->apply(std::vector<Symbol>(inputs), CallForm::list, args), *layer_);
+}
+Symbol Layer::operator()(const std::vector<Symbol>& inputs, const CallArgs& args) const {
+  return only(layer_->apply(inputs, CallForm::list, args), *layer_);
+}
+std::vector<Tensor> Layer::call_all(const std::vector<Tensor>& inputs, const CallArgs& args) const {
+  return layer_->apply(Inputs<Tensor>(inputs), args);
+}
+std::vector<Symbol> Layer::call_all(const std::vector<Symbol>& inputs, const CallArgs& args) const {
+  return layer_->apply(inputs, inputs.size() == 1 ? CallForm::single : CallForm::list, args);
+}
+
+}  // namespace nyala

@@ -1,0 +1,334 @@
+#pragma once
+/// Layers: the handle that users hold, and the bases that a layer is written on.
+///
+/// A layer is an Args struct with `fields()` (the options, in Keras's order) and a class on
+/// LayerBase<Args> that writes `build` (its weights) and `call`. `using Dense = LayerOf<DenseArgs>`
+/// is what users name. There is no shape rule to write: on symbols, `call` runs on abstract
+/// tensors.
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <nyala/core/fields.hpp>
+#include <nyala/core/ops.hpp>
+#include <nyala/layers/constraints.hpp>
+#include <nyala/layers/initializers.hpp>
+#include <nyala/layers/module.hpp>
+#include <nyala/layers/naming.hpp>
+#include <nyala/layers/policy.hpp>
+#include <nyala/layers/regularizers.hpp>
+#include <nyala/layers/symbol.hpp>
+
+namespace nyala {
+
+/// What a call is given beside its tensors.
+struct CallArgs {
+  /// Unset, it is what the layer around this one runs with, else false.
+  std::optional<bool> training = {};
+  /// A mask for each input, in place of the ones that the inputs carry.
+  std::vector<Tensor> mask = {};
+
+  bool is_training() const { return training.value_or(false); }
+};
+
+struct WeightArgs {
+  Shape shape = {};
+  initializers::Initializer initializer =
+      {};  ///< glorot_uniform (zeros for one named "bias") when none
+  std::optional<DTypeLike> dtype = {};
+  bool trainable = true;
+  regularizers::Regularizer regularizer = {};
+  constraints::Constraint constraint = {};
+  std::string name = {};
+};
+
+/// A weight and what hangs on it.
+struct Weight {
+  Variable variable;
+  regularizers::Regularizer regularizer;
+  constraints::Constraint constraint;
+};
+
+/// The options that every layer takes, last in its Args.
+#define NYALA_LAYER_ARGS           \
+  std::string name = {};           \
+  ::nyala::DTypePolicy dtype = {}; \
+  bool trainable = true
+
+/// The fields of an Args struct (those of NYALA_LAYER_ARGS come by themselves).
+template <class... Fields>
+constexpr auto layer_fields(Fields... fields) {
+  return std::tuple{fields...};
+}
+
+/// The base of all layers.
+class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> {
+ public:
+  /// "Dense"
+  const std::string& class_name() const { return class_name_; }
+  const DTypePolicy& dtype_policy() const { return policy_; }
+  DType compute_dtype() const { return policy_.compute_dtype(); }
+  DType variable_dtype() const { return policy_.variable_dtype(); }
+  bool built() const { return built_; }
+  /// The shapes it was built with; empty before.
+  const std::vector<Shape>& build_shapes() const { return build_shapes_; }
+
+  /// Keras's configuration: name, trainable, dtype, then the layer's own options.
+  virtual Config get_config() const = 0;
+
+  /// Calls the layer: builds it on first use, casts floating inputs to its compute dtype, passes
+  /// masks on. Throws ShapeError or ValueError, naming the layer, for inputs that do not fit.
+  std::vector<Tensor> apply(Inputs<Tensor> inputs, const CallArgs& args = {});
+  /// Adds a call to the graph.
+  std::vector<Symbol> apply(const std::vector<Symbol>& inputs,
+                            CallForm form,
+                            const CallArgs& args = {});
+  /// Makes the weights for inputs of these shapes; does nothing the second time.
+  void build_for(Inputs<Shape> shapes);
+  /// The shapes that the outputs have for inputs of these shapes (and of the compute dtype).
+  std::vector<Shape> compute_output_shapes(const std::vector<Shape>& inputs);
+
+  /// Keras's order: trainable ones, then the others, then those of layers inside.
+  std::vector<Variable> weights() const { return variables(); }
+  std::int64_t count_params() const;
+  std::vector<Tensor> get_weights() const;
+  /// Throws ValueError when counts or shapes differ, and then changes nothing.
+  void set_weights(const std::vector<Tensor>& weights);
+
+  /// Penalties: of the regularizers (over trainable weights), of layers inside, and what `call`
+  /// added last.
+  std::vector<Tensor> losses() const;
+  /// Own weights with their regularizers and constraints.
+  const std::vector<Weight>& own_weights() const { return weights_; }
+  /// Those of this layer and of all layers inside.
+  std::vector<Weight> all_weights() const;
+
+  void set_trainable(bool trainable) override;
+
+  // For those who write layers.
+
+  /// Makes the weights with add_weight.
+  virtual void build(Inputs<Shape>) {}
+  virtual Tensor call(Inputs<Tensor> inputs, const CallArgs& args);
+  /// For layers with more than one output.
+  virtual std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& args) {
+    return {call(inputs, args)};
+  }
+  /// Whether masks are understood; if not, none leaves the layer.
+  virtual bool supports_masking() const { return false; }
+  /// A mask for each output (undefined: none). At first the first input's.
+  virtual std::vector<Tensor> compute_mask(Inputs<Tensor> inputs, const std::vector<Tensor>& masks);
+  /// Whether floating inputs are cast to the compute dtype first.
+  virtual bool casts_inputs() const { return true; }
+  /// What it penalises in its outputs; null for nothing.
+  virtual const regularizers::Regularizer* activity_regularizer() const { return nullptr; }
+  /// Names the layer in messages: Dense "dense_1".
+  std::string label() const { return class_name_ + " \"" + name_ + "\""; }
+  /// Module in Keras's JSON.
+  virtual std::string keras_module() const { return "keras.layers"; }
+
+  /// Adds a penalty to the training loss of this call.
+  void add_loss(const Tensor& loss);
+
+ protected:
+  Variable add_weight(const WeightArgs& args);
+  /// A layer inside this one: its weights and penalties count as this one's.
+  template <class L>
+  const L& track(const L& layer) {
+    add_child(layer.shared());
+    return layer;
+  }
+  /// Throws ValueError when the number of inputs is another.
+  void expect_inputs(Inputs<Tensor> inputs, std::size_t count) const;
+  virtual void validate() {}
+  void start(std::string class_name,
+             const std::string& name,
+             const DTypePolicy& policy,
+             bool trainable);
+
+  bool built_ = false;
+  std::vector<Shape> build_shapes_;
+
+ private:
+  friend class LayerAccess;
+  std::vector<Tensor> cast_inputs(Inputs<Tensor> inputs) const;
+
+  std::string class_name_;
+  DTypePolicy policy_;
+  std::vector<Weight> weights_;
+  mutable std::vector<Tensor> call_losses_;
+};
+
+/// Collects what layers add to the loss on this thread while it lives (a training step's own list).
+class LossCollector {
+ public:
+  LossCollector();
+  ~LossCollector();
+  LossCollector(const LossCollector&) = delete;
+  LossCollector& operator=(const LossCollector&) = delete;
+  const std::vector<Tensor>& losses() const { return losses_; }
+
+ private:
+  friend class BaseLayer;
+  std::vector<Tensor> losses_;
+  LossCollector* outer_;
+};
+
+/// A layer with the options Args.
+template <class Args>
+class LayerBase : public BaseLayer {
+ public:
+  using args_type = Args;
+
+  explicit LayerBase(Args args) : args_(std::move(args)) {}
+
+  const Args& args() const { return args_; }
+  Config get_config() const override {
+    Config config = Config::dict();
+    config["name"] = name();
+    config["trainable"] = trainable();
+    config["dtype"] = ConfigCodec<DTypePolicy>::to(dtype_policy());
+    fields_to_config(args_, config);
+    return config;
+  }
+  /// Called once by make_layer.
+  void finish(std::string class_name) {
+    start(std::move(class_name), args_.name, args_.dtype, args_.trainable);
+    check_fields(label(), args_);
+    validate();
+  }
+
+ protected:
+  Args args_;
+};
+
+/// A shared handle to a layer: copying it shares the weights.
+class Layer {
+ public:
+  Layer() = default;
+  Layer(std::shared_ptr<BaseLayer> layer) : layer_(std::move(layer)) {}
+  /// The layer that made a symbol: lets `Sequential({Input(...), ...})` read as in Python.
+  Layer(const Symbol& symbol) : layer_(symbol.node()->layer) {}
+
+  bool defined() const { return layer_ != nullptr; }
+  BaseLayer* operator->() const { return layer_.get(); }
+  BaseLayer& operator*() const { return *layer_; }
+  const std::shared_ptr<BaseLayer>& shared() const { return layer_; }
+
+  Tensor operator()(const Tensor& input, const CallArgs& args = {}) const;
+  Tensor operator()(std::initializer_list<Tensor> inputs, const CallArgs& args = {}) const;
+  Tensor operator()(const std::vector<Tensor>& inputs, const CallArgs& args = {}) const;
+  Symbol operator()(const Symbol& input, const CallArgs& args = {}) const;
+  Symbol operator()(std::initializer_list<Symbol> inputs, const CallArgs& args = {}) const;
+  Symbol operator()(const std::vector<Symbol>& inputs, const CallArgs& args = {}) const;
+  /// All outputs of a layer that has several.
+  std::vector<Tensor> call_all(const std::vector<Tensor>& inputs, const CallArgs& args = {}) const;
+  std::vector<Symbol> call_all(const std::vector<Symbol>& inputs, const CallArgs& args = {}) const;
+
+  const std::string& name() const { return layer_->name(); }
+  std::vector<Variable> variables() const { return layer_->variables(); }
+  std::vector<Variable> weights() const { return layer_->weights(); }
+  std::vector<Variable> trainable_variables() const { return layer_->trainable_variables(); }
+  std::vector<Variable> non_trainable_variables() const {
+    return layer_->non_trainable_variables();
+  }
+  std::vector<Tensor> get_weights() const { return layer_->get_weights(); }
+  void set_weights(const std::vector<Tensor>& weights) const { layer_->set_weights(weights); }
+  std::vector<Tensor> losses() const { return layer_->losses(); }
+  Config get_config() const { return layer_->get_config(); }
+  bool trainable() const { return layer_->trainable(); }
+  void set_trainable(bool trainable) const { layer_->set_trainable(trainable); }
+  bool built() const { return layer_->built(); }
+  std::int64_t count_params() const { return layer_->count_params(); }
+  Shape compute_output_shape(const Shape& input) const {
+    return layer_->compute_output_shapes({input})[0];
+  }
+  Shape compute_output_shape(const std::vector<Shape>& inputs) const {
+    return layer_->compute_output_shapes(inputs)[0];
+  }
+
+ protected:
+  std::shared_ptr<BaseLayer> layer_;
+};
+
+/// The class that users name. `make_layer(Args)` is found beside the Args.
+template <class Args>
+class LayerOf : public Layer {
+ public:
+  using args_type = Args;
+
+  LayerOf(Args args) : Layer(make_layer(std::move(args))) {}
+  LayerOf() requires std::is_default_constructible_v<Args> : Layer(make_layer(Args{})) {}
+
+  const Args& args() const { return static_cast<const LayerBase<Args>&>(*layer_).args(); }
+};
+
+/// In a header: names the handle of an Args struct.
+#define NYALA_DECLARE_LAYER(Name)                                  \
+  std::shared_ptr<::nyala::BaseLayer> make_layer(Name##Args args); \
+  std::string layer_class_name(std::type_identity<Name##Args>);    \
+  using Name = ::nyala::LayerOf<Name##Args>
+
+/// Beside the class `Name##Layer`: how a layer is made from its Args.
+#define NYALA_LAYER(Name)                                           \
+  std::shared_ptr<::nyala::BaseLayer> make_layer(Name##Args args) { \
+    auto layer = std::make_shared<Name##Layer>(std::move(args));    \
+    layer->finish(#Name);                                           \
+    return layer;                                                   \
+  }                                                                 \
+  std::string layer_class_name(std::type_identity<Name##Args>) { return #Name; }
+
+/// How a layer comes back from its configuration.
+using LayerFactory = std::function<std::shared_ptr<BaseLayer>(const Config& config)>;
+
+/// Reads name, trainable and dtype, then the options; throws ValueError for an unknown key.
+template <class Args>
+std::shared_ptr<BaseLayer> layer_from_config(const Config& config) {
+  const std::string who = layer_class_name(std::type_identity<Args>());
+  std::vector<std::string> known = field_names<Args>();
+  known.insert(known.end(), {"name", "trainable", "dtype"});
+  if constexpr (requires { Args::ignored_keys(); }) {
+    for (const char* key : Args::ignored_keys()) known.emplace_back(key);
+  }
+  check_keys(who, config, known);
+  Args args = unset_args<Args>();
+  fields_from_config(who, config, args);
+  if (const Config* name = config.find("name"))
+    args.name = name->is_null() ? "" : name->as_string();
+  if (const Config* trainable = config.find("trainable")) args.trainable = trainable->as_bool();
+  if (const Config* dtype = config.find("dtype"))
+    args.dtype = ConfigCodec<DTypePolicy>::from(*dtype);
+  return make_layer(std::move(args));
+}
+
+struct RegisterArgs {
+  std::string package = "Custom";
+};
+
+namespace detail {
+void register_layer_class(const std::string& package,
+                          const std::string& class_name,
+                          LayerFactory factory);
+}
+
+/// Makes a layer of the user's own known to `model_from_json`; its JSON name is package>Name.
+template <class L>
+void register_layer(const RegisterArgs& args = {}) {
+  using Args = typename L::args_type;
+  detail::register_layer_class(
+      args.package, layer_class_name(std::type_identity<Args>()), layer_from_config<Args>);
+}
+
+/// The factory of a class, by its registered name or its class name; null when unknown.
+const LayerFactory* find_layer_class(const std::string& name);
+/// "package>Name" of a registered class, empty for Keras's own.
+std::string registered_layer_name(const std::string& class_name);
+/// Every class name known, Keras's first.
+std::vector<std::string> layer_class_names();
+
+}  // namespace nyala

@@ -1,0 +1,89 @@
+#include <nyala/layers/merging.hpp>
+
+namespace nyala::layers {
+namespace {
+
+Tensor l2_normalize(const Tensor& x, int axis) {
+  const Tensor norm = ops::sum(ops::square(x), {.axis = axis, .keepdims = true});
+  return x * ops::minimum(ops::rsqrt(norm), 1e7);
+}
+
+class DotLayer final : public LayerBase<DotArgs> {
+ public:
+  using LayerBase::LayerBase;
+
+  Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
+    expect_inputs(inputs, 2);
+    Tensor x = inputs[0];
+    Tensor y = inputs[1];
+    const auto [a, b] = resolve_axes(x.shape(), y.shape());
+    check(x.shape(), y.shape(), a, b);
+    if (a == 0 || b == 0) return over_batch(x, y, a, b);
+    if (args().normalize) {
+      x = l2_normalize(x, a);
+      y = l2_normalize(y, b);
+    }
+    return ops::batch_dot(x, y, {a, b});
+  }
+
+  bool supports_masking() const override { return true; }
+  // The mask of an input says nothing about sums of its elements: as in Keras, none leaves.
+  std::vector<Tensor> compute_mask(Inputs<Tensor>, const std::vector<Tensor>&) override {
+    return {};
+  }
+
+ private:
+  // As Keras: a negative integer wraps around each rank as often as it takes, a pair counts from
+  // the end once.
+  int resolve(int axis, int rank) const {
+    if (!args().axes.is_pair() && axis < 0 && rank > 0) return ((axis % rank) + rank) % rank;
+    if (axis < -rank || axis >= rank) {
+      throw IndexError(label() + ": axis " + std::to_string(axis) + " is out of bounds for rank " +
+                       std::to_string(rank));
+    }
+    return axis < 0 ? axis + rank : axis;
+  }
+  std::pair<int, int> resolve_axes(const Shape& x, const Shape& y) const {
+    return {resolve(args().axes.first(), x.rank()), resolve(args().axes.second(), y.rank())};
+  }
+
+  void check(const Shape& x, const Shape& y, int a, int b) const {
+    const std::string shapes = ": received shapes " + x.str() + " and " + y.str() + " with axes (" +
+                               std::to_string(a) + ", " + std::to_string(b) + ")";
+    if (x.rank() < 2 || y.rank() < 2)
+      throw ShapeError(label() + shapes + ", expected rank 2 or more");
+    if (x[a] != y[b]) {
+      const auto size = [](std::int64_t n) {
+        return n == None ? std::string("None") : std::to_string(n);
+      };
+      throw ShapeError(label() + shapes + ", whose sizes " + size(x[a]) + " and " + size(y[b]) +
+                       " must be the same");
+    }
+    if (x[0] != y[0] && x[0] != None && y[0] != None) {
+      throw ShapeError(label() + shapes + ", expected the same batch size");
+    }
+  }
+
+  // Keras lets a graph be built over the batch axis and refuses to compute it.
+  Tensor over_batch(const Tensor& x, const Tensor& y, int a, int b) const {
+    if (!x.is_abstract() || x.shape().is_known()) {
+      throw ValueError(label() + ": axes (" + std::to_string(a) + ", " + std::to_string(b) +
+                       ") of shapes " + x.shape().str() + " and " + y.shape().str() +
+                       " name axis 0, which is the batch");
+    }
+    Shape out = x.shape();
+    out.erase(a);
+    Shape rest = y.shape();
+    rest.erase(b);
+    rest.erase(0);
+    for (std::int64_t size : rest) out.push_back(size);
+    if (out.rank() == 1) out.push_back(1);
+    return Tensor::abstract(out, result_type(x.dtype(), y.dtype()));
+  }
+};
+
+}  // namespace
+
+NYALA_LAYER(Dot)
+
+}  // namespace nyala::layers

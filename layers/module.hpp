@@ -1,0 +1,52 @@
+#pragma once
+/// Module: a named thing with variables and with modules inside, the base of layers and models.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nyala/autograd/variable.hpp>
+
+namespace nyala {
+
+class Module {
+ public:
+  Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+  virtual ~Module() = default;
+
+  const std::string& name() const { return name_; }
+  /// Where it stands among the modules that hold it: "model/tower/dense".
+  const std::string& name_scope() const { return scope_; }
+
+  bool trainable() const { return trainable_; }
+  /// Holds for all modules inside too.
+  virtual void set_trainable(bool trainable);
+
+  /// Its own variables, trainable ones first, then those of the modules inside, each once.
+  std::vector<Variable> variables() const;
+  /// Those that training changes: none when the module is not trainable.
+  std::vector<Variable> trainable_variables() const;
+  std::vector<Variable> non_trainable_variables() const;
+  /// All modules inside, at any depth.
+  std::vector<std::shared_ptr<Module>> submodules() const;
+  /// Those that it holds itself, in the order they were added.
+  virtual std::vector<std::shared_ptr<Module>> children() const { return children_; }
+
+ protected:
+  void add_variable(const Variable& variable) { own_.push_back(variable); }
+  void add_child(std::shared_ptr<Module> child) { children_.push_back(std::move(child)); }
+
+  std::string name_;
+  std::string scope_;
+  bool trainable_ = true;
+
+ private:
+  void collect(std::vector<Variable>& all) const;
+  void collect_trainable(std::vector<Variable>& all) const;
+
+  std::vector<Variable> own_;
+  std::vector<std::shared_ptr<Module>> children_;
+};
+
+}  // namespace nyala

@@ -1,0 +1,38 @@
+#pragma once
+/// DTypePolicy: in which dtype a layer computes, and in which it keeps its weights.
+#include <string>
+
+#include <nyala/core/fields.hpp>
+
+namespace nyala {
+
+/// Given by a dtype or by name: `float64`, "float64", "mixed_float16", "mixed_bfloat16". Unset, it
+/// is floatx when the layer is made.
+class DTypePolicy {
+ public:
+  DTypePolicy() = default;
+  DTypePolicy(DType dtype);
+  DTypePolicy(const char* name) : DTypePolicy(std::string(name)) {}
+  /// Throws ValueError for a name that is none.
+  DTypePolicy(const std::string& name);
+
+  bool is_set() const { return !name_.empty(); }
+  const std::string& name() const { return name_; }
+  DType compute_dtype() const { return compute_; }
+  DType variable_dtype() const { return variable_; }
+
+ private:
+  std::string name_;
+  DType compute_ = DType::float32;
+  DType variable_ = DType::float32;
+};
+
+/// Written as Keras 3's DTypePolicy object; read from it, from a plain name, and from Keras 2's
+/// Policy.
+template <>
+struct ConfigCodec<DTypePolicy> {
+  static Config to(const DTypePolicy& policy);
+  static DTypePolicy from(const Config& config);
+};
+
+}  // namespace nyala
