@@ -6,7 +6,7 @@ namespace nyala::activations {
 Activation::Activation(const char* name) : Activation(std::string(name)) {}
 Activation::Activation(const std::string& name) : name_(name) {
   if (name == "relu")
-    function_ = ops::relu;
+    function_ = [](const Tensor& x) { return ops::relu(x); };
   else if (name == "tanh")
     function_ = ops::tanh;
   else if (name == "sigmoid")
