@@ -95,18 +95,23 @@ void fill_missing(const Record& record, Tensors& dys) {
   }
 }
 
-Tensor stack_rows(const std::vector<Tensor>& rows) {
-  Tensor sum;
-  const auto count = static_cast<std::int64_t>(rows.size());
-  for (std::int64_t i = 0; i < count; ++i) {
-    Shape one = Shape::filled(rows[0].rank() + 1, 1);
-    one[0] = count;
-    const Tensor place =
-        ops::reshape(ops::cast(ops::equal(ops::arange(count), i), rows[0].dtype()), one);
-    const Tensor part = place * rows[static_cast<std::size_t>(i)];
-    sum = sum.defined() ? sum + part : part;
+// What a gather from the variable adds to its gradient.
+void add_rows(const Record& record, const Tensor& dy, const bool* wanted, IndexedSlices& slices) {
+  const OpDef& def = record.op.def();
+  if (def.indexed_vjp == nullptr) {
+    throw ValueError("indexed_gradient: the variable was used by op \"" + std::string(def.name) +
+                     "\", not gathered from");
   }
-  return sum;
+  const Saved saved(Inputs<Tensor>(record.inputs.data(), record.inputs.size()),
+                    Inputs<Tensor>(record.outputs.data(), record.outputs.size()),
+                    wanted);
+  Tensor values;
+  Tensor indices;
+  def.indexed_vjp(record.op.options(), saved, dy, values, indices);
+  slices.values =
+      slices.values.defined() ? ops::concatenate({slices.values, values}, {.axis = 0}) : values;
+  slices.indices =
+      slices.indices.defined() ? ops::concatenate({slices.indices, indices}, {.axis = 0}) : indices;
 }
 
 Grads backward(const Record& record, Tensors& dys, const bool* wanted) {
@@ -222,16 +227,7 @@ std::vector<Tensor> GradientTape::run(const std::vector<Tensor>& targets,
     for (std::size_t i = 0; i < wanted.size(); ++i) any |= wanted[i] = paths.holds(record.nodes[i]);
     if (!any) continue;  // a source computed from nothing of interest
     if (indexed != nullptr && record.has_op && record.nodes[0] == nodes[0]) {
-      if (indexed->values.defined())
-        throw ValueError("indexed_gradient: the variable was gathered from more than once");
-      if (!record.op.def().indexed_vjp)
-        throw ValueError("indexed_gradient: the variable was used by op \"" +
-                         std::string(record.op.def().name) + "\", not gathered from");
-      const Saved saved(Inputs<Tensor>(record.inputs.data(), record.inputs.size()),
-                        Inputs<Tensor>(record.outputs.data(), record.outputs.size()),
-                        wanted.data());
-      record.op.def().indexed_vjp(
-          record.op.options(), saved, dys[0], indexed->values, indexed->indices);
+      add_rows(record, dys[0], wanted.data(), *indexed);
       continue;
     }
     const Grads grads = backward(record, dys, wanted.data());
@@ -317,7 +313,7 @@ Tensor GradientTape::jacobian_of(const Tensor& target, const Source& source) {
   Shape shape = target.shape();
   for (std::int64_t size : source.spec.shape) shape.push_back(size);
   if (rows.empty()) return ops::zeros(shape, {source.spec.dtype});
-  return ops::reshape(stack_rows(rows), shape);
+  return ops::reshape(ops::stack(rows), shape);
 }
 
 Tensor GradientTape::jacobian(const Tensor& target, const Variable& source) {
@@ -338,10 +334,10 @@ Tensor GradientTape::batch_jacobian(const Tensor& target, const Tensor& source) 
     // The gradient of row i of the target with respect to row i of the source.
     rows.push_back(ops::moveaxis(all[i], target.rank() - 1, 0)[i]);
   }
-  return stack_rows(rows);
+  return ops::stack(rows);
 }
 
-Tensor IndexedSlices::to_dense() const { throw UnsupportedError("TODO"); }
+Tensor IndexedSlices::to_dense() const { return ops::scatter_add(indices, values, dense_shape); }
 
 GradientTape::Pause::Pause() : saved_(detail::listeners().tape) {
   detail::listeners().tape = nullptr;

@@ -135,3 +135,16 @@ TEST_CASE("functions give tuples; values cannot be read inside") {
   auto peek = function([](const Tensor& a) { return a * a.item<float>(); });
   CHECK_THROWS_AS(peek(ops::array<float>(2)), StateError);
 }
+
+TEST_CASE("the gradient of a gathered table comes as rows") {
+  const Variable table(ops::reshape(ops::arange(12, {.dtype = float64}), {4, 3}));
+  const Tensor ids = ops::array<int>({{2, 0}, {2, 2}});
+  GradientTape tape({.persistent = true});
+  const Tensor rows = ops::take(table, ids, {.axis = 0});
+  const Tensor more = ops::take(table, ops::array<int>({1}), {.axis = 0});
+  const Tensor loss = ops::sum(rows * rows) + ops::sum(more);
+  const IndexedSlices slices = tape.indexed_gradient(loss, table);
+  CHECK(slices.values.shape() == Shape{5, 3});
+  CHECK(ops::array_equal(slices.to_dense(), tape.gradient(loss, table)));
+  CHECK_THROWS_AS(tape.indexed_gradient(ops::sum(table * 2.0), table), ValueError);
+}
