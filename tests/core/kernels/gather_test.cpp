@@ -1,0 +1,117 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include <nyala/core/kernels/gather.hpp>
+#include <nyala/core/parallel.hpp>
+
+using namespace nyala;
+using namespace nyala::kernels;
+
+namespace {
+
+struct Size {
+  std::int64_t outer, axis, inner, count;
+};
+
+const std::vector<Size> kSizes = {{1, 5, 3, 4},
+                                  {2, 3, 1, 7},
+                                  {3, 4, 2, 5},
+                                  {1, 1, 200, 3},
+                                  {1, 50, 9, 0},
+                                  {0, 3, 2, 4},
+                                  {2, 3, 0, 4},
+                                  {1, 900, 70, 3000}};
+
+std::vector<std::int64_t> indices(std::int64_t n, std::int64_t axis) {
+  std::mt19937 random(9);
+  std::vector<std::int64_t> result(static_cast<std::size_t>(n));
+  for (std::int64_t& index : result) index = static_cast<std::int64_t>(random()) % axis;
+  return result;
+}
+
+template <class T>
+std::vector<T> counting(std::int64_t n) {
+  std::vector<T> result(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = static_cast<T>(i % 101);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("gather and scatter_add by rows", T, std::uint8_t, std::int32_t, float, double) {
+  for (const Size& s : kSizes) {
+    CAPTURE(s.inner);
+    CAPTURE(s.count);
+    const auto index = indices(s.count, s.axis);
+    const auto table = counting<T>(s.outer * s.axis * s.inner);
+    std::vector<T> out(static_cast<std::size_t>(s.outer * s.count * s.inner)), sums = table;
+    gather(dtype_of<T>, table.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
+    scatter_add(
+        dtype_of<T>, sums.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
+    std::vector<T> expected = table;
+    std::int64_t wrong = 0;
+    for (std::int64_t o = 0; o < s.outer; ++o) {
+      for (std::int64_t i = 0; i < s.count; ++i) {
+        for (std::int64_t k = 0; k < s.inner; ++k) {
+          const auto from = static_cast<std::size_t>(
+              (o * s.axis + index[static_cast<std::size_t>(i)]) * s.inner + k);
+          wrong += out[static_cast<std::size_t>((o * s.count + i) * s.inner + k)] != table[from];
+          expected[from] = static_cast<T>(expected[from] + table[from]);
+        }
+      }
+    }
+    CHECK(wrong == 0);
+    CHECK(sums == expected);
+  }
+}
+
+TEST_CASE_TEMPLATE("gather and scatter_add by elements", T, std::uint8_t, std::int64_t, float) {
+  for (const Size& s : kSizes) {
+    CAPTURE(s.inner);
+    CAPTURE(s.count);
+    const auto index = indices(s.outer * s.count * s.inner, s.axis);
+    const auto table = counting<T>(s.outer * s.axis * s.inner);
+    std::vector<T> out(index.size()), sums = table, expected = table;
+    gather_elements(
+        dtype_of<T>, table.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
+    scatter_add_elements(
+        dtype_of<T>, sums.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
+    std::int64_t wrong = 0;
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(index.size()); ++i) {
+      const std::int64_t o = i / (s.count * s.inner), k = i % s.inner;
+      const auto from =
+          static_cast<std::size_t>((o * s.axis + index[static_cast<std::size_t>(i)]) * s.inner + k);
+      wrong += out[static_cast<std::size_t>(i)] != table[from];
+      expected[from] = static_cast<T>(expected[from] + table[from]);
+    }
+    CHECK(wrong == 0);
+    CHECK(sums == expected);
+  }
+}
+
+TEST_CASE("float updates are added in order, on any number of threads") {
+  const std::int64_t count = 4000, inner = 130;
+  const auto index = indices(count, 7);
+  std::vector<float> updates(static_cast<std::size_t>(count * inner));
+  for (std::size_t i = 0; i < updates.size(); ++i) updates[i] = 1.0F / static_cast<float>(i + 1);
+  std::vector<float> one(7 * inner), four(one);
+  const int threads = num_threads();
+  set_num_threads(1);
+  scatter_add(float32, one.data(), 1, 7, inner, index.data(), count, updates.data());
+  set_num_threads(4);
+  scatter_add(float32, four.data(), 1, 7, inner, index.data(), count, updates.data());
+  set_num_threads(threads);
+  CHECK(one == four);
+}
+
+TEST_CASE_TEMPLATE("one_hot", T, std::int32_t, float) {
+  const std::array<std::int64_t, 4> index = {1, -1, 0, 3};
+  std::vector<T> out(12, T{9});
+  one_hot(dtype_of<T>, index.data(), 4, 3, out.data());
+  CHECK(out == std::vector<T>{0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0});
+  one_hot(dtype_of<T>, index.data(), 4, 0, nullptr);
+}
