@@ -33,7 +33,7 @@ void copy_tiled(const T* x,
                 std::int64_t out1,
                 std::int64_t rows,
                 std::int64_t columns) {
-  constexpr std::int64_t tile = 16;
+  constexpr std::int64_t tile = 8;
   for (std::int64_t r = 0; r < rows; r += tile) {
     const std::int64_t r_end = std::min(rows, r + tile);
     for (std::int64_t c = 0; c < columns; c += tile) {

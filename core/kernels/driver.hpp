@@ -37,13 +37,38 @@ void stage(const Layout<N>& layout,
     while (n > 0) {
       const std::int64_t run = std::min(row - column, n);
       const T* source = from + at.offset(which) + column * step;
-      for (std::int64_t i = 0; i < run; ++i) to[i] = source[i * step];
+      if (step == 0) {
+        const T element = *source;
+        for (std::int64_t i = 0; i < run; ++i) to[i] = element;
+      } else {
+        for (std::int64_t i = 0; i < run; ++i) to[i] = source[i * step];
+      }
       to += run;
       n -= run;
       column = 0;
       at.next();
     }
   });
+}
+
+/// How an input is read block by block.
+enum class Reading : std::uint8_t {
+  direct,    // it lies as the output does
+  repeated,  // every row is the same, and a block holds whole rows: staged once
+  staged
+};
+
+template <std::size_t N>
+Reading reading_of(const Layout<N>& layout, std::size_t which) {
+  std::int64_t expected = 1;
+  bool direct = true, repeated = layout.back_size() <= kBlock;
+  for (std::size_t axis = layout.back() + 1; axis-- > 0;) {
+    const std::int64_t stride = layout.strides[which][axis];
+    direct &= stride == expected;
+    repeated &= stride == 0 || axis == layout.back();
+    expected *= layout.shape[axis];
+  }
+  return direct ? Reading::direct : repeated ? Reading::repeated : Reading::staged;
 }
 
 template <std::size_t N>
@@ -97,23 +122,27 @@ void drive_rows(
   });
 }
 
-/// Block by block, each input staged: f(pointers to arrays, output, n).
+/// Block by block, inputs staged where they do not lie as the output: f(pointers to arrays, output,
+/// n).
 template <std::size_t N, class F>
 void drive_blocks(
     const Layout<N>& layout, const Inputs<N>& in, void* out, std::int64_t grain, F&& f) {
-  std::array<bool, N> direct;
-  for (std::size_t i = 0; i < N; ++i) direct[i] = layout.rank == 1 && layout.back_stride(i) == 1;
-  parallel_for(layout.size(), grain, [&](std::int64_t begin, std::int64_t end) {
+  std::array<Reading, N> reading;
+  for (std::size_t i = 0; i < N; ++i) reading[i] = reading_of(layout, i);
+  const std::int64_t row = layout.back_size();
+  const std::int64_t block = row <= kBlock ? kBlock / row * row : kBlock;
+  const std::int64_t size = layout.size();
+  parallel_for(size, grain / block * block, [&](std::int64_t begin, std::int64_t end) {
     alignas(64) std::array<std::array<std::byte, kBlock * 8>, N> buffers;
-    for (std::int64_t at = begin; at < end; at += kBlock) {
-      const std::int64_t n = std::min(kBlock, end - at);
+    for (std::int64_t at = begin; at < end; at += block) {
+      const std::int64_t n = std::min(block, end - at);
       std::array<const void*, N> from;
       for (std::size_t i = 0; i < N; ++i) {
-        if (direct[i]) {
+        from[i] = buffers[i].data();
+        if (reading[i] == Reading::direct) {
           from[i] = in.data[i] + static_cast<std::size_t>(at) * in.item_size[i];
-        } else {
+        } else if (reading[i] == Reading::staged || at == begin) {
           stage(layout, i, in.item_size[i], in.data[i], at, n, buffers[i].data());
-          from[i] = buffers[i].data();
         }
       }
       f(from, static_cast<std::byte*>(out) + static_cast<std::size_t>(at) * in.out_size, n);

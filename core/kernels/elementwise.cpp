@@ -1,5 +1,7 @@
 #include <nyala/core/kernels/elementwise.hpp>
 
+#include <cstdlib>
+#include <memory>
 #include <string>
 
 #include <nyala/core/kernels/driver.hpp>
@@ -39,6 +41,26 @@ std::int64_t grain_of(Binary op) {
 
 const std::byte* bytes(In x) { return static_cast<const std::byte*>(x.data); }
 
+// Whether a large input runs across memory: it is read faster from a transposed copy.
+template <std::size_t N>
+bool runs_across(const Layout<N>& layout, std::size_t which) {
+  constexpr std::int64_t large = 1 << 14;
+  return layout.rank > 1 && std::abs(layout.back_stride(which)) > 1 && layout.size() >= large;
+}
+
+struct Contiguous {
+  std::unique_ptr<std::byte[]> data;
+  std::array<std::int64_t, kMaxRank> strides;
+
+  Contiguous(DType dtype, std::span<const std::int64_t> shape, In x)
+      : data(std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(product(shape)) *
+                                                         size_of(dtype))),
+        strides(contiguous_strides(shape)) {
+    copy(dtype, shape, x, data.get());
+  }
+  In in() const { return {data.get(), strides.data()}; }
+};
+
 }  // namespace
 
 std::string_view name_of(Unary op) { return kUnaryNames[static_cast<std::size_t>(op)]; }
@@ -71,6 +93,9 @@ void unary(Unary op, DType dtype, std::span<const std::int64_t> shape, In x, voi
   }
   if (size == 0) return;
   const Layout<1> layout(shape, {x.strides});
+  if (runs_across(layout, 0)) {
+    return unary(op, dtype, shape, Contiguous(dtype, shape, x).in(), out);
+  }
   const Inputs<1> in{{bytes(x)}, {size_of(dtype)}, size_of(output_dtype(op, dtype))};
   const auto run = [&](const auto& from, void* to, std::int64_t n) { loop(from[0], to, n); };
   if (runs_in_rows(layout, false)) return drive_rows(layout, in, out, grain, run);
@@ -87,6 +112,12 @@ void binary(Binary op, DType dtype, std::span<const std::int64_t> shape, In x, I
   }
   if (size == 0) return;
   const Layout<2> layout(shape, {x.strides, y.strides});
+  if (runs_across(layout, 0)) {
+    return binary(op, dtype, shape, Contiguous(dtype, shape, x).in(), y, out);
+  }
+  if (runs_across(layout, 1)) {
+    return binary(op, dtype, shape, x, Contiguous(dtype, shape, y).in(), out);
+  }
   const Inputs<2> in{
       {bytes(x), bytes(y)}, {size_of(dtype), size_of(dtype)}, size_of(output_dtype(op, dtype))};
   BinaryLoop loop = loops.both;
