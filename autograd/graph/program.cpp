@@ -17,9 +17,8 @@ void Program::drop_dead_steps() {
   std::vector<Step> kept;
   for (std::size_t i = steps_.size(); i-- > 0;) {
     Step& step = steps_[i];
-    const bool used = std::any_of(step.outputs.begin(), step.outputs.end(), [&](std::int32_t v) {
-      return needed[at(v)];
-    });
+    const bool used = std::any_of(
+        step.outputs.begin(), step.outputs.end(), [&](std::int32_t v) { return needed[at(v)]; });
     if (!used) continue;
     for (std::int32_t value : step.inputs) needed[at(value)] = true;
     kept.push_back(std::move(step));

@@ -35,10 +35,11 @@ class Program {
  public:
   /// Runs `f` once on abstract tensors of these specs (all sizes known) and keeps what it did: ops,
   /// variables read, variables assigned. Steps that nothing depends on are dropped.
-  static std::shared_ptr<const Program> trace(const TensorFunction& f, const std::vector<Spec>& inputs);
+  static std::shared_ptr<const Program> trace(const TensorFunction& f,
+                                              const std::vector<Spec>& inputs);
 
-  /// The same with new inputs: reads variables as they are now and assigns them at the end. Safe from
-  /// several threads at once unless it assigns.
+  /// The same with new inputs: reads variables as they are now and assigns them at the end. Safe
+  /// from several threads at once unless it assigns.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) const;
 
   std::size_t num_steps() const { return steps_.size(); }

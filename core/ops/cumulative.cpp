@@ -39,11 +39,11 @@ struct Cumulative {
     return cumsum(d, {.axis = axis, .reverse = !reverse, .exclusive = exclusive});
   }
   static std::vector<SampleOf<Self>> samples() {
-    const auto make = [](int axis, bool reverse, bool exclusive, const Shape& shape) {
+    const auto make = [](int along, bool backwards, bool without, const Shape& shape) {
       Self op;
-      op.axis = axis;
-      op.reverse = reverse;
-      op.exclusive = exclusive;
+      op.axis = along;
+      op.reverse = backwards;
+      op.exclusive = without;
       return SampleOf<Self>{op, {{shape, 0.3, 2}}};
     };
     return {make(0, false, false, {4}),

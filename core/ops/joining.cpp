@@ -110,8 +110,8 @@ struct Pad {
   }
   static std::vector<SampleOf<Pad>> samples() {
     std::vector<SampleOf<Pad>> samples;
-    const auto add = [&](std::vector<std::int64_t> widths, double value, const Shape& shape) {
-      samples.push_back({Pad{std::move(widths), value}, {{shape}}});
+    const auto add = [&](std::vector<std::int64_t> around, double fill, const Shape& shape) {
+      samples.push_back({Pad{std::move(around), fill}, {{shape}}});
     };
     add({1, 2}, 0.5, {3});
     add({1, 0, 2, 1}, 0, {2, 3});

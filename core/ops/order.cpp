@@ -82,9 +82,9 @@ struct ArgExtreme {
     write_as_int32(places, out);
   }
   static std::vector<SampleOf<Self>> samples() {
-    const auto make = [](int axis, const SampleInput& input) {
+    const auto make = [](int along, const SampleInput& input) {
       Self op;
-      op.axis = axis;
+      op.axis = along;
       return SampleOf<Self>{op, {input}};
     };
     return {make(-1, {{3, 5}}),

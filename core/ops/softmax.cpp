@@ -28,9 +28,9 @@ struct AlongAxis {
   }
   static std::vector<SampleOf<Self>> make_samples(std::size_t num_inputs) {
     std::vector<SampleOf<Self>> samples;
-    const auto add = [&](int axis, const Shape& shape) {
+    const auto add = [&](int along, const Shape& shape) {
       Self op;
-      op.axis = axis;
+      op.axis = along;
       samples.push_back({op, std::vector<SampleInput>(num_inputs, SampleInput{shape})});
     };
     add(-1, {4});
