@@ -2,6 +2,7 @@
 /// All of Nyala.
 #include <nyala/autograd/function.hpp>
 #include <nyala/autograd/gradient_check.hpp>
+#include <nyala/autograd/random.hpp>
 #include <nyala/autograd/tape.hpp>
 #include <nyala/autograd/variable.hpp>
 #include <nyala/core/dtype.hpp>

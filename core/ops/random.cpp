@@ -1,0 +1,240 @@
+#include <nyala/core/ops/random.hpp>
+
+#include <limits>
+
+#include <nyala/core/kernels/philox.hpp>
+#include <nyala/core/kernels/random.hpp>
+#include <nyala/core/ops/support.hpp>
+
+namespace nyala {
+namespace ops {
+namespace {
+
+struct Stream {
+  std::uint64_t key;
+  std::uint64_t counter;
+};
+
+// A call gets 2^40 counters of its key, so that no two calls of one key share a number. There are
+// 2^24 such calls; then the key is replaced by a number drawn from it.
+Stream stream_of(const Tensor& state) {
+  const std::int64_t* words = state.data<std::int64_t>();
+  const std::int64_t step = state.strides()[0];
+  auto key = static_cast<std::uint64_t>(words[0]);
+  const auto call = static_cast<std::uint64_t>(words[step]);
+  constexpr std::uint64_t per_key = 1 << 24;
+  if (const std::uint64_t epoch = call / per_key; epoch != 0) {
+    const auto block = kernels::philox(key, epoch, /*stream=*/1);
+    key = block[0] | static_cast<std::uint64_t>(block[1]) << 32;
+  }
+  return {key, call % per_key << 40};
+}
+
+void check_state(std::string_view who, const Spec& state) {
+  const bool is_pair = state.shape.rank() == 1 && (state.shape[0] == 2 || state.shape[0] == None);
+  if (state.dtype != DType::int64 || !is_pair) {
+    throw ValueError(std::string(who) + ": received a state of shape " + state.shape.str() +
+                     " and dtype " + std::string(name_of(state.dtype)) +
+                     ", expected (2,) and int64");
+  }
+}
+
+// What the ops share: a shape, a dtype and the state as their only input.
+template <class Self>
+struct Random {
+  Shape shape;
+  DType dtype = DType::float32;
+  using NoGradient = void;
+
+  Spec infer(Inputs<Spec> in) const {
+    check_state(Self::name, in[0]);
+    return {shape, dtype};
+  }
+  static SampleInput sample_state() { return {{2}, 0, 1000, DType::int64}; }
+  static std::vector<SampleOf<Self>> samples() {
+    const auto make = [](Shape shape) {
+      Self op;
+      op.shape = std::move(shape);
+      return SampleOf<Self>{op, {sample_state()}};
+    };
+    return {make({3, 5}), make({}), make({0, 2})};
+  }
+};
+
+template <class Self>
+struct RandomFloat : Random<Self> {
+  double first = 0;
+  double second = 1;
+};
+
+struct RandomUniform : RandomFloat<RandomUniform> {
+  static constexpr std::string_view name = "random_uniform";
+  static constexpr std::string_view doc = "Uniform numbers.";
+  static constexpr auto fields() {
+    return std::tuple{Field{"shape", &RandomUniform::shape, "Their shape."},
+                      Field{"dtype", &RandomUniform::dtype, "Their dtype."},
+                      Field{"minval", &RandomUniform::first, "The smallest."},
+                      Field{"maxval", &RandomUniform::second, "What all stay below."}};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Stream at = stream_of(in[0]);
+    kernels::philox_uniform(
+        dtype, at.key, at.counter, first, second, out.size(), out.mutable_data());
+  }
+};
+
+struct RandomNormal : RandomFloat<RandomNormal> {
+  static constexpr std::string_view name = "random_normal";
+  static constexpr std::string_view doc = "Normal numbers.";
+  static constexpr auto fields() {
+    return std::tuple{Field{"shape", &RandomNormal::shape, "Their shape."},
+                      Field{"dtype", &RandomNormal::dtype, "Their dtype."},
+                      Field{"mean", &RandomNormal::first, "Their mean."},
+                      Field{"stddev", &RandomNormal::second, "Their standard deviation."}};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Stream at = stream_of(in[0]);
+    kernels::philox_normal(
+        dtype, at.key, at.counter, first, second, out.size(), out.mutable_data());
+  }
+};
+
+struct TruncatedNormal : RandomFloat<TruncatedNormal> {
+  static constexpr std::string_view name = "random_truncated_normal";
+  static constexpr std::string_view doc = "Normal numbers within two standard deviations.";
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"shape", &TruncatedNormal::shape, "Their shape."},
+        Field{"dtype", &TruncatedNormal::dtype, "Their dtype."},
+        Field{"mean", &TruncatedNormal::first, "Their mean."},
+        Field{"stddev", &TruncatedNormal::second, "The standard deviation before the cut."}};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Stream at = stream_of(in[0]);
+    kernels::philox_truncated_normal(
+        dtype, at.key, at.counter, first, second, out.size(), out.mutable_data());
+  }
+};
+
+struct RandomIntegers : Random<RandomIntegers> {
+  static constexpr std::string_view name = "random_integers";
+  static constexpr std::string_view doc = "Uniform whole numbers.";
+  std::int64_t low = 0;
+  std::int64_t high = 10;
+  RandomIntegers() { dtype = DType::int32; }
+  static constexpr auto fields() {
+    return std::tuple{Field{"shape", &RandomIntegers::shape, "Their shape."},
+                      Field{"dtype", &RandomIntegers::dtype, "Their dtype."},
+                      Field{"minval", &RandomIntegers::low, "The smallest."},
+                      Field{"maxval", &RandomIntegers::high, "What all stay below."}};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Stream at = stream_of(in[0]);
+    kernels::philox_integers(dtype, at.key, at.counter, low, high, out.size(), out.mutable_data());
+  }
+};
+
+struct RandomPermutation {
+  static constexpr std::string_view name = "random_permutation";
+  static constexpr std::string_view doc = "0 .. n-1 in random order.";
+  std::int64_t n = 5;
+  using NoGradient = void;
+  static constexpr auto fields() {
+    return std::tuple{Field{"n", &RandomPermutation::n, "How many numbers."}};
+  }
+  Spec infer(Inputs<Spec> in) const {
+    check_state(name, in[0]);
+    return {{n}, DType::int64};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Stream at = stream_of(in[0]);
+    kernels::philox_permutation(at.key, at.counter, n, out.mutable_data<std::int64_t>());
+  }
+  static std::vector<SampleOf<RandomPermutation>> samples() {
+    RandomPermutation none;
+    none.n = 0;
+    return {{{}, {Random<RandomIntegers>::sample_state()}},
+            {none, {Random<RandomIntegers>::sample_state()}}};
+  }
+};
+
+void check_float(const char* who, DType dtype) {
+  if (dtype != DType::float32 && dtype != DType::float64) {
+    throw ValueError(std::string(who) + ": received dtype " + std::string(name_of(dtype)) +
+                     ", expected float32 or float64");
+  }
+}
+
+void check_range(DType dtype, std::int64_t low, std::int64_t high) {
+  if (!is_integer(dtype)) {
+    throw ValueError("randint: received dtype " + std::string(name_of(dtype)) +
+                     ", expected uint8, int32 or int64");
+  }
+  const std::int64_t most = dtype == DType::uint8   ? std::numeric_limits<std::uint8_t>::max()
+                            : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::max()
+                                                    : std::numeric_limits<std::int64_t>::max();
+  const std::int64_t least = dtype == DType::uint8   ? 0
+                             : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::min()
+                                                     : std::numeric_limits<std::int64_t>::min();
+  if (low < high && low >= least && high - 1 <= most) return;
+  throw ValueError("randint: received minval " + std::to_string(low) + " and maxval " +
+                   std::to_string(high) + ", expected minval < maxval, both within " +
+                   std::string(name_of(dtype)));
+}
+
+template <class Op>
+Tensor run_float(
+    const Tensor& state, const Shape& shape, double first, double second, DType dtype) {
+  check_float(Op::name.data(), dtype);
+  Op op;
+  op.shape = shape;
+  op.dtype = dtype;
+  op.first = first;
+  op.second = second;
+  return run_op(op, {state});
+}
+
+}  // namespace
+
+Tensor random_uniform(
+    const Tensor& state, const Shape& shape, double low, double high, DTypeLike dtype) {
+  return run_float<RandomUniform>(state, shape, low, high, dtype);
+}
+
+Tensor random_normal(
+    const Tensor& state, const Shape& shape, double mean, double stddev, DTypeLike dtype) {
+  return run_float<RandomNormal>(state, shape, mean, stddev, dtype);
+}
+
+Tensor random_truncated_normal(
+    const Tensor& state, const Shape& shape, double mean, double stddev, DTypeLike dtype) {
+  return run_float<TruncatedNormal>(state, shape, mean, stddev, dtype);
+}
+
+Tensor random_integers(
+    const Tensor& state, const Shape& shape, std::int64_t low, std::int64_t high, DTypeLike dtype) {
+  check_range(dtype, low, high);
+  RandomIntegers op;
+  op.shape = shape;
+  op.dtype = dtype;
+  op.low = low;
+  op.high = high;
+  return run_op(op, {state});
+}
+
+Tensor random_permutation(const Tensor& state, std::int64_t n) {
+  RandomPermutation op;
+  op.n = n;
+  return run_op(op, {state});
+}
+
+}  // namespace ops
+
+using namespace ops;
+NYALA_OP(RandomUniform)
+NYALA_OP(RandomNormal)
+NYALA_OP(TruncatedNormal)
+NYALA_OP(RandomIntegers)
+NYALA_OP(RandomPermutation)
+
+}  // namespace nyala
