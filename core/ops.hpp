@@ -5,6 +5,7 @@
 #include <nyala/core/ops/contraction.hpp>
 #include <nyala/core/ops/creation.hpp>
 #include <nyala/core/ops/indexing.hpp>
+#include <nyala/core/ops/linalg.hpp>
 #include <nyala/core/ops/math.hpp>
 #include <nyala/core/ops/nn.hpp>
 #include <nyala/core/ops/reduce.hpp>

@@ -50,7 +50,7 @@ struct Binary : NoOptions {
     static constexpr kernels::Binary kernel = kernels::Binary::kernel_;                      \
     static constexpr double low = low_;                                                      \
     static constexpr Saves saves = Saves::saves_;                                            \
-    Grads vjp(const Saved& saved, const Tensor& dy) const {                                  \
+    Grads vjp(const Saved& saved, [[maybe_unused]] const Tensor& dy) const {                 \
       [[maybe_unused]] const Tensor& x = saved.input(0);                                     \
       [[maybe_unused]] const Tensor& y = saved.input(1);                                     \
       [[maybe_unused]] const Tensor& out = saved.output();                                   \
@@ -104,8 +104,8 @@ NYALA_BINARY_OP(FloorDivide,
                 floor_divide,
                 -2,
                 nothing,
-                zeros_like(dy),
-                zeros_like(dy),
+                Tensor(),
+                Tensor(),
                 "The whole quotient, rounded down.")
 NYALA_BINARY_OP(
     Mod, mod, mod, 2.1, inputs, dy, -dy* floor_divide(x, y), "The remainder, with the sign of y.")

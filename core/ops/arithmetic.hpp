@@ -54,6 +54,17 @@ struct AllcloseArgs {
 };
 /// Whether |x - y| <= atol + rtol * |y| everywhere, after broadcasting.
 bool allclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args = {});
+/// The same for each element.
+Tensor isclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args = {});
+
+inline Tensor true_divide(const Tensor& x, const Tensor& y) { return divide(x, y); }
+/// log(exp(x) + exp(y)), without overflow.
+Tensor logaddexp(const Tensor& x, const Tensor& y);
+/// sqrt(x^2 + y^2), without overflow.
+Tensor hypot(const Tensor& x, const Tensor& y);
+/// Whole numbers times (divided by) 2 to the power y.
+Tensor left_shift(const Tensor& x, const Tensor& y);
+Tensor right_shift(const Tensor& x, const Tensor& y);
 
 }  // namespace ops
 

@@ -59,6 +59,10 @@ struct Elementwise : NoOptions {
 #define NYALA_FLAT                               \
   static constexpr Saves saves = Saves::nothing; \
   Grads vjp(const Saved&, const Tensor& dy) const { return {zeros_like(dy)}; }
+// Keras connects no gradient through these.
+#define NYALA_CUT                                \
+  static constexpr Saves saves = Saves::nothing; \
+  Grads vjp(const Saved&, const Tensor&) const { return {Tensor()}; }
 #define NYALA_LOGICAL                      \
   static constexpr bool gives_bool = true; \
   using NoGradient = void;
@@ -72,7 +76,7 @@ NYALA_FUNCTION(Abs, absolute, abs, 0.1, 2, inputs, dy* sign(x), "The magnitude."
 NYALA_FUNCTION(Square, square, square, -2, 2, inputs, dy*(x * 2), "x times x")
 NYALA_FUNCTION(Sqrt, sqrt, sqrt, 0.2, 2, outputs, dy * 0.5 / y, "The square root.")
 NYALA_FUNCTION(
-    Rsqrt, rsqrt, rsqrt, 0.2, 2, outputs, dy * -0.5 * (y * y * y), "One over the square root.")
+    Rsqrt, rsqrt, rsqrt, 0.2, 2, outputs, dy* y*(y* y) * -0.5, "One over the square root.")
 NYALA_FUNCTION(Reciprocal, reciprocal, reciprocal, 0.3, 2, outputs, -dy*(y* y), "1 / x")
 NYALA_FUNCTION(Exp, exp, exp, -2, 2, outputs, dy* y, "e to the power x.")
 NYALA_FUNCTION(Expm1, expm1, expm1, -2, 2, outputs, dy*(y + 1), "exp(x) - 1")
@@ -100,10 +104,10 @@ NYALA_FUNCTION(
     Erfc, erfc, erfc, -2, 2, inputs, -dy* kTwoByRootPi* exp(-x* x), "One minus the error function.")
 
 NYALA_STEP(Sign, sign, sign, "-1, 0 or 1", NYALA_FLAT)
-NYALA_STEP(Floor, floor, floor, "The largest whole number not above x.", NYALA_FLAT)
-NYALA_STEP(Ceil, ceil, ceil, "The smallest whole number not below x.", NYALA_FLAT)
-NYALA_STEP(Round, round, round, "The nearest whole number, halves to the even one.", NYALA_FLAT)
-NYALA_STEP(Trunc, trunc, trunc, "The whole part.", NYALA_FLAT)
+NYALA_STEP(Floor, floor, floor, "The largest whole number not above x.", NYALA_CUT)
+NYALA_STEP(Ceil, ceil, ceil, "The smallest whole number not below x.", NYALA_CUT)
+NYALA_STEP(Round, round, round, "The nearest whole number, halves to the even one.", NYALA_CUT)
+NYALA_STEP(Trunc, trunc, trunc, "The whole part.", NYALA_CUT)
 NYALA_STEP(LogicalNot, logical_not, logical_not, "Whether x is 0.", NYALA_LOGICAL)
 NYALA_STEP(IsNan, isnan, isnan, "Whether x is not a number.", NYALA_LOGICAL)
 NYALA_STEP(IsInf, isinf, isinf, "Whether x is infinite.", NYALA_LOGICAL)

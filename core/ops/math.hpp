@@ -1,9 +1,19 @@
 #pragma once
 /// Functions of each element. Floating dtypes stay as they are; where the result is not whole, bool
 /// and integers are cast to floatx first.
+#include <optional>
+
 #include <nyala/core/tensor.hpp>
 
-namespace nyala::ops {
+namespace nyala {
+
+struct NanToNumArgs {
+  double nan = 0;
+  std::optional<double> posinf = {};
+  std::optional<double> neginf = {};
+};
+
+namespace ops {
 
 Tensor negative(const Tensor& x);
 /// |x|. Its gradient is sign(x), 0 at 0.
@@ -39,7 +49,9 @@ Tensor arctanh(const Tensor& x);
 Tensor erf(const Tensor& x);
 /// 1 - erf(x), accurate for large x
 Tensor erfc(const Tensor& x);
-// The next four have gradient 0 everywhere.
+/// The inverse of erf: infinite at -1 and 1, NaN beyond.
+Tensor erfinv(const Tensor& x);
+// No gradient flows through the next four.
 Tensor floor(const Tensor& x);
 Tensor ceil(const Tensor& x);
 /// To the nearest whole number, halves to the even one.
@@ -49,6 +61,17 @@ Tensor logical_not(const Tensor& x);
 Tensor isnan(const Tensor& x);
 Tensor isinf(const Tensor& x);
 Tensor isfinite(const Tensor& x);
+
+/// 2 to the power x
+Tensor exp2(const Tensor& x);
+/// The real cube root.
+Tensor cbrt(const Tensor& x);
+Tensor deg2rad(const Tensor& x);
+Tensor rad2deg(const Tensor& x);
+/// sin(pi x) / (pi x), 1 at 0
+Tensor sinc(const Tensor& x);
+/// x with numbers in place of NaN (0) and infinities (the largest and lowest finite numbers).
+Tensor nan_to_num(const Tensor& x, const NanToNumArgs& args = {});
 
 /// 1 / (1 + exp(-x))
 Tensor sigmoid(const Tensor& x);
@@ -66,4 +89,5 @@ Tensor cast(const Tensor& x, DTypeLike dtype);
 /// x, through which no gradient flows.
 Tensor stop_gradient(const Tensor& x);
 
-}  // namespace nyala::ops
+}  // namespace ops
+}  // namespace nyala

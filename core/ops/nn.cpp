@@ -35,7 +35,7 @@ Tensor elu(const Tensor& x, double alpha) {
 Tensor selu(const Tensor& x) {
   constexpr double alpha = 1.6732632423543772848170429916717;
   constexpr double scale = 1.0507009873554804934193349852946;
-  return elu(x, alpha) * scale;
+  return where(x >= 0, x, expm1(minimum(x, 0)) * alpha) * scale;
 }
 
 Tensor celu(const Tensor& x, double alpha) {

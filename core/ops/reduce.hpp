@@ -47,7 +47,7 @@ struct CumulativeArgs {
   bool exclusive = false;        ///< each element itself left out
 };
 struct NormArgs {
-  double ord = 2;
+  std::optional<double> ord = {};
   Axes axis = {};
   bool keepdims = false;
 };
@@ -91,7 +91,9 @@ Tensor median(const Tensor& x, const ReduceArgs& args = {});
 /// The number below which a share `q` (one number, or a rank-1 tensor of them, which gives a new
 /// first axis) of the elements lies, interpolated between neighbours.
 Tensor quantile(const Tensor& x, const Tensor& q, const ReduceArgs& args = {});
-/// (sum |x|^ord)^(1/ord); ord may be infinite (the largest) or 0 (how many are not 0).
+/// (sum |x|^ord)^(1/ord) over one axis; ord may be infinite (the largest) or 0 (how many are not
+/// 0). Without ord the root of the sum of squares, over any axes. Over two axes with ord 1, -1 or
+/// infinite it is the norm of matrices.
 Tensor norm(const Tensor& x, const NormArgs& args = {});
 /// Running sums and products.
 Tensor cumsum(const Tensor& x, const CumulativeArgs& args = {});

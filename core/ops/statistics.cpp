@@ -25,17 +25,6 @@ Flattened flatten(const Tensor& x, const ReduceArgs& args, const char* who) {
   return result;
 }
 
-// The elements at place `at` of sorted rows, interpolated where it lies between two.
-Tensor interpolate(const Tensor& sorted, double at) {
-  const auto low = static_cast<std::int64_t>(std::floor(at));
-  const auto high = static_cast<std::int64_t>(std::ceil(at));
-  const Tensor below = slice_axis(sorted, -1, low, low + 1);
-  if (low == high) return below;
-  const Tensor above = slice_axis(sorted, -1, high, high + 1);
-  const double share = at - static_cast<double>(low);
-  return below * (1 - share) + above * share;
-}
-
 }  // namespace
 
 Moments moments(const Tensor& x, const ReduceArgs& args) {
@@ -75,31 +64,23 @@ Tensor quantile(const Tensor& x, const Tensor& q, const ReduceArgs& args) {
   if (q.rank() > 1)
     throw ShapeError("quantile: received q of shape " + q.shape().str() +
                      ", expected one number or rank 1");
+  if (!q.is_abstract() && !all(logical_and(q >= 0, q <= 1)).item<bool>())
+    throw ValueError("quantile: received a share outside [0, 1]");
   const Flattened flat = flatten(to_float(x), args, "quantile");
   const Tensor sorted = sort(flat.rows);
   const std::int64_t last = sorted.shape()[-1] - 1;
-  if (last < 0)
+  if (last == -1)
     throw ValueError("quantile: received shape " + x.shape().str() + ", which has no elements");
-  std::vector<Tensor> results;
-  for (double share : cast(q, DType::float64).to_vector<double>()) {
-    if (!(share >= 0 && share <= 1))
-      throw ValueError("quantile: received q = " + std::to_string(share) +
-                       ", expected between 0 and 1");
-    results.push_back(reshape(interpolate(sorted, share * static_cast<double>(last)), flat.shape));
-  }
-  return q.rank() == 0 ? results[0] : stack(results);
-}
-
-Tensor norm(const Tensor& x, const NormArgs& args) {
-  const Tensor numbers = to_float(x);
-  const ReduceArgs over{args.axis, args.keepdims};
-  if (args.ord == 2) return sqrt(sum(square(numbers), over));
-  const Tensor size = abs(numbers);
-  if (args.ord == 1) return sum(size, over);
-  if (args.ord == 0) return cast(count_nonzero(numbers, over), numbers.dtype());
-  if (std::isinf(args.ord)) return args.ord > 0 ? max(size, over) : min(size, over);
-  if (std::isnan(args.ord)) throw ValueError("norm: received ord = nan");
-  return power(sum(power(size, args.ord), over), 1 / args.ord);
+  const Tensor at = cast(q, sorted.dtype()) * last;
+  const Tensor low = floor(at);
+  const Tensor share = at - low;
+  const Tensor below = take(sorted, cast(low, DType::int64), {.axis = -1});
+  const Tensor above = take(sorted, cast(ceil(at), DType::int64), {.axis = -1});
+  const Tensor result = below * (1 - share) + above * share;
+  if (q.rank() == 0) return reshape(result, flat.shape);
+  Shape shape = flat.shape;
+  shape.insert(0, q.shape()[0]);
+  return reshape(moveaxis(result, -1, 0), shape);
 }
 
 }  // namespace nyala::ops

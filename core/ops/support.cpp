@@ -24,6 +24,7 @@ Tensor scalar_beside(Scalar value, const Tensor& other) {
 Tensor to_float(const Tensor& x) { return is_floating(x.dtype()) ? x : cast(x, floatx()); }
 
 Tensor sum_to(const Tensor& dy, const Shape& shape) {
+  if (!dy.defined()) return dy;
   if (dy.shape() == shape) return dy;
   const int extra = dy.rank() - shape.rank();
   std::vector<int> axes;
