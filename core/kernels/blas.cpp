@@ -81,6 +81,63 @@ void gemm(CBLAS_TRANSPOSE ta,
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
 }
 
+void gemv(CBLAS_TRANSPOSE t,
+          int rows,
+          int cols,
+          const float* a,
+          int lda,
+          const float* x,
+          int x_step,
+          float* y,
+          int y_step) {
+  cblas_sgemv(CblasRowMajor, t, rows, cols, 1.0F, a, lda, x, x_step, 0.0F, y, y_step);
+}
+void gemv(CBLAS_TRANSPOSE t,
+          int rows,
+          int cols,
+          const double* a,
+          int lda,
+          const double* x,
+          int x_step,
+          double* y,
+          int y_step) {
+  cblas_dgemv(CblasRowMajor, t, rows, cols, 1.0, a, lda, x, x_step, 0.0, y, y_step);
+}
+
+// Whether gemv beats gemm for a matrix of this size as it is stored, which is added up by rows
+// (many columns at once) or taken in inner products: measured, gemm falls behind where its packing
+// leaves the cache.
+bool prefers_gemv(std::int64_t rows, std::int64_t columns, bool by_rows) {
+  constexpr std::int64_t large = 1 << 18;
+  return rows * columns >= large || (by_rows && columns >= 512);
+}
+
+// y = op(a) x for a matrix op(a) of (n, k), where x and y step through memory.
+template <class T>
+bool multiply_vector(std::int64_t n,
+                     std::int64_t k,
+                     Operand<T> a,
+                     const T* x,
+                     std::int64_t x_step,
+                     T* y,
+                     std::int64_t y_step) {
+  const std::int64_t rows = a.transposed ? k : n, columns = a.transposed ? n : k;
+  if (!prefers_gemv(rows, columns, a.transposed) || rows > kMaxInt || columns > kMaxInt)
+    return false;
+  // gemv scales what y holds, and zero times a NaN left there need not be zero.
+  for (std::int64_t i = 0; i < n; ++i) y[i * y_step] = T{0};
+  gemv(a.flag(),
+       static_cast<int>(rows),
+       static_cast<int>(columns),
+       a.data,
+       static_cast<int>(a.ld),
+       x,
+       static_cast<int>(x_step),
+       y,
+       static_cast<int>(y_step));
+  return true;
+}
+
 // How a product is cut into blocks: by its size alone, so that results do not depend on threads.
 struct Tiling {
   std::int64_t rows, columns;
@@ -141,6 +198,11 @@ void multiply(
   std::unique_ptr<T[]> a_copy, b_copy;
   const Operand<T> a_operand = make_operand(m, k, a, a_copy);
   const Operand<T> b_operand = make_operand(k, n, b, b_copy);
+  const std::int64_t a_step = a_operand.transposed ? a_operand.ld : 1;
+  const std::int64_t b_step = b_operand.transposed ? 1 : b_operand.ld;
+  if (n == 1 && multiply_vector(m, k, a_operand, b_operand.data, b_step, c, c_row)) return;
+  const Operand<T> b_turned{b_operand.data, !b_operand.transposed, b_operand.ld};
+  if (m == 1 && multiply_vector(n, k, b_turned, a_operand.data, a_step, c, 1)) return;
   const Product<T> product{m, n, k, a_operand, b_operand, c, m == 1 ? n : c_row};
   parallel_for(product.num_tiles(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t tile = begin; tile < end; ++tile) product.run_tile(tile);

@@ -119,6 +119,23 @@ TEST_CASE_TEMPLATE("products of many sizes", T, float, double, std::int32_t) {
   }
 }
 
+TEST_CASE_TEMPLATE("long vectors times large matrices", T, float, double) {
+  const std::int64_t k = 300, n = 1000;
+  const Buffer<T> a(2 * k, 5), b(2 * k * n, 6);
+  const T* x = a.data.data();
+  const T* w = b.data.data();
+  for (const Matrix& row : {Matrix{x, k, 1}, Matrix{x, 1, 2}, Matrix{x + k, 1, -1}}) {
+    for (const Matrix& right : {Matrix{w, n, 1}, Matrix{w, 1, k}, Matrix{w, 2 * n, 2}}) {
+      check_product<T>(1, n, k, row, right);
+      check_product<T>(n,
+                       1,
+                       k,
+                       {right.data, right.col_stride, right.row_stride},
+                       {row.data, row.col_stride, row.row_stride});
+    }
+  }
+}
+
 TEST_CASE("empty products") {
   std::array<float, 4> c = {1, 2, 3, 4};
   matmul(float32, 2, 2, 0, {nullptr, 0, 1}, {nullptr, 2, 1}, c.data(), 2);
