@@ -110,6 +110,11 @@ struct ConfigCodec<DType> {
   static Config to(DType value) { return name_of(value); }
   static DType from(const Config& config) { return dtype_from_name(config.as_string()); }
 };
+template <>
+struct ConfigCodec<DTypeLike> {
+  static Config to(DTypeLike value) { return name_of(value.value); }
+  static DTypeLike from(const Config& config) { return dtype_from_name(config.as_string()); }
+};
 template <class T>
 struct ConfigCodec<Required<T>> {
   static Config to(const Required<T>& required) { return ConfigCodec<T>::to(required.value); }

@@ -13,3 +13,5 @@
 #include <nyala/core/shape.hpp>
 #include <nyala/core/tensor.hpp>
 #include <nyala/layers/layers.hpp>
+#include <nyala/models/losses.hpp>
+#include <nyala/models/metrics.hpp>

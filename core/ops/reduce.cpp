@@ -3,18 +3,6 @@
 
 namespace nyala {
 
-template <>
-struct ConfigCodec<Axes> {
-  static Config to(const Axes& axes) {
-    return axes.given() ? ConfigCodec<std::vector<int>>::to(axes.axes()) : Config();
-  }
-  static Axes from(const Config& config) {
-    if (config.is_null()) return {};
-    if (config.is_int()) return Axes(ConfigCodec<int>::from(config));
-    return Axes(ConfigCodec<std::vector<int>>::from(config));
-  }
-};
-
 std::vector<bool> Axes::flags(int rank, const char* who) const {
   std::vector<bool> flags(static_cast<std::size_t>(rank), !given_);
   for (int axis : axes_) {

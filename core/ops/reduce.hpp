@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include <nyala/core/fields.hpp>
 #include <nyala/core/tensor.hpp>
 
 namespace nyala {
@@ -28,6 +29,22 @@ class Axes {
   std::vector<int> axes_;
   bool given_ = false;
 };
+/// null, a number or a list; Keras 3 writes a tuple as {"class_name": "__tuple__", "items"}.
+template <>
+struct ConfigCodec<Axes> {
+  static Config to(const Axes& axes) {
+    if (!axes.given()) return {};
+    if (axes.axes().size() == 1) return axes.axes()[0];
+    return ConfigCodec<std::vector<int>>::to(axes.axes());
+  }
+  static Axes from(const Config& config) {
+    if (config.is_null()) return {};
+    if (config.is_int()) return Axes(ConfigCodec<int>::from(config));
+    const Config* items = config.find("items");
+    return Axes(ConfigCodec<std::vector<int>>::from(items != nullptr ? *items : config));
+  }
+};
+
 struct ReduceArgs {
   Axes axis = {};
   bool keepdims = false;

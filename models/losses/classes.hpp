@@ -1,0 +1,231 @@
+#pragma once
+/// The losses of Keras. Options stand in Keras's order.
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include <nyala/core/fields.hpp>
+#include <nyala/core/ops/reduce.hpp>
+#include <nyala/models/losses/loss.hpp>
+
+namespace nyala::losses {
+
+// The last three options of most losses, and their fields.
+#define NYALA_LOSS_OPTIONS(default_name)       \
+  Reduction reduction = "sum_over_batch_size"; \
+  std::string name = default_name;             \
+  std::optional<DTypeLike> dtype = {}
+#define NYALA_LOSS_FIELDS(Args)                                                           \
+  Field{"reduction", &Args::reduction, "How values become one number."},                  \
+      Field{"name", &Args::name, "Name of the loss."}, Field {                            \
+    "dtype", &Args::dtype, "Dtype of the computations; the default floating one if null." \
+  }
+#define NYALA_DECLARE_LOSS(Class)                          \
+  std::shared_ptr<LossBase> make_object(Class##Args args); \
+  using Class = LossOf<Class##Args>
+// A loss without options of its own.
+#define NYALA_PLAIN_LOSS(Class, default_name)                                             \
+  struct Class##Args {                                                                    \
+    NYALA_LOSS_OPTIONS(default_name);                                                     \
+    static constexpr auto fields() { return std::tuple{NYALA_LOSS_FIELDS(Class##Args)}; } \
+  };                                                                                      \
+  NYALA_DECLARE_LOSS(Class)
+
+NYALA_PLAIN_LOSS(MeanSquaredError, "mean_squared_error");
+NYALA_PLAIN_LOSS(MeanAbsoluteError, "mean_absolute_error");
+NYALA_PLAIN_LOSS(MeanAbsolutePercentageError, "mean_absolute_percentage_error");
+NYALA_PLAIN_LOSS(MeanSquaredLogarithmicError, "mean_squared_logarithmic_error");
+NYALA_PLAIN_LOSS(LogCosh, "log_cosh");
+NYALA_PLAIN_LOSS(Hinge, "hinge");
+NYALA_PLAIN_LOSS(SquaredHinge, "squared_hinge");
+NYALA_PLAIN_LOSS(CategoricalHinge, "categorical_hinge");
+NYALA_PLAIN_LOSS(KLDivergence, "kl_divergence");
+NYALA_PLAIN_LOSS(Poisson, "poisson");
+
+struct CosineSimilarityArgs {
+  int axis = -1;
+  NYALA_LOSS_OPTIONS("cosine_similarity");
+  static constexpr auto fields() {
+    return std::tuple{Field{"axis", &CosineSimilarityArgs::axis, "Axis of the vectors."},
+                      NYALA_LOSS_FIELDS(CosineSimilarityArgs)};
+  }
+};
+NYALA_DECLARE_LOSS(CosineSimilarity);
+
+struct HuberArgs {
+  double delta = 1;
+  NYALA_LOSS_OPTIONS("huber_loss");
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"delta", &HuberArgs::delta, "Error beyond which it is linear.", Range::at_least(0)},
+        NYALA_LOSS_FIELDS(HuberArgs)};
+  }
+};
+NYALA_DECLARE_LOSS(Huber);
+
+struct BinaryCrossentropyArgs {
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int axis = -1;
+  NYALA_LOSS_OPTIONS("binary_crossentropy");
+  static constexpr auto fields() {
+    using A = BinaryCrossentropyArgs;
+    return std::tuple{Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
+                      Field{"label_smoothing",
+                            &A::label_smoothing,
+                            "How far labels move to 1/2.",
+                            Range::from_0_to_1()},
+                      Field{"axis", &A::axis, "Axis that the mean is taken over."},
+                      NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(BinaryCrossentropy);
+
+struct BinaryFocalCrossentropyArgs {
+  bool apply_class_balancing = false;
+  double alpha = 0.25;
+  double gamma = 2;
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int axis = -1;
+  NYALA_LOSS_OPTIONS("binary_focal_crossentropy");
+  static constexpr auto fields() {
+    using A = BinaryFocalCrossentropyArgs;
+    return std::tuple{
+        Field{"apply_class_balancing", &A::apply_class_balancing, "Whether alpha counts."},
+        Field{"alpha", &A::alpha, "Weight of class 1; class 0 has 1 - alpha."},
+        Field{"gamma", &A::gamma, "How little what is nearly right counts."},
+        Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
+        Field{"label_smoothing",
+              &A::label_smoothing,
+              "How far labels move to 1/2.",
+              Range::from_0_to_1()},
+        Field{"axis", &A::axis, "Axis that the mean is taken over."},
+        NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(BinaryFocalCrossentropy);
+
+struct CategoricalCrossentropyArgs {
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int axis = -1;
+  NYALA_LOSS_OPTIONS("categorical_crossentropy");
+  static constexpr auto fields() {
+    using A = CategoricalCrossentropyArgs;
+    return std::tuple{Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+                      Field{"label_smoothing",
+                            &A::label_smoothing,
+                            "How far labels move to the uniform distribution.",
+                            Range::from_0_to_1()},
+                      Field{"axis", &A::axis, "Axis of the classes."},
+                      NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(CategoricalCrossentropy);
+
+struct CategoricalFocalCrossentropyArgs {
+  double alpha = 0.25;
+  double gamma = 2;
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int axis = -1;
+  NYALA_LOSS_OPTIONS("categorical_focal_crossentropy");
+  static constexpr auto fields() {
+    using A = CategoricalFocalCrossentropyArgs;
+    return std::tuple{Field{"alpha", &A::alpha, "Factor of every term."},
+                      Field{"gamma", &A::gamma, "How little what is nearly right counts."},
+                      Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+                      Field{"label_smoothing",
+                            &A::label_smoothing,
+                            "How far labels move to the uniform distribution.",
+                            Range::from_0_to_1()},
+                      Field{"axis", &A::axis, "Axis of the classes."},
+                      NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(CategoricalFocalCrossentropy);
+
+struct CategoricalGeneralizedCrossEntropyArgs {
+  double q = 0.5;
+  NYALA_LOSS_OPTIONS("categorical_generalized_cross_entropy");
+  static constexpr auto fields() {
+    using A = CategoricalGeneralizedCrossEntropyArgs;
+    return std::tuple{Field{"q",
+                            &A::q,
+                            "Near 0 it is the cross-entropy, near 1 the mean absolute error.",
+                            Range{.min = 0, .max = 1, .open_min = true, .open_max = true}},
+                      NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(CategoricalGeneralizedCrossEntropy);
+
+struct SparseCategoricalCrossentropyArgs {
+  bool from_logits = false;
+  std::optional<int> ignore_class = {};
+  Reduction reduction = "sum_over_batch_size";
+  int axis = -1;
+  std::string name = "sparse_categorical_crossentropy";
+  std::optional<DTypeLike> dtype = {};
+  static constexpr auto fields() {
+    using A = SparseCategoricalCrossentropyArgs;
+    return std::tuple{Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+                      Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
+                      Field{"axis", &A::axis, "Axis of the classes: the last."},
+                      NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(SparseCategoricalCrossentropy);
+
+struct DiceArgs {
+  Reduction reduction = "sum_over_batch_size";
+  std::string name = "dice";
+  Axes axis = {};
+  std::optional<DTypeLike> dtype = {};
+  static constexpr auto fields() {
+    return std::tuple{Field{"axis", &DiceArgs::axis, "Axes summed over; all if null."},
+                      NYALA_LOSS_FIELDS(DiceArgs)};
+  }
+};
+NYALA_DECLARE_LOSS(Dice);
+
+struct TverskyArgs {
+  double alpha = 0.5;
+  double beta = 0.5;
+  Reduction reduction = "sum_over_batch_size";
+  std::string name = "tversky";
+  Axes axis = {};
+  std::optional<DTypeLike> dtype = {};
+  static constexpr auto fields() {
+    using A = TverskyArgs;
+    return std::tuple{Field{"alpha", &A::alpha, "Weight of what y_pred misses."},
+                      Field{"beta", &A::beta, "Weight of what y_pred has too much."},
+                      Field{"axis", &A::axis, "Axes summed over; all if null."},
+                      NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(Tversky);
+
+struct CircleArgs {
+  double gamma = 80;
+  double margin = 0.4;
+  bool remove_diagonal = true;
+  NYALA_LOSS_OPTIONS("circle");
+  static constexpr auto fields() {
+    using A = CircleArgs;
+    return std::tuple{
+        Field{"gamma", &A::gamma, "Scale of the similarities."},
+        Field{"margin", &A::margin, "How relaxed the optimum is."},
+        Field{"remove_diagonal", &A::remove_diagonal, "Whether no sample is its own partner."},
+        NYALA_LOSS_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_LOSS(Circle);
+
+#undef NYALA_PLAIN_LOSS
+#undef NYALA_DECLARE_LOSS
+#undef NYALA_LOSS_FIELDS
+#undef NYALA_LOSS_OPTIONS
+
+}  // namespace nyala::losses

@@ -1,0 +1,163 @@
+#include <nyala/models/losses/loss.hpp>
+
+#include <nyala/models/losses/functions.hpp>
+#include <nyala/models/losses/support.hpp>
+
+namespace nyala {
+namespace losses {
+namespace {
+
+Reduction::Kind reduction_kind(const std::string& name) {
+  using Kind = Reduction::Kind;
+  if (name == "none") return Kind::none;
+  if (name == "sum") return Kind::sum;
+  if (name == "sum_over_batch_size" || name == "mean") return Kind::mean;
+  if (name == "mean_with_sample_weight") return Kind::mean_with_sample_weight;
+  throw ValueError(
+      "reduction \"" + name +
+      "\" is unknown; expected sum_over_batch_size, sum, mean, mean_with_sample_weight or none");
+}
+
+Tensor reduce(const Tensor& values, const Tensor& sample_weight, Reduction::Kind kind) {
+  const Shape& shape = values.shape();
+  if (kind == Reduction::Kind::none || shape.rank() == 0 || shape == Shape{0}) return values;
+  if (kind == Reduction::Kind::sum) return ops::sum(values);
+  if (kind == Reduction::Kind::mean_with_sample_weight && sample_weight.defined())
+    return divide_no_nan(ops::sum(values), ops::sum(sample_weight));
+  // The mean of nothing is 0.
+  if (shape.is_known() && shape.num_elements() == 0) return ops::sum(values);
+  return ops::mean(values);
+}
+
+// A function of the user's own.
+class FunctionLoss final : public LossBase {
+ public:
+  FunctionLoss(LossFunction function, LossOptions options)
+      : LossBase(std::move(options)), function_(std::move(function)) {}
+  std::string class_name() const override { return "LossFunctionWrapper"; }
+  Tensor call(const Tensor& y_true, const Tensor& y_pred) const override {
+    const auto [t, p] = to_same_rank(y_true, y_pred);
+    return function_(t, p);
+  }
+  Config get_config() const override {
+    Config config = LossBase::get_config();
+    config["fn"] = name();
+    return config;
+  }
+
+ private:
+  LossFunction function_;
+};
+
+// Keras's "crossentropy": the one that fits the shapes.
+Tensor any_crossentropy(const Tensor& y_true, const Tensor& y_pred) {
+  switch (label_kind(y_true.shape(), y_pred.shape())) {
+    case LabelKind::binary: {
+      const auto [t, p] = to_same_rank(y_true, y_pred);
+      return binary_crossentropy(t, p);
+    }
+    case LabelKind::sparse: return sparse_categorical_crossentropy(y_true, y_pred);
+    default: return categorical_crossentropy(y_true, y_pred);
+  }
+}
+
+class AnyCrossentropy final : public LossBase {
+ public:
+  AnyCrossentropy() : LossBase({.name = "crossentropy"}) {}
+  std::string class_name() const override { return "crossentropy"; }
+  Tensor call(const Tensor& y_true, const Tensor& y_pred) const override {
+    return any_crossentropy(y_true, y_pred);
+  }
+};
+
+std::shared_ptr<LossBase> function_from_config(const Config& config) {
+  const Config& fn = config.at("fn");
+  const Config& name = fn.is_dict() ? fn.at("config") : fn;
+  const auto known = LossBase::registry().from_name(name.as_string());
+  LossOptions options{.name = known->name()};
+  if (const Config* given = config.find("name")) options.name = given->as_string();
+  if (const Config* given = config.find("reduction"))
+    options.reduction = ConfigCodec<Reduction>::from(*given);
+  return from_function([known](const Tensor& t, const Tensor& p) { return known->call(t, p); },
+                       options);
+}
+
+LossEntries all_losses() {
+  LossEntries entries;
+  add_regression_losses(entries);
+  add_hinge_losses(entries);
+  add_crossentropy_losses(entries);
+  add_focal_losses(entries);
+  add_similarity_losses(entries);
+  entries.push_back({{"crossentropy", "Crossentropy", "ce", "CE"},
+                     [](const Config&) { return std::make_shared<AnyCrossentropy>(); }});
+  entries.push_back({{"LossFunctionWrapper"}, function_from_config});
+  return entries;
+}
+
+}  // namespace
+
+Reduction::Reduction(const std::string& name) : kind_(reduction_kind(name)), name_(name) {}
+
+LossBase::LossBase(LossOptions options)
+    : options_(std::move(options)), dtype_(options_.dtype ? options_.dtype->value : floatx()) {
+  if (!is_floating(dtype_)) {
+    throw TypeError("loss \"" + options_.name + "\": received dtype " +
+                    std::string(name_of(dtype_)) + ", expected a floating one");
+  }
+}
+
+Tensor LossBase::operator()(const Tensor& y_true,
+                            const Tensor& y_pred,
+                            const Tensor& sample_weight) const {
+  Tensor mask = y_pred.mask();
+  const Tensor values =
+      ops::cast(call(ops::cast(y_true, dtype_), ops::cast(y_pred, dtype_)), dtype_);
+  if (const Tensor own = values.mask(); own.defined())
+    mask = mask.defined() ? ops::logical_and(mask, own) : own;
+
+  const Reduction::Kind kind = options_.reduction.kind();
+  const Tensor weights = apply_mask(sample_weight, mask, dtype_, kind == Reduction::Kind::mean);
+  if (!weights.defined()) return reduce(values, {}, kind);
+  const auto [v, w] = to_same_rank(values, weights);
+  return reduce(v * w, w, kind);
+}
+
+Config LossBase::get_config() const {
+  Config config = Config::dict();
+  config["name"] = name();
+  config["reduction"] = ConfigCodec<Reduction>::to(reduction());
+  return config;
+}
+
+ObjectRegistry<LossBase>& LossBase::registry() {
+  static ObjectRegistry<LossBase> losses("loss", all_losses());
+  return losses;
+}
+
+Tensor Loss::operator()(const Tensor& y_true,
+                        const Tensor& y_pred,
+                        const Tensor& sample_weight) const {
+  if (!defined()) throw StateError("a loss was called that is not there");
+  return (**this)(y_true, y_pred, sample_weight);
+}
+
+std::shared_ptr<LossBase> from_function(LossFunction function, LossOptions options) {
+  return std::make_shared<FunctionLoss>(std::move(function), std::move(options));
+}
+
+void register_loss(const std::string& name, LossFunction function) {
+  LossBase::registry().add({{name}, [name, function](const Config&) {
+                              return from_function(function, {.name = name});
+                            }});
+}
+
+}  // namespace losses
+
+losses::Reduction ConfigCodec<losses::Reduction>::from(const Config& config) {
+  if (config.is_null()) return nullptr;
+  if (config.as_string() == "auto") return "sum_over_batch_size";
+  return config.as_string();
+}
+
+}  // namespace nyala

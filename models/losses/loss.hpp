@@ -1,0 +1,143 @@
+#pragma once
+/// Loss: what a model minimises. A loss gives a number for each sample (and step); sample weights
+/// and masks scale these, and the reduction makes one number of them.
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <nyala/core/object.hpp>
+#include <nyala/core/tensor.hpp>
+
+namespace nyala {
+namespace losses {
+
+/// How a loss makes one number of many: "sum_over_batch_size" and "mean" divide the sum by the
+/// number of values, "mean_with_sample_weight" by the sum of the weights, "sum" does not divide,
+/// and "none" (or nullptr) leaves the values as they are. Throws ValueError for any other name.
+class Reduction {
+ public:
+  enum class Kind : std::uint8_t { none, sum, mean, mean_with_sample_weight };
+
+  Reduction(const std::string& name);
+  Reduction(const char* name) : Reduction(std::string(name)) {}
+  Reduction(std::nullptr_t) : kind_(Kind::none) {}
+
+  Kind kind() const { return kind_; }
+  /// As it was given; empty for nullptr.
+  const std::string& name() const { return name_; }
+
+ private:
+  Kind kind_;
+  std::string name_;
+};
+
+/// What every loss has.
+struct LossOptions {
+  std::string name;
+  Reduction reduction = "sum_over_batch_size";
+  std::optional<DTypeLike> dtype = {};  ///< of its computations; floatx without it
+};
+
+/// The base of all losses. One of your own derives from it and defines `call`; to be read back
+/// from a file it also joins `LossBase::registry()`.
+class LossBase : public Object {
+ public:
+  /// The reduced loss. Both tensors are cast to the loss's dtype first. A mask that y_pred carries
+  /// takes values out: under "mean" and "sum_over_batch_size" the rest is scaled up in turn.
+  /// Weights of the values' shape, or one per sample, multiply; a last axis of size 1 is added or
+  /// dropped where the ranks differ by one. Throws ShapeError when shapes do not fit.
+  Tensor operator()(const Tensor& y_true,
+                    const Tensor& y_pred,
+                    const Tensor& sample_weight = {}) const;
+  /// One value for each sample: the last axis is reduced, the others stay.
+  virtual Tensor call(const Tensor& y_true, const Tensor& y_pred) const = 0;
+
+  const std::string& name() const { return options_.name; }
+  const Reduction& reduction() const { return options_.reduction; }
+  DType dtype() const { return dtype_; }
+
+  std::string module() const override { return "keras.losses"; }
+  /// Keras's: name and reduction; losses with options of their own add them.
+  Config get_config() const override;
+
+  /// All losses by class name, function name and alias.
+  static ObjectRegistry<LossBase>& registry();
+
+ protected:
+  explicit LossBase(LossOptions options);
+
+ private:
+  LossOptions options_;
+  DType dtype_;
+};
+
+using LossFunction = std::function<Tensor(const Tensor& y_true, const Tensor& y_pred)>;
+
+/// A loss from a function that gives one value for each sample.
+std::shared_ptr<LossBase> from_function(LossFunction function, LossOptions options);
+
+/// A shared handle to a loss; made from an object, a name ("mse", "MeanSquaredError") or a
+/// function of y_true and y_pred. Empty stands for none.
+class Loss : public Handle<LossBase> {
+ public:
+  Loss() = default;
+  Loss(std::nullptr_t) {}
+  Loss(const char* name) : Handle(name), identifier_(name) {}
+  Loss(const std::string& name) : Handle(name), identifier_(name) {}
+  Loss(Handle<LossBase> handle) : Handle(std::move(handle)) {}
+  template <std::derived_from<LossBase> T>
+  Loss(std::shared_ptr<T> object) : Handle(std::shared_ptr<LossBase>(std::move(object))) {}
+  template <class F>
+  requires(std::is_invocable_r_v<Tensor, const F&, const Tensor&, const Tensor&> &&
+           !std::derived_from<F, Handle<LossBase>>)  //
+      Loss(F function, std::string name = "loss")
+      : Loss(from_function(std::move(function), {.name = std::move(name)})) {}
+
+  /// The name that it was asked for by, which is what a compiled model saves; empty otherwise.
+  const std::string& identifier() const { return identifier_; }
+  Tensor operator()(const Tensor& y_true,
+                    const Tensor& y_pred,
+                    const Tensor& sample_weight = {}) const;
+
+ private:
+  std::string identifier_;
+};
+
+/// The class that users name: `losses::Huber({.delta = 0.5})`.
+template <class Args>
+class LossOf : public Loss {
+ public:
+  LossOf(Args args = {}) : Loss(make_object(std::move(args))) {}
+};
+
+/// Makes `Loss("name")` work, and files that name it load, for a function of your own.
+void register_loss(const std::string& name, LossFunction function);
+
+}  // namespace losses
+
+template <>
+struct ConfigCodec<losses::Reduction> {
+  static Config to(const losses::Reduction& reduction) {
+    return reduction.name().empty() ? Config() : Config(reduction.name());
+  }
+  /// Also tf.keras 2's "auto".
+  static losses::Reduction from(const Config& config);
+};
+
+/// A loss given by name is saved as that name.
+template <>
+struct ConfigCodec<losses::Loss> {
+  static Config to(const losses::Loss& loss) {
+    return loss.identifier().empty() ? serialize_object(loss.get()) : Config(loss.identifier());
+  }
+  static losses::Loss from(const Config& config) {
+    if (config.is_string()) return losses::Loss(config.as_string());
+    return losses::Loss(losses::LossBase::registry().from_config(config));
+  }
+};
+
+}  // namespace nyala

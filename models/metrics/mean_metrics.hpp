@@ -1,0 +1,164 @@
+#pragma once
+/// Metrics that are the mean of a value for each sample: accuracies, and the losses as metrics.
+#include <nyala/models/metrics/options.hpp>
+
+namespace nyala::metrics {
+
+/// The (weighted) mean of the values that it is given.
+NYALA_PLAIN_METRIC_ARGS(Mean, "mean");
+std::shared_ptr<MetricBase> make_object(MeanArgs args);
+using Mean = ValueMetricOf<MeanArgs>;
+
+/// The (weighted) sum of the values that it is given.
+NYALA_PLAIN_METRIC_ARGS(Sum, "sum");
+std::shared_ptr<MetricBase> make_object(SumArgs args);
+using Sum = ValueMetricOf<SumArgs>;
+
+NYALA_PLAIN_METRIC_ARGS(MeanSquaredError, "mean_squared_error");
+NYALA_DECLARE_METRIC(MeanSquaredError);
+NYALA_PLAIN_METRIC_ARGS(RootMeanSquaredError, "root_mean_squared_error");
+NYALA_DECLARE_METRIC(RootMeanSquaredError);
+NYALA_PLAIN_METRIC_ARGS(MeanAbsoluteError, "mean_absolute_error");
+NYALA_DECLARE_METRIC(MeanAbsoluteError);
+NYALA_PLAIN_METRIC_ARGS(MeanAbsolutePercentageError, "mean_absolute_percentage_error");
+NYALA_DECLARE_METRIC(MeanAbsolutePercentageError);
+NYALA_PLAIN_METRIC_ARGS(MeanSquaredLogarithmicError, "mean_squared_logarithmic_error");
+NYALA_DECLARE_METRIC(MeanSquaredLogarithmicError);
+NYALA_PLAIN_METRIC_ARGS(LogCoshError, "logcosh");
+NYALA_DECLARE_METRIC(LogCoshError);
+NYALA_PLAIN_METRIC_ARGS(Hinge, "hinge");
+NYALA_DECLARE_METRIC(Hinge);
+NYALA_PLAIN_METRIC_ARGS(SquaredHinge, "squared_hinge");
+NYALA_DECLARE_METRIC(SquaredHinge);
+NYALA_PLAIN_METRIC_ARGS(CategoricalHinge, "categorical_hinge");
+NYALA_DECLARE_METRIC(CategoricalHinge);
+NYALA_PLAIN_METRIC_ARGS(KLDivergence, "kl_divergence");
+NYALA_DECLARE_METRIC(KLDivergence);
+NYALA_PLAIN_METRIC_ARGS(Poisson, "poisson");
+NYALA_DECLARE_METRIC(Poisson);
+/// How often y_pred equals y_true.
+NYALA_PLAIN_METRIC_ARGS(Accuracy, "accuracy");
+NYALA_DECLARE_METRIC(Accuracy);
+/// How often the largest score is that of the class that is 1 in y_true.
+NYALA_PLAIN_METRIC_ARGS(CategoricalAccuracy, "categorical_accuracy");
+NYALA_DECLARE_METRIC(CategoricalAccuracy);
+/// The same for class numbers.
+NYALA_PLAIN_METRIC_ARGS(SparseCategoricalAccuracy, "sparse_categorical_accuracy");
+NYALA_DECLARE_METRIC(SparseCategoricalAccuracy);
+
+struct CosineSimilarityArgs {
+  NYALA_METRIC_OPTIONS("cosine_similarity");
+  int axis = -1;
+  static constexpr auto fields() {
+    using A = CosineSimilarityArgs;
+    return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the vectors."}};
+  }
+};
+NYALA_DECLARE_METRIC(CosineSimilarity);
+
+struct BinaryCrossentropyArgs {
+  NYALA_METRIC_OPTIONS("binary_crossentropy");
+  bool from_logits = false;
+  double label_smoothing = 0;
+  static constexpr auto fields() {
+    using A = BinaryCrossentropyArgs;
+    return std::tuple{NYALA_METRIC_FIELDS(A),
+                      Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
+                      Field{"label_smoothing",
+                            &A::label_smoothing,
+                            "How far labels move to 1/2.",
+                            Range::from_0_to_1()}};
+  }
+};
+NYALA_DECLARE_METRIC(BinaryCrossentropy);
+
+struct CategoricalCrossentropyArgs {
+  NYALA_METRIC_OPTIONS("categorical_crossentropy");
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int axis = -1;
+  static constexpr auto fields() {
+    using A = CategoricalCrossentropyArgs;
+    return std::tuple{NYALA_METRIC_FIELDS(A),
+                      Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+                      Field{"label_smoothing",
+                            &A::label_smoothing,
+                            "How far labels move to the uniform distribution.",
+                            Range::from_0_to_1()},
+                      Field{"axis", &A::axis, "Axis of the classes."}};
+  }
+};
+NYALA_DECLARE_METRIC(CategoricalCrossentropy);
+
+struct SparseCategoricalCrossentropyArgs {
+  NYALA_METRIC_OPTIONS("sparse_categorical_crossentropy");
+  bool from_logits = false;
+  std::optional<int> ignore_class = {};
+  int axis = -1;
+  static constexpr auto fields() {
+    using A = SparseCategoricalCrossentropyArgs;
+    return std::tuple{NYALA_METRIC_FIELDS(A),
+                      Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+                      Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
+                      Field{"axis", &A::axis, "Axis of the classes: the last."}};
+  }
+};
+NYALA_DECLARE_METRIC(SparseCategoricalCrossentropy);
+
+struct BinaryAccuracyArgs {
+  NYALA_METRIC_OPTIONS("binary_accuracy");
+  double threshold = 0.5;
+  static constexpr auto fields() {
+    using A = BinaryAccuracyArgs;
+    return std::tuple{NYALA_METRIC_FIELDS(A),
+                      Field{"threshold", &A::threshold, "Above it a prediction is 1."}};
+  }
+};
+NYALA_DECLARE_METRIC(BinaryAccuracy);
+
+struct TopKCategoricalAccuracyArgs {
+  int k = 5;
+  NYALA_METRIC_OPTIONS("top_k_categorical_accuracy");
+  static constexpr auto fields() {
+    using A = TopKCategoricalAccuracyArgs;
+    return std::tuple{Field{"k", &A::k, "How many scores count.", Range::at_least(1)},
+                      NYALA_METRIC_FIELDS(A)};
+  }
+};
+NYALA_DECLARE_METRIC(TopKCategoricalAccuracy);
+
+struct SparseTopKCategoricalAccuracyArgs {
+  int k = 5;
+  NYALA_METRIC_OPTIONS("sparse_top_k_categorical_accuracy");
+  bool from_sorted_ids = false;
+  static constexpr auto fields() {
+    using A = SparseTopKCategoricalAccuracyArgs;
+    return std::tuple{
+        Field{"k", &A::k, "How many scores count.", Range::at_least(1)},
+        NYALA_METRIC_FIELDS(A),
+        Field{"from_sorted_ids", &A::from_sorted_ids, "Whether y_pred is classes, best first."}};
+  }
+};
+NYALA_DECLARE_METRIC(SparseTopKCategoricalAccuracy);
+
+struct PearsonCorrelationArgs {
+  NYALA_METRIC_OPTIONS("pearson_correlation");
+  int axis = -1;
+  static constexpr auto fields() {
+    using A = PearsonCorrelationArgs;
+    return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the samples."}};
+  }
+};
+NYALA_DECLARE_METRIC(PearsonCorrelation);
+
+struct ConcordanceCorrelationArgs {
+  NYALA_METRIC_OPTIONS("concordance_correlation");
+  int axis = -1;
+  static constexpr auto fields() {
+    using A = ConcordanceCorrelationArgs;
+    return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the samples."}};
+  }
+};
+NYALA_DECLARE_METRIC(ConcordanceCorrelation);
+
+}  // namespace nyala::metrics

@@ -1,0 +1,97 @@
+#pragma once
+/// What the files of metrics share. Not part of the public API.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nyala/core/ops.hpp>
+#include <nyala/models/losses/support.hpp>
+#include <nyala/models/metrics/metric.hpp>
+
+namespace nyala::metrics {
+
+/// A metric of Keras: its Args on top of a base. `Self` has `kName`, `kDirection` and `kConfig`
+/// (the keys that Keras saves, in its order, separated by spaces).
+template <class Base, class Args, class Self>
+class MetricImpl : public Base {
+ public:
+  explicit MetricImpl(Args args)
+      : Base({args.name, args.dtype, Self::kDirection}, Self::kName), args_(std::move(args)) {
+    check_fields(Self::kName, args_);
+  }
+  std::string class_name() const override { return Self::kName; }
+  Config get_config() const override {
+    Config config = Config::dict();
+    losses::copy_options(args_, Self::kConfig, config);
+    config["name"] = this->name();
+    config["dtype"] = name_of(this->dtype());
+    return config;
+  }
+  const Args& args() const { return args_; }
+
+  static std::shared_ptr<MetricBase> from_config(const Config& config) {
+    return std::make_shared<Self>(losses::args_from_config<Args>(Self::kName, config));
+  }
+
+ private:
+  Args args_;
+};
+
+/// Throws TypeError when y_pred is missing.
+void check_inputs(const MetricBase& metric, const Tensor& y_true, const Tensor& y_pred);
+
+/// The mean of `values(y_true, y_pred)`.
+class MeanFunctionMetric : public MeanMetric {
+ public:
+  void update_state(const Tensor& y_true,
+                    const Tensor& y_pred,
+                    const Tensor& sample_weight) override;
+
+ protected:
+  explicit MeanFunctionMetric(MetricOptions options, const char* class_name = "")
+      : MeanMetric(std::move(options), class_name) {}
+  virtual Tensor values(const Tensor& y_true, const Tensor& y_pred) const = 0;
+};
+
+/// Values of (batch, ...) as (batch,), and their weights in the same shape or undefined.
+std::pair<Tensor, Tensor> samplewise(const Tensor& values,
+                                     const Tensor& sample_weight,
+                                     Tensor (*reduce)(const Tensor&, const ReduceArgs&),
+                                     DType dtype);
+
+/// Lists of the metrics, one for each file.
+using MetricEntries = std::vector<ObjectRegistry<MetricBase>::Entry>;
+void add_mean_metrics(MetricEntries& entries);
+void add_accuracy_metrics(MetricEntries& entries);
+void add_confusion_metrics(MetricEntries& entries);
+void add_auc_metric(MetricEntries& entries);
+void add_score_metrics(MetricEntries& entries);
+void add_iou_metrics(MetricEntries& entries);
+
+}  // namespace nyala::metrics
+
+/// The class `Name##Impl` of `Name##Args` over a base, and how it is made.
+#define NYALA_METRIC(Name, Base, direction, keys, ...)                       \
+  class Name##Impl final : public MetricImpl<Base, Name##Args, Name##Impl> { \
+   public:                                                                   \
+    using MetricImpl::MetricImpl;                                            \
+    static constexpr const char* kName = #Name;                              \
+    static constexpr const char* kConfig = keys;                             \
+    static constexpr Direction kDirection = Direction::direction;            \
+    __VA_ARGS__                                                              \
+  };                                                                         \
+  std::shared_ptr<MetricBase> make_object(Name##Args args) {                 \
+    return std::make_shared<Name##Impl>(std::move(args));                    \
+  }
+
+/// A metric that is the mean of an expression of `t`, `p` and `args()`.
+#define NYALA_MEAN_METRIC(Name, direction, keys, expression) \
+  NYALA_METRIC(                                              \
+      Name,                                                  \
+      MeanFunctionMetric,                                    \
+      direction,                                             \
+      keys,                                                  \
+      Tensor values(const Tensor& t, const Tensor& p) const override { return expression; })
