@@ -27,10 +27,7 @@ std::uint64_t draw(
     for (std::int64_t at = begin; at < end; at += kBlocks * per_block) {
       const std::int64_t count = std::min(kBlocks * per_block, end - at);
       const std::uint64_t first = counter + static_cast<std::uint64_t>(at / per_block);
-      for (std::int64_t block = 0; block * per_block < count; ++block) {
-        const auto four = philox(key, first + static_cast<std::uint64_t>(block));
-        std::copy(four.begin(), four.end(), words.begin() + block * 4);
-      }
+      philox_blocks(key, first, (count - 1) / per_block + 1, words.data());
       f(words.data(), at, count);
     }
   });

@@ -5,11 +5,14 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include <nyala/core/kernels/philox.hpp>
 #include <nyala/core/kernels/random.hpp>
 #include <nyala/core/parallel.hpp>
+
+#include "core/kernels/targets.hpp"
 
 using namespace nyala;
 using namespace nyala::kernels;
@@ -106,6 +109,38 @@ TEST_CASE_TEMPLATE("truncated normal values stay within two deviations", T, floa
   // The variance of a unit normal cut at two: 1 - 4 phi(2) / (2 Phi(2) - 1).
   CHECK(m.variance == doctest::Approx(0.25 * 0.7737413).epsilon(0.02));
   CHECK(m.kurtosis == doctest::Approx(2.3654).epsilon(0.02));
+}
+
+TEST_CASE("truncated normal values are quantiles of the distribution") {
+  std::vector<double> x(1000);
+  std::vector<std::uint32_t> words(2000);
+  philox_truncated_normal(float64, 2, 3, 0, 1, 1000, x.data());
+  philox_bits(2, 3, 2000, words.data());
+  const double mass = std::erf(std::sqrt(2.0));
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::uint64_t word = words[2 * i] | static_cast<std::uint64_t>(words[2 * i + 1]) << 32;
+    const double u = static_cast<double>(word >> 11) * 0x1p-53;
+    worst = std::fmax(worst, std::abs(std::erf(x[i] / std::sqrt(2.0)) - (2 * u - 1) * mass));
+  }
+  CHECK(worst < 1e-14);
+}
+
+TEST_CASE("blocks of Philox agree on every instruction set") {
+  for_each_target([](const char* target) {
+    CAPTURE(std::string(target));
+    for (const std::int64_t n : {1, 4, 63, 64, 65, 1000}) {
+      // The counter's lower word overflows on the way.
+      const std::uint64_t first = 0xFFFFFFFF - 20;
+      std::vector<std::uint32_t> words(static_cast<std::size_t>(n));
+      philox_bits(0x123456789ABCDEF0, first, n, words.data());
+      std::int64_t wrong = 0;
+      for (std::size_t i = 0; i < words.size(); ++i) {
+        wrong += words[i] != philox(0x123456789ABCDEF0, first + i / 4)[i % 4];
+      }
+      CHECK(wrong == 0);
+    }
+  });
 }
 
 TEST_CASE_TEMPLATE(
