@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <ostream>
@@ -11,7 +13,7 @@ namespace {
 constexpr std::int64_t kThreshold = 1000;  // elements from which NumPy writes an ellipsis
 constexpr std::int64_t kEdge = 3;          // items shown on either side of it
 constexpr int kPrecision = 8;
-constexpr std::size_t kLineWidth = 75;
+constexpr std::size_t kLineWidth = 74;  // one less for each axis around
 
 // Positions along an axis that are printed; -1 stands for the ellipsis.
 std::vector<std::int64_t> shown(std::int64_t size, bool summarize) {
@@ -26,56 +28,38 @@ std::vector<std::int64_t> shown(std::int64_t size, bool summarize) {
   return items;
 }
 
-// Shortest digits, up to `kPrecision` behind the point, that NumPy's array printing uses.
-struct FloatFormat {
-  bool scientific = false;
-  int decimals = 0;
-  int shortest_digits;  // significant digits that identify a value of the dtype
+// The digits of a number: as many as it takes to tell it from its neighbours, kPrecision behind the
+// point at most.
+template <class T>
+std::string digits_of(T value, std::chars_format notation) {
+  char text[400];
+  char* end = std::to_chars(text, text + sizeof text, value, notation).ptr;
+  const auto fraction = [&] {
+    const char* point = std::find(text, end, '.');
+    const char* stop = std::find(text, end, 'e');
+    return point == end ? 0 : stop - point - 1;
+  };
+  if (fraction() > kPrecision)
+    end = std::to_chars(text, text + sizeof text, value, notation, kPrecision).ptr;
+  return {text, end};
+}
 
-  static std::string fixed(double value, int decimals) {
-    char text[400];
-    std::snprintf(text, sizeof text, "%.*f", decimals, value);
-    return text;
-  }
-  // Decimals that `value` needs to read back as itself, at most kPrecision.
-  int decimals_of(double value, bool single) const {
-    for (int d = 0; d < kPrecision; ++d) {
-      const double back = std::strtod(fixed(value, d).c_str(), nullptr);
-      if (single ? static_cast<float>(back) == static_cast<float>(value) : back == value) return d;
-    }
-    return kPrecision;
-  }
-  static int mantissa_decimals_of(double value, bool single) {
-    char text[64];
-    for (int d = 0; d < kPrecision; ++d) {
-      std::snprintf(text, sizeof text, "%.*e", d, value);
-      const double back = std::strtod(text, nullptr);
-      if (single ? static_cast<float>(back) == static_cast<float>(value) : back == value) return d;
-    }
-    return kPrecision;
-  }
-  std::string str(double value) const {
-    if (std::isnan(value)) return "nan";
-    if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-    char text[400];
-    if (scientific) {
-      std::snprintf(text, sizeof text, "%.*e", decimals, value);
-      std::string out = text;
-      if (decimals == 0) out.insert(out.find('e'), ".");
-      return out;
-    }
-    std::string out = fixed(value, decimals);
-    if (decimals == 0) out += '.';
-    // NumPy pads the shorter fractions with spaces behind, not with zeros.
-    std::size_t last = out.find_last_not_of('0');
-    for (std::size_t i = last + 1; i < out.size(); ++i) out[i] = ' ';
-    return out;
+// A number in its parts: before the point, and behind it without zeros at the end.
+struct Digits {
+  std::string whole, fraction;
+
+  explicit Digits(const std::string& text) {
+    const std::size_t e = std::min(text.find('e'), text.size());
+    const std::size_t point = std::min(text.find('.'), e);
+    whole = text.substr(0, point);
+    fraction = point < e ? text.substr(point + 1, e - point - 1) : "";
+    fraction.erase(fraction.find_last_not_of('0') + 1);
   }
 };
 
+// NumPy's rule: with an exponent when numbers are very large or small, or differ very much.
 template <class T>
-FloatFormat choose_format(const std::vector<T>& values) {
-  FloatFormat format{.shortest_digits = sizeof(T) == 4 ? 9 : 17};
+bool needs_exponent(const std::vector<T>& values) {
   double largest = 0;
   double smallest = INFINITY;
   for (T value : values) {
@@ -84,20 +68,57 @@ FloatFormat choose_format(const std::vector<T>& values) {
     largest = std::fmax(largest, magnitude);
     smallest = std::fmin(smallest, magnitude);
   }
-  format.scientific =
-      largest >= 1e8 || (largest > 0 && (smallest < 1e-4 || largest / smallest > 1e3 + 1e-9));
-  // NumPy weighs the ratio only together with small numbers or long fractions.
-  if (largest > 0 && largest < 1e8 && smallest >= 1e-4 && largest / smallest > 1000)
-    format.scientific = true;
+  const double too_large = std::is_same_v<T, float> ? 1e6 : 1e8;  // 1e6: the digits a float has
+  return largest > 0 && (largest >= too_large || smallest < 1e-4 || largest / smallest > 1e3);
+}
+
+template <class T>
+std::vector<std::string> float_cells(const std::vector<T>& values) {
+  const bool exponent = needs_exponent(values);
+  std::vector<Digits> numbers;
+  std::size_t width = 0;
   for (T value : values) {
-    if (!std::isfinite(static_cast<double>(value))) continue;
-    const bool single = sizeof(T) == 4;
-    const int needed = format.scientific
-                           ? FloatFormat::mantissa_decimals_of(static_cast<double>(value), single)
-                           : format.decimals_of(static_cast<double>(value), single);
-    format.decimals = std::max(format.decimals, needed);
+    numbers.emplace_back(
+        std::isfinite(value)
+            ? digits_of(value, exponent ? std::chars_format::scientific : std::chars_format::fixed)
+            : "");
+    width = std::max(width, numbers.back().fraction.size());
   }
-  return format;
+  std::vector<std::string> cells;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(values[i]))
+      cells.emplace_back("nan");
+    else if (std::isinf(values[i]))
+      cells.emplace_back(values[i] > 0 ? "inf" : "-inf");
+    else {
+      // With an exponent all have the same digits; otherwise spaces fill up shorter fractions.
+      if (exponent) {
+        char text[64];
+        std::snprintf(
+            text, sizeof text, "%#.*e", static_cast<int>(width), static_cast<double>(values[i]));
+        cells.emplace_back(text);
+      } else {
+        numbers[i].fraction.resize(width, ' ');
+        cells.push_back(numbers[i].whole + "." + numbers[i].fraction);
+      }
+    }
+  }
+  return cells;
+}
+
+// A number by itself, as Python writes it.
+template <class T>
+std::string scalar_text(T value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  const double magnitude = std::fabs(static_cast<double>(value));
+  const bool exponent =
+      magnitude != 0 && (magnitude < 1e-4 || magnitude >= (std::is_same_v<T, float> ? 1e6 : 1e16));
+  char text[400];
+  const auto notation = exponent ? std::chars_format::scientific : std::chars_format::fixed;
+  std::string out(text, std::to_chars(text, text + sizeof text, value, notation).ptr);
+  if (!exponent && out.find('.') == std::string::npos) out += ".0";
+  return out;
 }
 
 class Printer {
@@ -108,42 +129,47 @@ class Printer {
   }
 
   void print(std::ostream& out, int axis, bool summarize) {
-    if (axis == tensor_.rank()) {
-      out << cells_[next_++];
-      return;
-    }
-    const bool innermost = axis + 1 == tensor_.rank();
-    const std::string indent(static_cast<std::size_t>(axis) + 1, ' ');
-    const std::string breaks =
-        std::string(static_cast<std::size_t>(std::max(1, tensor_.rank() - axis - 1)), '\n');
-    std::size_t column = indent.size();
     out << '[';
-    const char* none = "";
-    for (std::int64_t item : shown(tensor_.shape()[axis], summarize)) {
-      const std::string text = item < 0 ? "..." : innermost ? padded(cells_[next_++]) : "";
-      if (innermost) {
-        if (*none != 0 && column + 1 + text.size() > kLineWidth) {
-          out << '\n' << indent;
-          column = indent.size();
-        } else if (*none != 0) {
-          out << ' ';
-          ++column;
-        }
-        out << text;
-        column += text.size();
-      } else {
-        if (*none != 0) out << breaks << indent;
-        if (item < 0)
-          out << "...";
-        else
-          print(out, axis + 1, summarize);
-      }
-      none = " ";
-    }
+    if (axis + 1 == tensor_.rank())
+      print_row(out, axis, summarize);
+    else
+      print_rows(out, axis, summarize);
     out << ']';
   }
 
  private:
+  void print_rows(std::ostream& out, int axis, bool summarize) {
+    const std::string breaks =
+        std::string(static_cast<std::size_t>(tensor_.rank() - axis - 1), '\n') +
+        std::string(static_cast<std::size_t>(axis) + 1, ' ');
+    for (const char* separator = ""; std::int64_t item : shown(tensor_.shape()[axis], summarize)) {
+      out << separator;
+      separator = breaks.c_str();
+      if (item < 0)
+        out << "...";
+      else
+        print(out, axis + 1, summarize);
+    }
+  }
+
+  // Wrapped at the line's width, without spaces at the end of a line.
+  void print_row(std::ostream& out, int axis, bool summarize) {
+    const std::string indent(static_cast<std::size_t>(axis) + 1, ' ');
+    std::string line = indent;
+    bool first = true;
+    for (std::int64_t item : shown(tensor_.shape()[axis], summarize)) {
+      const std::string text = item < 0 ? "..." : padded(cells_[next_++]);
+      if (!first) line += ' ';
+      if (!first && line.size() + text.size() > kLineWidth - static_cast<std::size_t>(axis)) {
+        line.erase(line.find_last_not_of(' ') + 1);
+        out << std::exchange(line, indent).substr(indent.size()) << '\n' << indent;
+      }
+      line += text;
+      first = false;
+    }
+    out << line.substr(indent.size());
+  }
+
   std::string padded(const std::string& cell) const {
     return std::string(width_ - cell.size(), ' ') + cell;
   }
@@ -169,24 +195,15 @@ void collect(
 
 template <class T>
 std::vector<std::string> cells_of(const std::vector<T>& values) {
+  if constexpr (std::is_floating_point_v<T>) return float_cells(values);
   std::vector<std::string> cells;
-  if constexpr (std::is_floating_point_v<T>) {
-    const FloatFormat format = choose_format(values);
-    for (T value : values) cells.push_back(format.str(static_cast<double>(value)));
-  } else {
-    for (T value : values) {
-      if constexpr (std::is_same_v<T, bool>)
-        cells.emplace_back(value ? "True" : "False");
-      else
-        cells.push_back(std::to_string(value));
-    }
+  for (T value : values) {
+    if constexpr (std::is_same_v<T, bool>)
+      cells.emplace_back(value ? " True" : "False");
+    else
+      cells.push_back(std::to_string(value));
   }
   return cells;
-}
-
-std::string trim_end(std::string text) {
-  text.erase(text.find_last_not_of(' ') + 1);
-  return text;
 }
 
 }  // namespace
@@ -206,9 +223,14 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
   visit_dtype(tensor.dtype(), [&]<class T>() {
     std::vector<T> values;
     collect(tensor, 0, 0, summarize, values);
-    std::vector<std::string> cells = cells_of(values);
-    if (tensor.rank() == 0) cells[0] = trim_end(cells[0]);
-    Printer(tensor, std::move(cells)).print(out, 0, summarize);
+    if (tensor.rank() == 0) {
+      if constexpr (std::is_floating_point_v<T>)
+        out << scalar_text(values[0]);
+      else
+        out << cells_of(values)[0].substr(std::is_same_v<T, bool> && values[0] ? 1 : 0);
+      return;
+    }
+    Printer(tensor, cells_of(values)).print(out, 0, summarize);
   });
   return out;
 }

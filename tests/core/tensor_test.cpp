@@ -39,6 +39,10 @@ TEST_CASE("tensors print as NumPy's arrays do") {
   CHECK(to_string(ops::array<float>({0.1, 10000000})) == "[1.e-01 1.e+07]");
   CHECK(to_string(ops::array<bool>({true, false})) == "[ True False]");
   CHECK(to_string(ops::sum(ops::array<float>({0.5}))) == "0.5");
+  CHECK(to_string(ops::array<float>({true, 1e6})) == "[1.e+00 1.e+06]");
+  CHECK(to_string(ops::array<double>({100, 2.0 / 3})) == "[100.           0.66666667]");
+  CHECK(to_string(ops::sum(ops::array<double>({2.0 / 3}))) == "0.6666666666666666");
+  CHECK(to_string(ops::arange(100, 140, 2)).find('\n') == 72);
   CHECK(to_string(ops::arange(2000)) == "[   0    1    2 ... 1997 1998 1999]");
 }
 
