@@ -18,6 +18,7 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <nyala/core/config.hpp>
@@ -63,12 +64,21 @@ struct Field {
 /// it.
 struct Unset {};
 
-/// An option that must be given: leaving it out does not compile.
+/// An option that must be given: leaving it out does not compile. For a whole number, neither does
+/// a fractional one; one that does not fit T is a ValueError.
 template <class T>
 struct Required {
   T value{};
   bool is_set = true;
-  constexpr Required(T given) : value(given) {}
+  constexpr Required(T given) requires(!std::is_integral_v<T>) : value(std::move(given)) {}
+  template <class U>
+  requires(std::is_integral_v<T>&& std::is_integral_v<U> &&
+           !std::is_same_v<U, bool>) constexpr Required(U given)
+      : value(static_cast<T>(given)) {
+    if (!std::in_range<T>(given)) {
+      throw ValueError("received " + std::to_string(given) + ", a number too large for an option");
+    }
+  }
   constexpr Required(Unset) : is_set(false) {}
   constexpr operator const T&() const { return value; }
 };

@@ -1,0 +1,11 @@
+// An argument that there is not.
+// wanted: normalise|LayerOf
+#include <nyala/layers/layers.hpp>
+
+using namespace nyala;
+
+#ifdef FIXED
+const layers::Dot dot({.axes = 1, .normalize = true});
+#else
+const layers::Dot dot({.axes = 1, .normalise = true});
+#endif
