@@ -42,6 +42,16 @@ void cumulative(bool product,
                 bool reverse,
                 bool exclusive);
 
+/// out[i] = a[i] out[i - 1] + b[i] along the middle axis of (outer, n, inner), out[-1] being 0: for
+/// float32 and float64.
+void linear_recurrence(DType dtype,
+                       std::int64_t outer,
+                       std::int64_t n,
+                       std::int64_t inner,
+                       const void* a,
+                       const void* b,
+                       void* out);
+
 /// The stable order along the middle axis of (outer, n, inner), NaN last in either direction.
 void sort_indices(DType dtype,
                   std::int64_t outer,

@@ -107,6 +107,25 @@ void cumulative(bool use_product,
   });
 }
 
+void linear_recurrence(DType dtype,
+                       std::int64_t outer,
+                       std::int64_t n,
+                       std::int64_t inner,
+                       const void* a_data,
+                       const void* b_data,
+                       void* out_data) {
+  visit_float(dtype, [&]<class T>() {
+    for_each_line(outer, n, inner, [&](std::int64_t, std::int64_t first) {
+      const T* a = static_cast<const T*>(a_data) + first;
+      const T* b = static_cast<const T*>(b_data) + first;
+      T* out = static_cast<T*>(out_data) + first;
+      T last = 0;
+      for (std::int64_t i = 0; i < n; ++i)
+        out[i * inner] = last = (i == 0 ? T{0} : a[i * inner] * last) + b[i * inner];
+    });
+  });
+}
+
 void sort_indices(DType dtype,
                   std::int64_t outer,
                   std::int64_t n,

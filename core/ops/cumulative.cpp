@@ -34,10 +34,6 @@ struct Cumulative {
                         reverse,
                         exclusive);
   }
-  // The sum of what every later (earlier, when reversed) element got.
-  Tensor gather_from(const Tensor& d) const {
-    return cumsum(d, {.axis = axis, .reverse = !reverse, .exclusive = exclusive});
-  }
   static std::vector<SampleOf<Self>> samples() {
     const auto make = [](int along, bool backwards, bool without, const Shape& shape) {
       Self op;
@@ -59,28 +55,89 @@ struct CumSum : Cumulative<CumSum> {
   static constexpr std::string_view doc = "Running sums.";
   static constexpr Saves saves = Saves::nothing;
   static constexpr bool is_product = false;
-  Grads vjp(const Saved&, const Tensor& dy) const { return {gather_from(dy)}; }
+  Grads vjp(const Saved&, const Tensor& dy) const {
+    return {cumsum(dy, {.axis = axis, .reverse = !reverse, .exclusive = exclusive})};
+  }
 };
 
 struct CumProd : Cumulative<CumProd> {
   static constexpr std::string_view name = "cumprod";
   static constexpr std::string_view doc = "Running products.";
-  static constexpr Saves saves = Saves::both;
+  static constexpr Saves saves = Saves::inputs;
   static constexpr bool is_product = true;
-  // Each product divided by the factor; past the first 0 of a line there is nothing to divide, and
-  // for that 0 itself the products are formed anew without it.
-  Grads vjp(const Saved& saved, const Tensor& dy) const {
-    const Tensor& x = saved.input();
-    const Tensor zero = equal(x, 0);
-    const Tensor count = cumsum(cast(zero, DType::int32), {.axis = axis, .reverse = reverse});
-    const Tensor first = logical_and(zero, equal(count, 1));
-    const Tensor without =
-        cumprod(where(first, 1, x), {.axis = axis, .reverse = reverse, .exclusive = exclusive});
-    const Tensor of_first = gather_from(dy * without);
-    const Tensor of_others = gather_from(dy * saved.output()) / where(zero, 1, x);
-    return {where(first, of_first, where(zero, 0, of_others))};
+  Grads vjp(const Saved& saved, const Tensor& dy) const;
+};
+
+struct LinearRecurrence {
+  static constexpr std::string_view name = "linear_recurrence";
+  static constexpr std::string_view doc = "y[i] = a[i] y[i - 1] + b[i] along an axis, from 0 on.";
+  static constexpr Saves saves = Saves::both;
+
+  int axis = 0;
+  static constexpr auto fields() {
+    return std::tuple{Field{"axis", &LinearRecurrence::axis, "The axis that is run along."}};
+  }
+
+  Spec infer(Inputs<Spec> in) const {
+    normalize_axis(axis, in[0].shape.rank(), "linear_recurrence");
+    if (in[0].dtype != in[1].dtype || in[0].shape.rank() != in[1].shape.rank())
+      throw ShapeError("linear_recurrence: received shapes " + in[0].shape.str() + " and " +
+                       in[1].shape.str() + ", expected the same");
+    return in[1];
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Tensor a = in[0].contiguous();
+    const Tensor b = in[1].contiguous();
+    const Lines lines = lines_along(b.shape(), normalize_axis(axis, b.rank(), name.data()));
+    kernels::linear_recurrence(
+        b.dtype(), lines.outer, lines.n, lines.inner, a.data(), b.data(), out.mutable_data());
+  }
+  Grads vjp(const Saved& saved, const Tensor& dy) const;
+  static std::vector<SampleOf<LinearRecurrence>> samples() {
+    return {{{0}, {{{4}}, {{4}}}},
+            {{-1}, {{{2, 3}}, {{2, 3}}}},
+            {{1}, {{{2, 3, 2}}, {{2, 3, 2}}}},
+            {{0}, {{{0}}, {{0}}}}};
   }
 };
+
+// The elements moved one place towards the start (or the end); 0 where none comes.
+Tensor shift(const Tensor& x, int axis, bool to_start) {
+  const int at = normalize_axis(axis, x.rank(), "cumprod");
+  if (x.shape()[at] == 0) return x;
+  std::vector<PadWidth> widths(static_cast<std::size_t>(x.rank()));
+  (to_start ? widths[static_cast<std::size_t>(at)].after
+            : widths[static_cast<std::size_t>(at)].before) = 1;
+  std::vector<Range1> ranges(static_cast<std::size_t>(at) + 1);
+  if (to_start)
+    ranges.back().start = 1;
+  else
+    ranges.back().stop = -1;
+  return pad(slice(x, ranges), widths);
+}
+
+// y[i] = a[i + 1] y[i + 1] + b[i]
+Tensor run_back(const Tensor& a, const Tensor& b, int axis) {
+  const Tensor y =
+      run_op(LinearRecurrence{axis}, {flip(shift(a, axis, true), axis), flip(b, axis)});
+  return flip(y, axis);
+}
+
+Grads LinearRecurrence::vjp(const Saved& saved, const Tensor& dy) const {
+  const Tensor db = run_back(saved.input(0), dy, axis);
+  return {db * shift(saved.output(), axis, false), db};
+}
+
+// A factor's gradient is the product of those before it times a sum over the products after it:
+// without a division, so right where factors are 0.
+Grads CumProd::vjp(const Saved& saved, const Tensor& dy) const {
+  const auto turned = [&](const Tensor& t) { return reverse ? flip(t, axis) : t; };
+  const Tensor x = turned(saved.input());
+  const Tensor d = turned(dy);
+  const Tensor before = cumprod(x, {.axis = axis, .exclusive = true});
+  const Tensor after = run_back(x, exclusive ? shift(d, axis, true) : d, axis);
+  return {turned(before * after)};
+}
 
 template <class Op>
 Tensor run_along(const Tensor& x, const CumulativeArgs& args) {
@@ -102,5 +159,6 @@ Tensor cumprod(const Tensor& x, const CumulativeArgs& args) { return run_along<C
 using namespace ops;
 NYALA_OP(CumSum)
 NYALA_OP(CumProd)
+NYALA_OP(LinearRecurrence)
 
 }  // namespace nyala

@@ -87,19 +87,14 @@ int hidden_axes(std::string_view expression, const std::string& term, const Tens
 }
 
 // Without "->": the axes of `...`, then every label that comes once, in alphabetical order.
-Labels implicit_result(const std::vector<Named>& operands) {
+Labels implicit_result(const Expression& parsed, int num_hidden) {
   std::array<int, 128> counts{};
-  Label hidden = kEllipsis;
-  for (const Named& operand : operands) {
-    for (Label label : operand.labels) {
-      if (label >= kEllipsis)
-        hidden = std::max(hidden, label + 1);
-      else
-        ++counts[static_cast<std::size_t>(label)];
-    }
+  for (const std::string& term : parsed.terms) {
+    for (char c : term) ++counts[static_cast<std::size_t>(c)];
   }
+  counts['.'] = 0;
   Labels labels;
-  while (hidden > kEllipsis) labels.push_back(--hidden);
+  while (num_hidden > 0) labels.push_back(kEllipsis + --num_hidden);
   for (int c = 0; c < 128; ++c) {
     if (counts[static_cast<std::size_t>(c)] == 1) labels.push_back(c);
   }
@@ -222,11 +217,11 @@ Named contract(Named x, Named y, F&& needed) {
 Labels result_labels(std::string_view text,
                      const Expression& parsed,
                      const std::vector<Named>& operands) {
-  if (!parsed.result) return implicit_result(operands);
   int hidden = 0;
   for (const Named& operand : operands) {
     for (Label label : operand.labels) hidden = std::max(hidden, label - kEllipsis + 1);
   }
+  if (!parsed.result) return implicit_result(parsed, hidden);
   const Labels labels = parse_term(text, *parsed.result, hidden);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const bool known = std::any_of(
