@@ -132,6 +132,27 @@ Tensor permutation(std::int64_t n, const SeedArgs& args) {
   return ops::random_permutation(args.seed.state(), n);
 }
 
+Tensor shuffle(const Tensor& x, const ShuffleArgs& args) {
+  const int axis = normalize_axis(args.axis, x.rank(), "shuffle");
+  if (x.is_abstract() && detail::variable_listener() == nullptr)
+    return Tensor::abstract(x.shape(), x.dtype());
+  return ops::take(x, permutation(x.shape()[axis], {.seed = args.seed}), {.axis = axis});
+}
+
+Tensor categorical(const Tensor& logits, std::int64_t num_samples, const RandintArgs& args) {
+  if (logits.rank() != 2 || num_samples < 0) {
+    throw ValueError("categorical: received logits of shape " + logits.shape().str() + " and " +
+                     std::to_string(num_samples) + " samples, expected (batch, classes) and 0 up");
+  }
+  // The largest of the logits, each with a number of Gumbel's law added, falls on a class as often
+  // as its probability says.
+  const Shape shape{logits.shape()[0], num_samples, logits.shape()[1]};
+  const Tensor u = uniform(shape, {.minval = 0x1p-25, .dtype = DType::float32, .seed = args.seed});
+  const Tensor gumbel = ops::negative(ops::log(ops::negative(ops::log(u))));
+  const Tensor best = ops::argmax(ops::expand_dims(logits, 1) + gumbel, {.axis = -1});
+  return ops::cast(best, args.dtype);
+}
+
 namespace {
 
 Shape noise_shape_for(const Shape& shape, const DropoutArgs& args) {

@@ -88,6 +88,10 @@ struct DropoutArgs {
 struct SeedArgs {
   Seed seed = {};
 };
+struct ShuffleArgs {
+  int axis = 0;
+  Seed seed = {};
+};
 
 /// In [minval, maxval). Floats only (floatx without a dtype), as the next two.
 Tensor uniform(const Shape& shape, const UniformArgs& args = {});
@@ -103,6 +107,11 @@ Tensor randint(const Shape& shape,
 Tensor bernoulli(const Shape& shape, double probability, const BernoulliArgs& args = {});
 /// 0 .. n-1 in random order, int64.
 Tensor permutation(std::int64_t n, const SeedArgs& args = {});
+/// The rows of x (along `axis`) in random order.
+Tensor shuffle(const Tensor& x, const ShuffleArgs& args = {});
+/// Classes drawn by their unnormalised log-probabilities: (batch, classes) gives (batch,
+/// num_samples).
+Tensor categorical(const Tensor& logits, std::int64_t num_samples, const RandintArgs& args = {});
 /// x with a share `rate` of its elements set to 0 and the others divided by 1 - rate. Throws
 /// ValueError for a rate outside [0, 1] and TypeError for integers.
 Tensor dropout(const Tensor& x, double rate, const DropoutArgs& args = {});

@@ -1,19 +1,123 @@
 #include <nyala/layers/activations.hpp>
 
+#include <map>
+#include <mutex>
+
 #include <nyala/core/ops.hpp>
 
-namespace nyala::activations {
-Activation::Activation(const char* name) : Activation(std::string(name)) {}
-Activation::Activation(const std::string& name) : name_(name) {
-  if (name == "relu")
-    function_ = [](const Tensor& x) { return ops::relu(x); };
-  else if (name == "tanh")
-    function_ = ops::tanh;
-  else if (name == "sigmoid")
-    function_ = ops::sigmoid;
-  else if (name != "linear")
-    throw ValueError("activation \"" + name + "\" is unknown");
+namespace nyala {
+namespace activations {
+namespace {
+
+using Plain = Tensor (*)(const Tensor&);
+struct Known {
+  const char* name;
+  Plain function;  // null for linear
+};
+
+// Keras's activations, with the defaults of its functions.
+constexpr Known kKnown[] = {
+    {"linear", nullptr},
+    {"celu", [](const Tensor& x) { return ops::celu(x); }},
+    {"elu", [](const Tensor& x) { return ops::elu(x); }},
+    {"exponential", [](const Tensor& x) { return ops::exp(x); }},
+    {"gelu", [](const Tensor& x) { return ops::gelu(x, /*approximate=*/false); }},
+    {"glu", [](const Tensor& x) { return ops::glu(x); }},
+    {"hard_shrink", [](const Tensor& x) { return ops::hard_shrink(x); }},
+    {"hard_sigmoid", [](const Tensor& x) { return ops::hard_sigmoid(x); }},
+    {"hard_silu", [](const Tensor& x) { return ops::hard_silu(x); }},
+    {"hard_tanh", [](const Tensor& x) { return ops::hard_tanh(x); }},
+    {"leaky_relu", [](const Tensor& x) { return ops::leaky_relu(x); }},
+    {"log_sigmoid", [](const Tensor& x) { return ops::log_sigmoid(x); }},
+    {"log_softmax", [](const Tensor& x) { return ops::log_softmax(x); }},
+    {"mish", [](const Tensor& x) { return ops::mish(x); }},
+    {"relu", [](const Tensor& x) { return ops::relu(x); }},
+    {"relu6", [](const Tensor& x) { return ops::relu6(x); }},
+    {"selu", [](const Tensor& x) { return ops::selu(x); }},
+    {"sigmoid", [](const Tensor& x) { return ops::sigmoid(x); }},
+    {"silu", [](const Tensor& x) { return ops::silu(x); }},
+    {"soft_shrink", [](const Tensor& x) { return ops::soft_shrink(x); }},
+    {"softmax", [](const Tensor& x) { return ops::softmax(x); }},
+    {"softplus", [](const Tensor& x) { return ops::softplus(x); }},
+    {"softsign", [](const Tensor& x) { return ops::softsign(x); }},
+    {"sparse_plus", [](const Tensor& x) { return ops::sparse_plus(x); }},
+    {"sparse_sigmoid", [](const Tensor& x) { return ops::sparse_sigmoid(x); }},
+    {"sparsemax", [](const Tensor& x) { return ops::sparsemax(x); }},
+    {"squareplus", [](const Tensor& x) { return ops::squareplus(x); }},
+    {"tanh", [](const Tensor& x) { return ops::tanh(x); }},
+    {"tanh_shrink", [](const Tensor& x) { return ops::tanh_shrink(x); }},
+    {"threshold",
+     [](const Tensor&) -> Tensor {
+       throw TypeError("activation \"threshold\" needs a threshold and a value: give a function");
+     }},
+};
+constexpr std::pair<const char*, const char*> kAliases[] = {{"swish", "silu"},
+                                                            {"hard_swish", "hard_silu"}};
+
+struct Registered {
+  std::mutex mutex;
+  std::map<std::string, Function> functions;
+};
+Registered& registered() {
+  static Registered all;
+  return all;
 }
-Activation::Activation(std::function<Tensor(const Tensor&)> function, std::string name)
+
+}  // namespace
+
+void register_activation(const std::string& name, Function function) {
+  if (!function) throw ValueError("activation \"" + name + "\" was registered without a function");
+  const std::lock_guard lock(registered().mutex);
+  registered().functions[name] = std::move(function);
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const Known& known : kKnown) all.emplace_back(known.name);
+  for (const auto& alias : kAliases) all.emplace_back(alias.first);
+  const std::lock_guard lock(registered().mutex);
+  for (const auto& [name, function] : registered().functions) all.push_back(name);
+  return all;
+}
+
+Activation::Activation(const char* name) : Activation(std::string(name)) {}
+
+Activation::Activation(const std::string& name) : name_(name) {
+  {
+    const std::lock_guard lock(registered().mutex);
+    const auto found = registered().functions.find(name);
+    if (found != registered().functions.end()) {
+      function_ = found->second;
+      return;
+    }
+  }
+  for (const auto& [alias, target] : kAliases) {
+    if (name == alias) name_ = target;
+  }
+  for (const Known& known : kKnown) {
+    if (name_ != known.name) continue;
+    if (known.function != nullptr) function_ = known.function;
+    return;
+  }
+  nyala::detail::throw_unknown_name("activation", name, names());
+}
+
+Activation::Activation(Function function, std::string name)
     : name_(std::move(name)), function_(std::move(function)) {}
-}  // namespace nyala::activations
+
+}  // namespace activations
+
+activations::Activation ConfigCodec<activations::Activation>::from(const Config& config) {
+  if (config.is_null()) return {};
+  if (!config.is_dict()) return config.as_string();
+  if (const Config* name = config.find("registered_name"); name != nullptr && name->is_string()) {
+    for (const std::string& known : activations::names()) {
+      if (known == name->as_string()) return known;
+    }
+  }
+  const Config* name = config.find("config");
+  if (name == nullptr || !name->is_string()) name = &config.at("class_name");
+  return name->as_string();
+}
+
+}  // namespace nyala

@@ -1,5 +1,11 @@
 #pragma once
-/// Initializers: how weights start.
+/// Initializers: how weights start. Those that draw and have no seed take one of their own when
+/// they are made; called again with the same shape they give the same values, as in Keras.
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include <nyala/core/object.hpp>
 #include <nyala/core/tensor.hpp>
 
@@ -8,18 +14,153 @@ namespace nyala::initializers {
 class InitializerBase : public Object {
  public:
   std::string module() const override { return "keras.initializers"; }
+  /// The values that a weight of this shape and dtype starts with. Throws ShapeError for a shape
+  /// that the initializer has no values for.
   virtual Tensor operator()(const Shape& shape, DType dtype) const = 0;
+  /// The initializers by name; a program may add its own.
   static ObjectRegistry<InitializerBase>& registry();
 };
+/// An initializer, made by its class or by its name: "glorot_uniform", "GlorotUniform".
 using Initializer = Handle<InitializerBase>;
 
+struct ZerosArgs {
+  static constexpr auto fields() { return std::tuple{}; }
+};
+struct OnesArgs {
+  static constexpr auto fields() { return std::tuple{}; }
+};
 struct ConstantArgs {
   double value = 0;
   static constexpr auto fields() {
     return std::tuple{Field{"value", &ConstantArgs::value, "The number."}};
   }
 };
+/// The identity matrix; of rank 2 only.
+struct IdentityArgs {
+  double gain = 1;
+  /// Keras keeps `gain` out of the configuration, and so do we.
+  static constexpr auto fields() { return std::tuple{}; }
+};
+
+struct RandomNormalArgs {
+  double mean = 0;
+  double stddev = 0.05;
+  std::optional<std::int64_t> seed = {};
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"seed", &RandomNormalArgs::seed, "Repeats the values."},
+        Field{"mean", &RandomNormalArgs::mean, "Mean of the values."},
+        Field{
+            "stddev", &RandomNormalArgs::stddev, "Their standard deviation.", Range::at_least(0)}};
+  }
+};
+struct RandomUniformArgs {
+  double minval = -0.05;
+  double maxval = 0.05;
+  std::optional<std::int64_t> seed = {};
+  static constexpr auto fields() {
+    return std::tuple{Field{"seed", &RandomUniformArgs::seed, "Repeats the values."},
+                      Field{"minval", &RandomUniformArgs::minval, "The smallest value."},
+                      Field{"maxval", &RandomUniformArgs::maxval, "What all stay below."}};
+  }
+};
+/// Normal values, drawn again beyond two standard deviations.
+struct TruncatedNormalArgs {
+  double mean = 0;
+  double stddev = 0.05;
+  std::optional<std::int64_t> seed = {};
+  static constexpr auto fields() {
+    return std::tuple{Field{"seed", &TruncatedNormalArgs::seed, "Repeats the values."},
+                      Field{"mean", &TruncatedNormalArgs::mean, "Mean of the values."},
+                      Field{"stddev",
+                            &TruncatedNormalArgs::stddev,
+                            "The standard deviation before the cut.",
+                            Range::at_least(0)}};
+  }
+};
+
+/// Values whose variance is scale / n, n being the number of inputs, of outputs, or their mean.
+struct VarianceScalingArgs {
+  double scale = 1;
+  std::string mode = "fan_in";
+  std::string distribution = "truncated_normal";
+  std::optional<std::int64_t> seed = {};
+  std::optional<std::vector<int>> input_axes = {};
+  std::optional<std::vector<int>> output_axes = {};
+  static constexpr auto fields() {
+    using A = VarianceScalingArgs;
+    return std::tuple{
+        Field{"seed", &A::seed, "Repeats the values."},
+        Field{"scale", &A::scale, "Factor of the variance.", Range::positive()},
+        Field{"mode", &A::mode, "What n is: fan_in, fan_out or fan_avg."},
+        Field{"distribution",
+              &A::distribution,
+              "truncated_normal (or normal), untruncated_normal or uniform."},
+        Field{"input_axes", &A::input_axes, "Axes that are inputs, where not as usual."},
+        Field{"output_axes", &A::output_axes, "Axes that are outputs, where not as usual."}};
+  }
+};
+
+/// VarianceScaling with a scale, mode and distribution of a name's own: `Law` tells which.
+template <class Law>
+struct FanArgs {
+  std::optional<std::int64_t> seed = {};
+  std::optional<std::vector<int>> input_axes = {};
+  std::optional<std::vector<int>> output_axes = {};
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"seed", &FanArgs::seed, "Repeats the values."},
+        Field{"input_axes", &FanArgs::input_axes, "Axes that are inputs, where not as usual."},
+        Field{"output_axes", &FanArgs::output_axes, "Axes that are outputs, where not as usual."}};
+  }
+};
+using GlorotNormalArgs = FanArgs<struct GlorotNormalLaw>;
+using GlorotUniformArgs = FanArgs<struct GlorotUniformLaw>;
+using HeNormalArgs = FanArgs<struct HeNormalLaw>;
+using HeUniformArgs = FanArgs<struct HeUniformLaw>;
+using LecunNormalArgs = FanArgs<struct LecunNormalLaw>;
+using LecunUniformArgs = FanArgs<struct LecunUniformLaw>;
+
+/// A matrix of orthogonal rows or columns, all axes but the last taken as rows. Rank 2 and up.
+struct OrthogonalArgs {
+  double gain = 1;
+  std::optional<std::int64_t> seed = {};
+  static constexpr auto fields() {
+    return std::tuple{Field{"seed", &OrthogonalArgs::seed, "Repeats the values."},
+                      Field{"gain", &OrthogonalArgs::gain, "Factor of the matrix."}};
+  }
+};
+
+std::shared_ptr<InitializerBase> make_object(ZerosArgs args);
+std::shared_ptr<InitializerBase> make_object(OnesArgs args);
 std::shared_ptr<InitializerBase> make_object(ConstantArgs args);
+std::shared_ptr<InitializerBase> make_object(IdentityArgs args);
+std::shared_ptr<InitializerBase> make_object(RandomNormalArgs args);
+std::shared_ptr<InitializerBase> make_object(RandomUniformArgs args);
+std::shared_ptr<InitializerBase> make_object(TruncatedNormalArgs args);
+std::shared_ptr<InitializerBase> make_object(VarianceScalingArgs args);
+std::shared_ptr<InitializerBase> make_object(GlorotNormalArgs args);
+std::shared_ptr<InitializerBase> make_object(GlorotUniformArgs args);
+std::shared_ptr<InitializerBase> make_object(HeNormalArgs args);
+std::shared_ptr<InitializerBase> make_object(HeUniformArgs args);
+std::shared_ptr<InitializerBase> make_object(LecunNormalArgs args);
+std::shared_ptr<InitializerBase> make_object(LecunUniformArgs args);
+std::shared_ptr<InitializerBase> make_object(OrthogonalArgs args);
+
+using Zeros = HandleOf<InitializerBase, ZerosArgs>;
+using Ones = HandleOf<InitializerBase, OnesArgs>;
 using Constant = HandleOf<InitializerBase, ConstantArgs>;
+using Identity = HandleOf<InitializerBase, IdentityArgs>;
+using RandomNormal = HandleOf<InitializerBase, RandomNormalArgs>;
+using RandomUniform = HandleOf<InitializerBase, RandomUniformArgs>;
+using TruncatedNormal = HandleOf<InitializerBase, TruncatedNormalArgs>;
+using VarianceScaling = HandleOf<InitializerBase, VarianceScalingArgs>;
+using GlorotNormal = HandleOf<InitializerBase, GlorotNormalArgs>;
+using GlorotUniform = HandleOf<InitializerBase, GlorotUniformArgs>;
+using HeNormal = HandleOf<InitializerBase, HeNormalArgs>;
+using HeUniform = HandleOf<InitializerBase, HeUniformArgs>;
+using LecunNormal = HandleOf<InitializerBase, LecunNormalArgs>;
+using LecunUniform = HandleOf<InitializerBase, LecunUniformArgs>;
+using Orthogonal = HandleOf<InitializerBase, OrthogonalArgs>;
 
 }  // namespace nyala::initializers

@@ -96,6 +96,25 @@ TEST_CASE("limits and moments") {
   CHECK(order == all);
 }
 
+TEST_CASE("shuffle moves rows whole; categorical follows the probabilities") {
+  const Tensor x = ops::reshape(ops::arange(60), {20, 3});
+  const Tensor y = random::shuffle(x, {.seed = 1});
+  CHECK(!ops::array_equal(x, y));
+  const Tensor firsts = ops::sort(ops::slice_axis(y, 1, 0, 1), {.axis = 0});
+  CHECK(ops::array_equal(firsts, ops::slice_axis(x, 1, 0, 1)));
+  CHECK(ops::array_equal(ops::slice_axis(y, 1, 1, 2), ops::slice_axis(y, 1, 0, 1) + 1));
+  const Tensor logits = ops::log(ops::array<float>({{0.2, 0.8, 0}, {0.5, 0.25, 0.25}}));
+  const Tensor drawn = random::categorical(logits, 10'000, {.seed = 2});
+  CHECK(drawn.shape() == Shape{2, 10'000});
+  CHECK(drawn.dtype() == int32);
+  const Tensor share = ops::mean(ops::cast(ops::equal(drawn, 1), float32), {.axis = 1});
+  // Five standard errors: 5 * 0.5 / sqrt(10000).
+  CHECK(ops::allclose(share, ops::array<float>({0.8, 0.25}), {.atol = 0.025}));
+  CHECK(ops::max(drawn[0]).item<int>() == 1);
+  CHECK_THROWS_AS(random::categorical(logits[0], 3), ValueError);
+  CHECK_THROWS_AS(random::shuffle(x, {.axis = 2}), IndexError);
+}
+
 TEST_CASE("dropout keeps what it says, scaled, and its gradient follows the same choice") {
   const Tensor x = ops::ones({100, 200});
   for (const double rate : {0.0, 0.3, 0.9, 1.0}) {
