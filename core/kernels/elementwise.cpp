@@ -106,11 +106,18 @@ void binary(Binary op, DType dtype, std::span<const std::int64_t> shape, In x, I
   const BinaryLoops loops = binary_loops(op, dtype);
   const std::int64_t size = product(shape);
   const std::int64_t grain = grain_of(op);
-  if (size <= grain && is_contiguous(shape, x.strides) && is_contiguous(shape, y.strides)) {
-    if (size > 0) loops.both(x.data, y.data, out, size);
-    return;
-  }
   if (size == 0) return;
+  if (size <= grain) {
+    const bool x_lies_so = is_contiguous(shape, x.strides);
+    const bool y_lies_so = is_contiguous(shape, y.strides);
+    if (x_lies_so && y_lies_so) return loops.both(x.data, y.data, out, size);
+    if (x_lies_so && is_one_element(shape, y.strides)) {
+      return loops.scalar_y(x.data, y.data, out, size);
+    }
+    if (y_lies_so && is_one_element(shape, x.strides)) {
+      return loops.scalar_x(x.data, y.data, out, size);
+    }
+  }
   const Layout<2> layout(shape, {x.strides, y.strides});
   if (runs_across(layout, 0)) {
     return binary(op, dtype, shape, Contiguous(dtype, shape, x).in(), y, out);

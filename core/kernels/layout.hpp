@@ -30,6 +30,14 @@ inline bool is_contiguous(std::span<const std::int64_t> shape, const std::int64_
   return true;
 }
 
+/// Whether all of a layout is one element.
+inline bool is_one_element(std::span<const std::int64_t> shape, const std::int64_t* strides) {
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] != 1 && strides[axis] != 0) return false;
+  }
+  return true;
+}
+
 /// The strides of a row-major layout without gaps.
 inline std::array<std::int64_t, kMaxRank> contiguous_strides(std::span<const std::int64_t> shape) {
   check_rank(shape);
