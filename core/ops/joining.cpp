@@ -28,7 +28,7 @@ struct Concatenate {
     for (int i = 0; fits && i < shape.rank(); ++i) {
       const std::int64_t size = next.shape[i];
       if (i == at)
-        shape[i] = shape[i] == None || size == None ? None : shape[i] + size;
+        shape[i] = add_sizes(shape[i], size, "concatenate");
       else if (shape[i] == None)
         shape[i] = size;
       else
@@ -86,7 +86,7 @@ struct Pad {
   Spec infer(Inputs<Spec> in) const {
     Shape shape = in[0].shape;
     for (int i = 0; i < shape.rank(); ++i) {
-      if (shape[i] != None) shape[i] += before(i) + after(i);
+      shape[i] = add_sizes(add_sizes(shape[i], before(i), "pad"), after(i), "pad");
     }
     return {shape, in[0].dtype};
   }
@@ -248,7 +248,7 @@ Tensor tile(const Tensor& x, const std::vector<std::int64_t>& repeats) {
     }
     apart.push_back(size);
     repeated.push_back(size);
-    merged.push_back(size == None ? None : size * times);
+    merged.push_back(multiply_sizes(size, times, "tile"));
   }
   return reshape(broadcast_to(reshape(x, apart), repeated), merged);
 }
@@ -267,7 +267,7 @@ Tensor repeat(const Tensor& x, const Repeats& repeats, const AnyAxis& args) {
     Shape repeated = x.shape();
     repeated.insert(axis + 1, times);
     Shape merged = x.shape();
-    merged[axis] = size == None ? None : size * times;
+    merged[axis] = multiply_sizes(size, times, "repeat");
     return reshape(broadcast_to(expand_dims(x, axis + 1), repeated), merged);
   }
   if (static_cast<std::int64_t>(repeats.counts.size()) != size) {

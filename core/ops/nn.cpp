@@ -1,4 +1,4 @@
-// Activations and normalisation: all made of other ops. Which branch a kink belongs to is Keras's.
+// Activations: all made of other ops. Which branch a kink belongs to is Keras's.
 #include <nyala/core/ops/support.hpp>
 
 namespace nyala::ops {
@@ -96,26 +96,6 @@ Tensor sparsemax(const Tensor& x, const LastAxis& args) {
   const Tensor k = sum(cast(support, logits.dtype()), over);
   const Tensor tau = (sum(where(support, sums, 0), over) - 1) / k;
   return maximum(logits - tau, 0);
-}
-
-Tensor normalize(const Tensor& x, const NormalizeArgs& args) {
-  if (args.order < 1)
-    throw ValueError("normalize: received order " + std::to_string(args.order) +
-                     ", expected 1 or more");
-  if (args.order == 2) return l2_normalize(x, {.axis = args.axis, .epsilon = args.epsilon});
-  const Tensor length =
-      norm(x, {.ord = static_cast<double>(args.order), .axis = args.axis, .keepdims = true});
-  return x / maximum(length, args.epsilon);
-}
-
-Tensor l2_normalize(const Tensor& x, const L2NormalizeArgs& args) {
-  const Tensor numbers = to_float(x);
-  const Tensor squares = sum(square(numbers), {args.axis, true});
-  if (args.legacy) return numbers * rsqrt(maximum(squares, 1e-12));
-  // The clamped rows are kept from rsqrt, whose gradient at 0 is not finite.
-  const double most = 1 / args.epsilon;
-  const Tensor clamped = rsqrt(stop_gradient(squares)) > most;
-  return numbers * where(clamped, most, rsqrt(where(clamped, 1, squares)));
 }
 
 }  // namespace nyala::ops

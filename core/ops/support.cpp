@@ -43,6 +43,22 @@ Lines lines_along(const Shape& shape, int axis) {
   return lines;
 }
 
+std::int64_t multiply_sizes(std::int64_t a, std::int64_t b, const char* who) {
+  std::int64_t product = 0;
+  if (a == None || b == None) return None;
+  if (__builtin_mul_overflow(a, b, &product))
+    throw LimitError(std::string(who) + ": the size of an axis does not fit 64 bits");
+  return product;
+}
+
+std::int64_t add_sizes(std::int64_t a, std::int64_t b, const char* who) {
+  std::int64_t total = 0;
+  if (a == None || b == None) return None;
+  if (__builtin_add_overflow(a, b, &total))
+    throw LimitError(std::string(who) + ": the size of an axis does not fit 64 bits");
+  return total;
+}
+
 std::int64_t merged_size(const Shape& shape, const std::vector<bool>& flags) {
   std::int64_t size = 1;
   for (int i = 0; i < shape.rank(); ++i) {

@@ -33,6 +33,10 @@ Lines lines_along(const Shape& shape, int axis);
 template <class F>
 Tensor along_axes(const Tensor& x, const Axes& axes, const char* who, F&& f);
 
+/// Sizes multiplied (None stays None); throws LimitError, naming `who`, when that does not fit.
+std::int64_t multiply_sizes(std::int64_t a, std::int64_t b, const char* who);
+/// Sizes added, in the same way.
+std::int64_t add_sizes(std::int64_t a, std::int64_t b, const char* who);
 /// The number of elements along the flagged axes; None where a size is unknown.
 std::int64_t merged_size(const Shape& shape, const std::vector<bool>& flags);
 /// The axes that are not reduced, then those that are.

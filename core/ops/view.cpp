@@ -88,7 +88,7 @@ struct Reshape {
     std::int64_t product = 1;
     for (int i = 0; i < to.rank(); ++i) {
       if (to[i] >= 0) {
-        product *= to[i];
+        if (__builtin_mul_overflow(product, to[i], &product)) fail(from);
       } else if (to[i] == -1) {
         open = i;
         ++num_open;

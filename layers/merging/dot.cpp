@@ -3,11 +3,6 @@
 namespace nyala::layers {
 namespace {
 
-Tensor l2_normalize(const Tensor& x, int axis) {
-  const Tensor norm = ops::sum(ops::square(x), {.axis = axis, .keepdims = true});
-  return x * ops::minimum(ops::rsqrt(norm), 1e7);
-}
-
 class DotLayer final : public LayerBase<DotArgs> {
  public:
   using LayerBase::LayerBase;
@@ -20,8 +15,8 @@ class DotLayer final : public LayerBase<DotArgs> {
     check(x.shape(), y.shape(), a, b);
     if (a == 0 || b == 0) return over_batch(x, y, a, b);
     if (args().normalize) {
-      x = l2_normalize(x, a);
-      y = l2_normalize(y, b);
+      x = ops::l2_normalize(x, {.axis = a});
+      y = ops::l2_normalize(y, {.axis = b});
     }
     return ops::batch_dot(x, y, {a, b});
   }

@@ -208,6 +208,19 @@ TEST_CASE("numbers out of range") {
   });
 }
 
+TEST_CASE("sizes beyond 64 bits") {
+  const std::int64_t huge = std::int64_t{1} << 62;
+  check_all_throw<LimitError>({
+      {"tile", [&] { return tile(x, {huge}); }},
+      {"repeat", [&] { return repeat(x, huge); }},
+      {"pad",
+       [&] {
+         return pad(x, {{2 * (huge - 1), 3}});
+       }},
+  });
+  CHECK_THROWS_AS(reshape(x, {huge, 8}), ShapeError);
+}
+
 TEST_CASE("einsum says what is wrong with an expression") {
   for (const char* expression :
        {"ij,jk->ik", "ijk->i", "i->i", "ij->k", "ij->ii", "i1->i", "i.j->i", "..ij->i"}) {
