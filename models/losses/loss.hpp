@@ -88,7 +88,7 @@ class Loss : public Handle<LossBase> {
   Loss(std::nullptr_t) {}
   Loss(const char* name) : Handle(name), identifier_(name) {}
   Loss(const std::string& name) : Handle(name), identifier_(name) {}
-  Loss(Handle<LossBase> handle) : Handle(std::move(handle)) {}
+  Loss(const Handle<LossBase>& handle) : Handle(handle) {}
   template <std::derived_from<LossBase> T>
   Loss(std::shared_ptr<T> object) : Handle(std::shared_ptr<LossBase>(std::move(object))) {}
   template <class F>

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <numeric>
 
+#include <nyala/layers/naming.hpp>
 #include <nyala/models/metrics/mean_metrics.hpp>
 #include <nyala/models/metrics/support.hpp>
 
@@ -56,6 +57,10 @@ MetricEntries all_metrics() {
   MetricEntries entries;
   add_mean_metrics(entries);
   add_accuracy_metrics(entries);
+  add_confusion_metrics(entries);
+  add_auc_metric(entries);
+  add_score_metrics(entries);
+  add_iou_metrics(entries);
   entries.push_back({{"MeanMetricWrapper"}, function_from_config});
   return entries;
 }
@@ -81,7 +86,7 @@ std::pair<Tensor, Tensor> samplewise(const Tensor& values,
 }
 
 MetricBase::MetricBase(MetricOptions options, std::string_view class_name)
-    : name_(options.name.empty() ? std::string(class_name) : std::move(options.name)),
+    : name_(options.name.empty() ? unique_name(class_name) : std::move(options.name)),
       dtype_(options.dtype ? options.dtype->value : floatx()),
       direction_(options.direction) {}
 

@@ -98,7 +98,7 @@ class Metric : public Handle<MetricBase> {
   /// As in `compile`, the metric bears the name that it is asked for by, and "accuracy" (or "acc")
   /// is the one of binary, categorical and sparse categorical accuracy that fits the shapes.
   Metric(const std::string& name);
-  Metric(Handle<MetricBase> handle) : Handle(std::move(handle)) {}
+  Metric(const Handle<MetricBase>& handle) : Handle(handle) {}
   template <std::derived_from<MetricBase> T>
   Metric(std::shared_ptr<T> object) : Handle(std::shared_ptr<MetricBase>(std::move(object))) {}
   template <class F>

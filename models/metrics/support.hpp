@@ -2,6 +2,7 @@
 /// What the files of metrics share. Not part of the public API.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <nyala/core/ops.hpp>
 #include <nyala/models/losses/support.hpp>
 #include <nyala/models/metrics/metric.hpp>
+#include <nyala/models/metrics/options.hpp>
 
 namespace nyala::metrics {
 
@@ -61,6 +63,37 @@ std::pair<Tensor, Tensor> samplewise(const Tensor& values,
                                      const Tensor& sample_weight,
                                      Tensor (*reduce)(const Tensor&, const ReduceArgs&),
                                      DType dtype);
+
+/// The counts that a metric keeps, one for each threshold (and label); others are undefined.
+struct ConfusionCounts {
+  Variable true_positives;
+  Variable false_positives;
+  Variable true_negatives;
+  Variable false_negatives;
+};
+
+struct ConfusionOptions {
+  std::vector<double> thresholds;  ///< ascending
+  bool even = false;               ///< whether they are i / (n - 1)
+  std::optional<int> top_k = {};
+  std::optional<int> class_id = {};
+  bool multi_label = false;
+  Tensor label_weights = {};
+};
+
+/// Adds a batch to the counts. Throws ShapeError when shapes do not fit.
+void count_confusion(const ConfusionCounts& counts,
+                     const Tensor& y_true,
+                     const Tensor& y_pred,
+                     const Tensor& sample_weight,
+                     const ConfusionOptions& options);
+
+/// The thresholds that an option gives, `fallback` without one; throws ValueError outside [0, 1].
+ConfusionOptions thresholds_of(const char* who, const Thresholds& thresholds, double fallback);
+/// `count` thresholds from 0 to 1.
+std::vector<double> even_thresholds(int count);
+/// Whether a list is those, within rounding.
+bool are_even(const std::vector<double>& thresholds);
 
 /// Lists of the metrics, one for each file.
 using MetricEntries = std::vector<ObjectRegistry<MetricBase>::Entry>;

@@ -102,14 +102,14 @@ TEST_CASE("golden: metrics, eager and traced") {
     if (c["kind"] != "metric") continue;
     const std::string id = c["id"];
     CAPTURE(id);
-    if (MetricBase::registry().find(c["class_name"].get<std::string>()) == nullptr) continue;
     run(golden, c, false);
     run(golden, c, true);
     const Config config = metric_of(c)->get_config();
     CHECK(comparable(config, "").str() == comparable(to_config(c["config"]), "").str());
     ++ran;
   }
-  std::cout << "golden metrics: " << ran << " of 116 cases, each eager and traced\n";
+  std::cout << "golden metrics: " << ran << " cases, each eager and traced\n";
+  CHECK(ran == 116);
 }
 
 TEST_CASE("golden: what \"accuracy\" stands for") {
