@@ -15,3 +15,4 @@
 #include <nyala/layers/layers.hpp>
 #include <nyala/models/losses.hpp>
 #include <nyala/models/metrics.hpp>
+#include <nyala/models/optimizers.hpp>

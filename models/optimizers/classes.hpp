@@ -1,0 +1,244 @@
+#pragma once
+/// The optimizers, with Keras 3's options and formulas. w is a variable, g its gradient.
+#include <memory>
+
+#include <nyala/models/optimizers/optimizer.hpp>
+
+namespace nyala::optimizers {
+
+/// w -= learning_rate * g; with momentum v = momentum * v - learning_rate * g and w += v.
+struct SGDArgs {
+  LearningRate learning_rate = 0.01;
+  double momentum = 0;
+  bool nesterov = false;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = SGDArgs;
+    return optimizer_fields<A>(Field{"momentum",
+                                     &A::momentum,
+                                     "Share of the last step that is taken again.",
+                                     Range::from_0_to_1()},
+                               Field{"nesterov", &A::nesterov, "Whether to look ahead along it."});
+  }
+};
+
+/// w -= learning_rate * g / sqrt(v + epsilon), v being a moving mean of g^2.
+struct RMSpropArgs {
+  LearningRate learning_rate = 0.001;
+  double rho = 0.9;
+  double momentum = 0;
+  double epsilon = 1e-7;
+  bool centered = false;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = RMSpropArgs;
+    return optimizer_fields<A>(
+        Field{"rho", &A::rho, "Momentum of the mean square.", Range::from_0_to_1()},
+        Field{"momentum",
+              &A::momentum,
+              "Share of the last step that is taken again.",
+              Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added under the root.", Range::at_least(0)},
+        Field{"centered",
+              &A::centered,
+              "Whether to divide by the deviation, not by the mean square."});
+  }
+};
+
+/// w -= learning_rate * g / sqrt(v + epsilon), v being the sum of g^2.
+struct AdagradArgs {
+  LearningRate learning_rate = 0.001;
+  double initial_accumulator_value = 0.1;
+  double epsilon = 1e-7;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = AdagradArgs;
+    return optimizer_fields<A>(
+        Field{"initial_accumulator_value",
+              &A::initial_accumulator_value,
+              "What the sums of squares start with.",
+              Range::at_least(0)},
+        Field{"epsilon", &A::epsilon, "Added under the root.", Range::at_least(0)});
+  }
+};
+
+/// Steps as large as the last ones: g * sqrt(mean step^2 + epsilon) / sqrt(mean g^2 + epsilon).
+struct AdadeltaArgs {
+  LearningRate learning_rate = 0.001;
+  double rho = 0.95;
+  double epsilon = 1e-7;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = AdadeltaArgs;
+    return optimizer_fields<A>(
+        Field{"rho", &A::rho, "Momentum of the mean squares.", Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added under the roots.", Range::at_least(0)});
+  }
+};
+
+/// Kingma and Ba, "Adam" (2014), with epsilon outside of the corrected root (their "epsilon hat").
+struct AdamArgs {
+  LearningRate learning_rate = 0.001;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  bool amsgrad = false;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = AdamArgs;
+    return optimizer_fields<A>(
+        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
+        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)},
+        Field{"amsgrad", &A::amsgrad, "Whether to divide by the largest mean square so far."});
+  }
+};
+
+/// Adam with weight decay.
+struct AdamWArgs {
+  LearningRate learning_rate = 0.001;
+  std::optional<double> weight_decay = 0.004;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  bool amsgrad = false;
+  NYALA_OPTIMIZER_ARGS_AFTER_DECAY;
+  static constexpr auto fields() {
+    using A = AdamWArgs;
+    return optimizer_fields<A>(
+        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
+        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)},
+        Field{"amsgrad", &A::amsgrad, "Whether to divide by the largest mean square so far."});
+  }
+};
+
+/// Adam with the largest gradient in place of the mean square.
+struct AdamaxArgs {
+  LearningRate learning_rate = 0.001;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = AdamaxArgs;
+    return optimizer_fields<A>(
+        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
+        Field{"beta_2",
+              &A::beta_2,
+              "How slowly the largest gradient is forgotten.",
+              Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added to the norm.", Range::at_least(0)});
+  }
+};
+
+/// Adam that looks ahead along its momentum (Dozat, 2016).
+struct NadamArgs {
+  LearningRate learning_rate = 0.001;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = NadamArgs;
+    return optimizer_fields<A>(
+        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
+        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)});
+  }
+};
+
+/// Adam's direction, with steps in proportion to the norm of each variable (You and others, 2019).
+struct LambArgs {
+  LearningRate learning_rate = 0.001;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = LambArgs;
+    return optimizer_fields<A>(
+        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
+        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)});
+  }
+};
+
+/// The sign of a mix of gradient and momentum (Chen and others, 2023).
+struct LionArgs {
+  LearningRate learning_rate = 0.001;
+  double beta_1 = 0.9;
+  double beta_2 = 0.99;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = LionArgs;
+    return optimizer_fields<A>(
+        Field{"beta_1",
+              &A::beta_1,
+              "Share of the momentum in the direction of a step.",
+              Range{.min = 0, .max = 1, .open_min = true}},
+        Field{"beta_2", &A::beta_2, "Momentum of the mean gradient.", Range::from_0_to_1()});
+  }
+};
+
+/// "Follow the regularized leader" (McMahan and others, 2013).
+struct FtrlArgs {
+  LearningRate learning_rate = 0.001;
+  double learning_rate_power = -0.5;
+  double initial_accumulator_value = 0.1;
+  double l1_regularization_strength = 0;
+  double l2_regularization_strength = 0;
+  double l2_shrinkage_regularization_strength = 0;
+  double beta = 0;
+  NYALA_OPTIMIZER_ARGS;
+  static constexpr auto fields() {
+    using A = FtrlArgs;
+    return optimizer_fields<A>(Field{"learning_rate_power",
+                                     &A::learning_rate_power,
+                                     "Power of the sum of squares that the rate falls with.",
+                                     Range{.max = 0}},
+                               Field{"initial_accumulator_value",
+                                     &A::initial_accumulator_value,
+                                     "What the sums of squares start with.",
+                                     Range::at_least(0)},
+                               Field{"l1_regularization_strength",
+                                     &A::l1_regularization_strength,
+                                     "Pulls weights to 0.",
+                                     Range::at_least(0)},
+                               Field{"l2_regularization_strength",
+                                     &A::l2_regularization_strength,
+                                     "Shrinks weights.",
+                                     Range::at_least(0)},
+                               Field{"l2_shrinkage_regularization_strength",
+                                     &A::l2_shrinkage_regularization_strength,
+                                     "Shrinks by way of the gradient.",
+                                     Range::at_least(0)},
+                               Field{"beta", &A::beta, "Added to the root of the sum of squares."});
+  }
+};
+
+std::shared_ptr<OptimizerBase> make_object(SGDArgs args);
+std::shared_ptr<OptimizerBase> make_object(RMSpropArgs args);
+std::shared_ptr<OptimizerBase> make_object(AdagradArgs args);
+std::shared_ptr<OptimizerBase> make_object(AdadeltaArgs args);
+std::shared_ptr<OptimizerBase> make_object(AdamArgs args);
+std::shared_ptr<OptimizerBase> make_object(AdamWArgs args);
+std::shared_ptr<OptimizerBase> make_object(AdamaxArgs args);
+std::shared_ptr<OptimizerBase> make_object(NadamArgs args);
+std::shared_ptr<OptimizerBase> make_object(LambArgs args);
+std::shared_ptr<OptimizerBase> make_object(LionArgs args);
+std::shared_ptr<OptimizerBase> make_object(FtrlArgs args);
+
+using SGD = HandleOf<OptimizerBase, SGDArgs>;
+using RMSprop = HandleOf<OptimizerBase, RMSpropArgs>;
+using Adagrad = HandleOf<OptimizerBase, AdagradArgs>;
+using Adadelta = HandleOf<OptimizerBase, AdadeltaArgs>;
+using Adam = HandleOf<OptimizerBase, AdamArgs>;
+using AdamW = HandleOf<OptimizerBase, AdamWArgs>;
+using Adamax = HandleOf<OptimizerBase, AdamaxArgs>;
+using Nadam = HandleOf<OptimizerBase, NadamArgs>;
+using Lamb = HandleOf<OptimizerBase, LambArgs>;
+using Lion = HandleOf<OptimizerBase, LionArgs>;
+using Ftrl = HandleOf<OptimizerBase, FtrlArgs>;
+
+}  // namespace nyala::optimizers

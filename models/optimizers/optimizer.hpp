@@ -1,0 +1,278 @@
+#pragma once
+/// Optimizers: how gradients change variables. Every step is made of ops on variables, so that it
+/// can be traced as part of a function.
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nyala/autograd/variable.hpp>
+#include <nyala/core/object.hpp>
+#include <nyala/models/optimizers/schedules.hpp>
+
+namespace nyala {
+namespace optimizers {
+
+/// A number, or a schedule that gives one for each step.
+struct LearningRate {
+  double value = 0;
+  schedules::Schedule schedule;
+
+  template <class T>
+  requires std::is_arithmetic_v<T> LearningRate(T rate) : value(static_cast<double>(rate)) {}
+  LearningRate(schedules::Schedule rates) : schedule(std::move(rates)) {}
+};
+
+// The options that every optimizer takes, in Keras's order, behind its own.
+#define NYALA_OPTIMIZER_ARGS_AFTER_DECAY               \
+  std::optional<double> clipnorm = {};                 \
+  std::optional<double> clipvalue = {};                \
+  std::optional<double> global_clipnorm = {};          \
+  bool use_ema = false;                                \
+  double ema_momentum = 0.99;                          \
+  std::optional<int> ema_overwrite_frequency = {};     \
+  std::optional<double> loss_scale_factor = {};        \
+  std::optional<int> gradient_accumulation_steps = {}; \
+  std::string name = {}
+#define NYALA_OPTIMIZER_ARGS               \
+  std::optional<double> weight_decay = {}; \
+  NYALA_OPTIMIZER_ARGS_AFTER_DECAY
+
+/// The fields of an optimizer's Args: the common ones, in the order of Keras's configuration, then
+/// its own.
+template <class A, class... Own>
+constexpr auto optimizer_fields(Own... own) {
+  return std::tuple{
+      Field{"name", &A::name, "Its name."},
+      Field{"learning_rate", &A::learning_rate, "A number or a schedule."},
+      Field{"weight_decay",
+            &A::weight_decay,
+            "Share of a variable, times the learning rate, that each step takes away.",
+            Range::at_least(0)},
+      Field{"clipnorm", &A::clipnorm, "Largest norm of each gradient.", Range::at_least(0)},
+      Field{"global_clipnorm",
+            &A::global_clipnorm,
+            "Largest norm of all gradients together.",
+            Range::at_least(0)},
+      Field{"clipvalue", &A::clipvalue, "Largest element of a gradient.", Range::at_least(0)},
+      Field{"use_ema", &A::use_ema, "Whether to keep moving averages of the variables."},
+      Field{"ema_momentum", &A::ema_momentum, "Their momentum.", Range::from_0_to_1()},
+      Field{"ema_overwrite_frequency",
+            &A::ema_overwrite_frequency,
+            "After how many steps they replace the variables.",
+            Range::at_least(1)},
+      Field{"loss_scale_factor",
+            &A::loss_scale_factor,
+            "What the loss is multiplied by, and gradients divided by.",
+            Range::positive()},
+      Field{"gradient_accumulation_steps",
+            &A::gradient_accumulation_steps,
+            "How many gradients make one step.",
+            Range::at_least(2)},
+      own...};
+}
+
+/// The base of all optimizers. One is built on a list of variables, which it keeps; the first
+/// `apply` builds it.
+class OptimizerBase : public Object {
+ public:
+  std::string module() const override { return "keras.optimizers"; }
+  /// The optimizers by name; a program may add its own.
+  static ObjectRegistry<OptimizerBase>& registry();
+
+  const std::string& name() const { return name_; }
+
+  /// Makes the slot variables. Does nothing when built already.
+  void build(const std::vector<Variable>& variables);
+  bool built() const { return built_; }
+  /// One step. A variable without a gradient (an undefined tensor) stays as it is, which is told
+  /// once. Without `variables`, those that the optimizer was built on. Throws ValueError, changing
+  /// nothing, for another number of gradients, for variables that it was not built on and when
+  /// there is no gradient at all; ShapeError for gradients of other shapes.
+  void apply(const std::vector<Tensor>& gradients, const std::vector<Variable>& variables = {});
+  void apply_gradients(const std::vector<std::pair<Tensor, Variable>>& gradients_and_variables);
+
+  /// How often `apply` was called (int64).
+  const Variable& iterations() const { return iterations_; }
+  /// The learning rate of the next step.
+  Tensor learning_rate() const;
+  /// Throws ValueError for a rate that is negative or not a number, and TypeError for a number
+  /// where the optimizer has a schedule.
+  void set_learning_rate(const LearningRate& rate);
+  bool has_schedule() const { return schedule_.defined(); }
+
+  /// iteration, learning_rate (unless it is a schedule), then the slots, all as Keras orders them.
+  std::vector<Variable> variables() const;
+  /// Sets the values of `variables()`. Throws ValueError, changing nothing, where number or shapes
+  /// differ.
+  void set_weights(const std::vector<Tensor>& weights) const;
+
+  /// Leaves variables, and those with one of `names` in their name, out of weight decay. Before the
+  /// optimizer is built (else StateError).
+  void exclude_from_weight_decay(const std::vector<Variable>& variables,
+                                 const std::vector<std::string>& names = {});
+  /// Is called for each variable that a step changed, for what must hold afterwards: constraints.
+  void set_after_update(std::function<void(const Variable&)> after_update) {
+    after_update_ = std::move(after_update);
+  }
+
+  /// The loss to take gradients of: multiplied by loss_scale_factor where there is one.
+  Tensor scale_loss(const Tensor& loss) const;
+  /// The end of training: with `use_ema` the averages replace the variables.
+  void finalize_variable_values(const std::vector<Variable>& variables) const;
+
+ protected:
+  struct Common {
+    std::optional<double> weight_decay, clipnorm, global_clipnorm, clipvalue;
+    bool use_ema;
+    double ema_momentum;
+    std::optional<int> ema_overwrite_frequency;
+    std::optional<double> loss_scale_factor;
+    std::optional<int> gradient_accumulation_steps;
+  };
+  /// Takes over the common options; the constructor calls it.
+  void start(std::string name, const LearningRate& rate, Common common);
+  /// The learning rate as the configuration has it.
+  Config learning_rate_config() const;
+
+  // ---- what an optimizer of its own defines ----
+
+  /// Makes its slots with `add_slots`.
+  virtual void build_slots(const std::vector<Variable>& variables) = 0;
+  /// Changes variable number `index`. The gradient and the learning rate have its dtype.
+  virtual void update_step(const Tensor& gradient,
+                           const Variable& variable,
+                           const Tensor& learning_rate,
+                           std::size_t index) = 0;
+  /// Is called before the variables are changed.
+  virtual void begin_step() {}
+
+  // ---- what it uses ----
+
+  struct Slot {
+    const char* name;
+    double start = 0;
+  };
+  /// A slot of each kind for each variable, one variable after the other; the result holds a list
+  /// for each kind.
+  std::vector<std::vector<Variable>> add_slots(const std::vector<Variable>& variables,
+                                               const std::vector<Slot>& slots);
+  std::vector<Variable> add_slot(const std::vector<Variable>& variables,
+                                 const char* name,
+                                 double start = 0);
+  void add_variable(const Variable& variable) { own_.push_back(variable); }
+  /// The number of this step, from 1, as a number of that dtype.
+  Tensor step_number(DType dtype);
+  /// What `f` gives, computed once a step for each `key` and dtype.
+  template <class F>
+  Tensor once(int key, DType dtype, F&& f) {
+    for (const Computed& computed : computed_) {
+      if (computed.key == key && computed.dtype == dtype) return computed.value;
+    }
+    const Tensor value = f();
+    computed_.push_back({key, dtype, value});
+    return value;
+  }
+  // Assignments of a step: while gradients are only gathered they have no effect.
+  void assign(const Variable& variable, const Tensor& value) const;
+  void assign_add(const Variable& variable, const Tensor& delta) const;
+  void assign_sub(const Variable& variable, const Tensor& delta) const;
+
+ private:
+  struct Computed {
+    int key;
+    DType dtype;
+    Tensor value;
+  };
+  struct Updates {
+    std::vector<Tensor> gradients;
+    std::vector<Variable> variables;
+    std::vector<std::size_t> indices;
+  };
+
+  Updates checked_updates(const std::vector<Tensor>& gradients,
+                          const std::vector<Variable>& variables);
+  std::size_t index_of(const Variable& variable) const;
+  void clip(std::vector<Tensor>& gradients) const;
+  void decay_weights(const std::vector<Variable>& variables);
+  bool decays(const Variable& variable) const;
+  void accumulate(Updates& updates);
+  void update(Updates& updates);
+  void update_averages();
+  Tensor update_count() const;
+
+  std::string name_;
+  Common common_{};
+  Variable iterations_;
+  Variable learning_rate_;
+  schedules::Schedule schedule_;
+  bool built_ = false;
+  bool warned_ = false;
+  std::vector<Variable> targets_;
+  std::vector<Variable> own_;
+  std::vector<Variable> averages_;
+  std::vector<Variable> accumulators_;
+  std::vector<Variable> not_decayed_;
+  std::vector<std::string> not_decayed_names_;
+  std::function<void(const Variable&)> after_update_;
+  // Of the step that is being made:
+  std::vector<Computed> computed_;
+  Tensor condition_;  // whether it counts; undefined when it does for sure
+};
+
+/// An optimizer, made by its class or by its name: "adam", "Adam".
+using Optimizer = Handle<OptimizerBase>;
+
+}  // namespace optimizers
+
+/// The number as the float32 that Keras keeps, or the schedule.
+template <>
+struct ConfigCodec<optimizers::LearningRate> {
+  static Config to(const optimizers::LearningRate& rate);
+  static optimizers::LearningRate from(const Config& config);
+};
+
+namespace optimizers {
+namespace detail {
+
+/// "adam", then "adam_1".
+std::string optimizer_name(const char* class_name);
+/// Without what tf.keras 2.x writes and Keras 3 ignores.
+Config without_old_keys(Config config);
+
+}  // namespace detail
+
+/// What an optimizer with an Args struct derives from. `Self` has `kName`, `build_slots` and
+/// `update_step`.
+template <class Args, class Self>
+class OptimizerOf : public ObjectBase<OptimizerBase, Args, Self> {
+ public:
+  explicit OptimizerOf(Args args) : ObjectBase<OptimizerBase, Args, Self>(std::move(args)) {
+    const Args& a = this->args_;
+    this->start(a.name.empty() ? detail::optimizer_name(Self::kName) : a.name,
+                a.learning_rate,
+                {a.weight_decay,
+                 a.clipnorm,
+                 a.global_clipnorm,
+                 a.clipvalue,
+                 a.use_ema,
+                 a.ema_momentum,
+                 a.ema_overwrite_frequency,
+                 a.loss_scale_factor,
+                 a.gradient_accumulation_steps});
+  }
+  Config get_config() const override {
+    Config config = ObjectBase<OptimizerBase, Args, Self>::get_config();
+    config["name"] = this->name();
+    config["learning_rate"] = this->learning_rate_config();
+    return config;
+  }
+  static std::shared_ptr<OptimizerBase> from_config(const Config& config) {
+    return ObjectBase<OptimizerBase, Args, Self>::from_config(detail::without_old_keys(config));
+  }
+};
+
+}  // namespace optimizers
+}  // namespace nyala
