@@ -13,6 +13,8 @@
 #include <nyala/core/shape.hpp>
 #include <nyala/core/tensor.hpp>
 #include <nyala/layers/layers.hpp>
+#include <nyala/models/callbacks.hpp>
 #include <nyala/models/losses.hpp>
 #include <nyala/models/metrics.hpp>
 #include <nyala/models/optimizers.hpp>
+#include <nyala/models/training/trainer.hpp>

@@ -1,0 +1,162 @@
+#include <nyala/models/callbacks/monitor.hpp>
+
+#include <cmath>
+
+#include <nyala/core/log.hpp>
+#include <nyala/models/callbacks/text.hpp>
+#include <nyala/models/training/trainer.hpp>
+
+namespace nyala::callbacks {
+namespace {
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+Monitor::Monitor(std::string who, std::string name, std::string mode, double min_delta)
+    : who_(std::move(who)),
+      name_(std::move(name)),
+      mode_(std::move(mode)),
+      min_delta_(std::abs(min_delta)) {
+  if (std::isnan(min_delta)) throw ValueError(who_ + ": min_delta is nan, expected a number");
+  if (mode_ == "auto" || mode_ == "min" || mode_ == "max") return;
+  log_warning(who_ + " mode '" + mode_ + "' is unknown, fallback to auto mode.");
+  mode_ = "auto";
+}
+
+bool Monitor::find_direction(const Trainer& model) const {
+  if (mode_ != "auto") return mode_ == "max";
+  const std::string name = name_.rfind("val_", 0) == 0 ? name_.substr(4) : name_;
+  if (name == "loss") return false;
+  for (const metrics::Metric& metric : model.metrics()) {
+    // With several outputs the name begins with that of the output.
+    if (name != metric.name() && !ends_with(name, "_" + metric.name())) continue;
+    if (metric->direction() != metrics::Direction::none)
+      return metric->direction() == metrics::Direction::up;
+  }
+  if (ends_with(name, "_loss")) return false;
+  throw ValueError(who_ + " callback received monitor=" + name_ +
+                   ", but it cannot be determined whether that metric should be maximized or "
+                   "minimized. Pass `mode='max'` in order to monitor based on the highest metric "
+                   "value, or pass `mode='min'` in order to use the lowest value.");
+}
+
+bool Monitor::is_better(double value, std::optional<double> reference, const Trainer& model) {
+  if (!more_is_better_) more_is_better_ = find_direction(model);
+  if (!reference) return true;
+  // Compared in float32, as the numbers come.
+  const auto bar = static_cast<float>(*reference);
+  return *more_is_better_ ? static_cast<float>(value - min_delta_) > bar
+                          : static_cast<float>(value + min_delta_) < bar;
+}
+
+EarlyStopping::EarlyStopping(EarlyStoppingArgs args) {
+  Monitor monitor("EarlyStopping", args.monitor, args.mode, args.min_delta);
+  if (args.patience < 0)
+    throw ValueError("EarlyStopping: patience is " + std::to_string(args.patience) +
+                     ", expected 0 or more");
+  state_ = std::make_shared<State>(State{std::move(args), std::move(monitor)});
+}
+
+void EarlyStopping::on_train_begin() {
+  state_->wait = 0;
+  state_->stopped_epoch = 0;
+  state_->best_epoch = 0;
+  state_->best.reset();
+  state_->best_weights.clear();
+}
+
+void EarlyStopping::on_epoch_end(int epoch, Logs& logs) {
+  State& state = *state_;
+  const double* current = logs.find(state.args.monitor);
+  if (current == nullptr) {
+    log_warning("Early stopping conditioned on metric `" + state.args.monitor +
+                "` which is not available. Available metrics are: " + joined_names(logs));
+    return;
+  }
+  if (epoch < state.args.start_from_epoch) return;
+  const auto keep_weights = [&] {
+    if (state.args.restore_best_weights) state.best_weights = model().layer().get_weights();
+    state.best_epoch = epoch;
+  };
+  if (state.args.restore_best_weights && state.best_weights.empty()) keep_weights();
+  ++state.wait;
+  if (state.monitor.is_better(*current, state.best, model())) {
+    state.best = *current;
+    keep_weights();
+    if (!state.args.baseline || state.monitor.is_better(*current, state.args.baseline, model()))
+      state.wait = 0;
+    return;
+  }
+  if (state.wait >= state.args.patience && epoch > 0) {
+    state.stopped_epoch = epoch;
+    model().set_stop_training(true);
+  }
+}
+
+void EarlyStopping::on_train_end(const Logs&) {
+  State& state = *state_;
+  if (state.stopped_epoch > 0 && state.args.verbose > 0)
+    detail::print("Epoch " + std::to_string(state.stopped_epoch + 1) + ": early stopping\n");
+  if (state.best_weights.empty()) return;
+  if (state.args.verbose > 0) {
+    detail::print("Restoring model weights from the end of the best epoch: " +
+                  std::to_string(state.best_epoch + 1) + ".\n");
+  }
+  model().layer().set_weights(state.best_weights);
+}
+
+ReduceLROnPlateau::ReduceLROnPlateau(ReduceLROnPlateauArgs args) {
+  Monitor monitor("ReduceLROnPlateau", args.monitor, args.mode, args.min_delta);
+  if (!(args.factor < 1)) {
+    throw ValueError("ReduceLROnPlateau does not support a factor >= 1.0. Received factor=" +
+                     detail::python_repr(args.factor));
+  }
+  state_ = std::make_shared<State>(State{std::move(args), std::move(monitor)});
+}
+
+void ReduceLROnPlateau::on_train_begin() {
+  state_->wait = 0;
+  state_->cooldown = 0;
+  state_->best.reset();
+}
+
+bool ReduceLROnPlateau::reduce(int epoch) {
+  const optimizers::Optimizer& optimizer = model().optimizer();
+  const double old_rate = optimizer->learning_rate().item<double>();
+  if (!(old_rate > static_cast<double>(static_cast<float>(state_->args.min_lr)))) return false;
+  const double rate = std::max(old_rate * state_->args.factor, state_->args.min_lr);
+  optimizer->set_learning_rate(rate);
+  if (state_->args.verbose > 0) {
+    detail::print("\nEpoch " + std::to_string(epoch + 1) +
+                  ": ReduceLROnPlateau reducing learning rate to " + detail::python_repr(rate) +
+                  ".\n");
+  }
+  return true;
+}
+
+void ReduceLROnPlateau::on_epoch_end(int epoch, Logs& logs) {
+  State& state = *state_;
+  logs["learning_rate"] = model().optimizer()->learning_rate().item<double>();
+  const double* current = logs.find(state.args.monitor);
+  if (current == nullptr) {
+    log_warning("Learning rate reduction is conditioned on metric `" + state.args.monitor +
+                "` which is not available. Available metrics are: " + joined_names(logs) + ".");
+    return;
+  }
+  if (state.cooldown > 0) {
+    --state.cooldown;
+    state.wait = 0;
+  }
+  if (state.monitor.is_better(*current, state.best, model())) {
+    state.best = *current;
+    state.wait = 0;
+  } else if (state.cooldown <= 0 && ++state.wait >= state.args.patience && reduce(epoch)) {
+    state.cooldown = state.args.cooldown;
+    state.wait = 0;
+  }
+}
+
+}  // namespace nyala::callbacks

@@ -1,0 +1,217 @@
+#include <nyala/models/training/data.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include <nyala/autograd/random.hpp>
+#include <nyala/core/ops.hpp>
+#include <nyala/core/parallel.hpp>
+
+namespace nyala {
+namespace {
+
+constexpr std::int64_t kBytesPerPiece = std::int64_t{1} << 16;
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text = "[";
+  for (const std::string& name : names) text += (text.size() > 1 ? ", '" : "'") + name + "'";
+  return text + "]";
+}
+
+Tensor view_rows(const Tensor& tensor, std::int64_t begin, std::int64_t end) {
+  Shape shape = tensor.shape();
+  shape[0] = end - begin;
+  return Tensor::strided(
+      tensor, shape, tensor.strides(), begin == end ? 0 : begin * tensor.strides()[0]);
+}
+
+// The rows that `order` names.
+Tensor copy_rows(const Tensor& tensor, const std::int64_t* order, std::int64_t count) {
+  Shape shape = tensor.shape();
+  shape[0] = count;
+  Tensor result = Tensor::empty(shape, tensor.dtype());
+  if (result.size() == 0) return result;
+  const std::int64_t bytes = static_cast<std::int64_t>(result.nbytes()) / count;
+  const auto* from = static_cast<const std::byte*>(tensor.data());
+  auto* to = static_cast<std::byte*>(result.mutable_data());
+  const std::int64_t grain = std::max<std::int64_t>(1, kBytesPerPiece / bytes);
+  parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      std::memcpy(to + i * bytes, from + order[i] * bytes, static_cast<std::size_t>(bytes));
+    }
+  });
+  return result;
+}
+
+template <class F>
+Data each(const Data& data, F&& f) {
+  std::vector<Tensor> tensors;
+  for (const Tensor& tensor : data.tensors()) {
+    tensors.push_back(tensor.defined() ? f(tensor) : Tensor());
+  }
+  if (data.is_named()) {
+    std::map<std::string, Tensor> named;
+    for (std::size_t i = 0; i < tensors.size(); ++i) named[data.names()[i]] = tensors[i];
+    return named;
+  }
+  if (data.is_single()) return tensors.empty() ? Data() : Data(tensors[0]);
+  return tensors;
+}
+
+template <class F>
+Batch each_part(const Batch& batch, F&& f) {
+  return {each(batch.x, f), each(batch.y, f), each(batch.sample_weight, f)};
+}
+
+void list_sizes(const char* what, const Data& data, std::string& text) {
+  text += std::string("'") + what + "' sizes: ";
+  const char* comma = "";
+  for (const Tensor& tensor : data.tensors()) {
+    if (!tensor.defined()) continue;
+    text += std::exchange(comma, ", ") + std::to_string(tensor.shape()[0]);
+  }
+  text += "\n";
+}
+
+}  // namespace
+
+std::vector<Tensor> Data::in_order(const std::vector<std::string>& names, const char* what) const {
+  if (!is_named()) return tensors_;
+  std::vector<Tensor> ordered;
+  for (const std::string& name : names) {
+    const auto found = std::find(names_.begin(), names_.end(), name);
+    if (found == names_.end()) {
+      throw ValueError(std::string("no data was given for ") + what + " '" + name +
+                       "'; there is some for " + joined(names_));
+    }
+    ordered.push_back(tensors_[static_cast<std::size_t>(found - names_.begin())]);
+  }
+  for (const std::string& name : names_) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      throw ValueError(std::string("data was given for '") + name + "', which is no " + what +
+                       " of the model; they are " + joined(names));
+    }
+  }
+  return ordered;
+}
+
+Data Data::rows(std::int64_t begin, std::int64_t end) const {
+  return each(*this, [&](const Tensor& tensor) { return view_rows(tensor, begin, end); });
+}
+
+namespace detail {
+
+std::int64_t count_samples(const Batch& arrays) {
+  std::int64_t samples = -1;
+  bool differ = false;
+  for (const Data* data : {&arrays.x, &arrays.y, &arrays.sample_weight}) {
+    for (const Tensor& tensor : data->tensors()) {
+      if (!tensor.defined()) continue;
+      if (tensor.rank() == 0) {
+        throw ValueError("data must have an axis of samples; received a tensor of shape ()");
+      }
+      if (samples < 0) samples = tensor.shape()[0];
+      differ = differ || samples != tensor.shape()[0];
+    }
+  }
+  if (samples < 0) throw ValueError("there is no data: `x` holds no tensor");
+  if (!differ) return samples;
+  std::string text =
+      "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples.";
+  list_sizes("x", arrays.x, text);
+  if (!arrays.y.empty()) list_sizes("y", arrays.y, text);
+  if (!arrays.sample_weight.empty()) list_sizes("sample_weight", arrays.sample_weight, text);
+  throw ValueError(text);
+}
+
+Batch split_validation(Batch& arrays, double validation_split) {
+  const std::int64_t samples = count_samples(arrays);
+  const auto at =
+      static_cast<std::int64_t>(std::floor(static_cast<double>(samples) * (1 - validation_split)));
+  if (at <= 0 || at >= samples) {
+    throw ValueError(
+        "Training data contains " + std::to_string(samples) +
+        " samples, which is not sufficient to split it into a validation and training set as "
+        "specified by `validation_split=" +
+        Config(validation_split).str() +
+        "`. Either provide more data, or a different value for the `validation_split` argument.");
+  }
+  const auto cut = [](const Batch& batch, std::int64_t begin, std::int64_t end) {
+    return each_part(batch, [&](const Tensor& tensor) { return view_rows(tensor, begin, end); });
+  };
+  Batch held_out = cut(arrays, at, samples);
+  arrays = cut(arrays, 0, at);
+  return held_out;
+}
+
+Tensor class_weight_to_sample_weight(const Tensor& y, const std::map<int, double>& class_weight) {
+  Tensor labels = y;
+  if (y.rank() > 1) {
+    labels = y.shape().back() == 1 ? ops::squeeze(y, {-1}) : ops::argmax(y, {.axis = -1});
+  }
+  if (labels.rank() != 1) {
+    throw ValueError("`class_weight` needs one label for each sample; received targets of shape " +
+                     y.shape().str());
+  }
+  if (is_floating(labels.dtype())) labels = ops::round(labels);
+  std::vector<double> weights;
+  for (const std::int64_t label : ops::cast(labels, DType::int64).to_vector<std::int64_t>()) {
+    const auto found = class_weight.find(static_cast<int>(label));
+    weights.push_back(found == class_weight.end() ? 1.0 : found->second);
+  }
+  return ops::cast(Tensor::from(weights), floatx());
+}
+
+void add_class_weight(Batch& batch, const std::map<int, double>& class_weight) {
+  if (class_weight.empty()) return;
+  if (!batch.sample_weight.empty())
+    throw ValueError("You cannot `class_weight` and `sample_weight` at the same time.");
+  if (batch.y.size() != 1)
+    throw ValueError("`class_weight` is only supported for Models with a single output.");
+  batch.sample_weight = class_weight_to_sample_weight(batch.y.tensors()[0], class_weight);
+}
+
+std::int64_t choose_batch_size(std::optional<std::int64_t> batch_size,
+                               std::optional<std::int64_t> steps,
+                               std::int64_t samples) {
+  if (batch_size) return *batch_size;
+  if (steps && *steps > 0) return std::max<std::int64_t>(1, (samples + *steps - 1) / *steps);
+  return 32;
+}
+
+}  // namespace detail
+
+ArraySource::ArraySource(Batch arrays, const ArraySourceArgs& args) : args_(args) {
+  samples_ = detail::count_samples(arrays);
+  if (samples_ == 0) throw ValueError("there is no data: the arrays hold no samples");
+  if (args.batch_size <= 0) {
+    throw ValueError("batch_size is " + std::to_string(args.batch_size) +
+                     ", expected a number above 0");
+  }
+  arrays_ = each_part(arrays, [](const Tensor& tensor) { return tensor.contiguous(); });
+  start();
+}
+
+std::optional<std::int64_t> ArraySource::num_batches() const {
+  return (samples_ + args_.batch_size - 1) / args_.batch_size;
+}
+
+void ArraySource::start() {
+  position_ = 0;
+  order_ = Tensor();
+}
+
+std::optional<Batch> ArraySource::next() {
+  if (position_ >= samples_) return {};
+  if (args_.shuffle && !order_.defined()) order_ = random::permutation(samples_);
+  const std::int64_t begin = position_;
+  const std::int64_t end = std::min(samples_, begin + args_.batch_size);
+  position_ = end;
+  return each_part(arrays_, [&](const Tensor& tensor) {
+    return order_.defined() ? copy_rows(tensor, order_.data<std::int64_t>() + begin, end - begin)
+                            : view_rows(tensor, begin, end);
+  });
+}
+
+}  // namespace nyala

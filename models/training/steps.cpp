@@ -1,0 +1,252 @@
+// One step of training, testing and prediction: what is traced, and how it is run.
+#include <algorithm>
+
+#include <nyala/autograd/tape.hpp>
+#include <nyala/core/ops.hpp>
+#include <nyala/core/parallel.hpp>
+#include <nyala/models/training/trainer_state.hpp>
+
+namespace nyala {
+namespace {
+
+enum StepKind : int { kTrain, kTest, kPredict };
+
+bool holds(const std::vector<Variable>& all, const Variable& variable) {
+  return std::any_of(all.begin(), all.end(), [&](const Variable& v) { return v.is(variable); });
+}
+
+// What traced steps depend on beside the variables' values.
+std::vector<std::uint64_t> layout_of(const BaseLayer& layer) {
+  std::vector<std::uint64_t> layout{layer.trainable()};
+  for (const auto& module : layer.submodules()) {
+    layout.push_back(reinterpret_cast<std::uintptr_t>(module.get()));
+    layout.push_back(module->trainable());
+  }
+  for (const Variable& variable : layer.variables()) {
+    layout.push_back(variable.id());
+    layout.push_back(variable.trainable());
+  }
+  return layout;
+}
+
+std::vector<Tensor> regularization(const BaseLayer& layer, const std::vector<Variable>& trainable) {
+  std::vector<Tensor> penalties;
+  for (const Weight& weight : layer.all_weights()) {
+    if (weight.regularizer && holds(trainable, weight.variable))
+      penalties.push_back((*weight.regularizer)(weight.variable));
+  }
+  return penalties;
+}
+
+void apply_constraints(const BaseLayer& layer, const std::vector<Variable>& trainable) {
+  for (const Weight& weight : layer.all_weights()) {
+    if (weight.constraint && holds(trainable, weight.variable))
+      weight.variable.assign((*weight.constraint)(weight.variable));
+  }
+}
+
+}  // namespace
+
+std::vector<Tensor> Trainer::Feed::flat() const {
+  std::vector<Tensor> all;
+  for (const auto* part : {&x, &y, &sample_weight}) {
+    for (const Tensor& tensor : *part) {
+      if (tensor.defined()) all.push_back(tensor);
+    }
+  }
+  return all;
+}
+
+Trainer::Feed Trainer::Feed::with(const std::vector<Tensor>& tensors) const {
+  Feed other = *this;
+  std::size_t next = 0;
+  for (auto* part : {&other.x, &other.y, &other.sample_weight}) {
+    for (Tensor& tensor : *part) {
+      if (tensor.defined()) tensor = tensors[next++];
+    }
+  }
+  return other;
+}
+
+std::string Trainer::Feed::key() const {
+  std::string text;
+  for (const auto* part : {&x, &y, &sample_weight}) {
+    for (const Tensor& tensor : *part) text += tensor.defined() ? '1' : '0';
+    text += '/';
+  }
+  return text;
+}
+
+Trainer::Feed Trainer::feed(const Batch& batch, const char* who, bool with_targets) const {
+  const ModelNames names = names_ ? names_() : ModelNames();
+  const std::string label = layer_.label();
+  Feed feed;
+  feed.x = batch.x.in_order(names.inputs, "input");
+  if (feed.x.empty()) throw ValueError(label + ": " + who + " was given no input");
+  if (!names.inputs.empty() && feed.x.size() != names.inputs.size()) {
+    throw ValueError(label + ": " + who + " was given " + std::to_string(feed.x.size()) +
+                     " inputs, expected " + std::to_string(names.inputs.size()));
+  }
+  for (const Tensor& x : feed.x) {
+    if (!x.defined()) throw ValueError(label + ": " + who + " was given an undefined tensor");
+  }
+  if (!with_targets) return feed;
+
+  const std::size_t outputs = programs_->num_outputs;
+  feed.y = batch.y.in_order(names.outputs, "output");
+  feed.y.resize(std::max(outputs, feed.y.size()));
+  if (feed.y.size() > outputs) {
+    throw ValueError(label + ": " + who + " was given " + std::to_string(feed.y.size()) +
+                     " targets for " + std::to_string(outputs) + " outputs");
+  }
+  for (std::size_t i = 0; i < outputs; ++i) {
+    if (feed.y[i].defined()) continue;
+    if (!compiled_->loss.uses(i) && !compiled_->metrics.uses(i)) continue;
+    throw ValueError(label + ": " + who + " was given no target for output " + std::to_string(i) +
+                     ", which has a loss or a metric");
+  }
+  if (batch.sample_weight.empty()) return feed;
+  feed.sample_weight = batch.sample_weight.in_order(names.outputs, "output");
+  if (feed.sample_weight.size() == 1 && outputs > 1) {
+    const Tensor weight = feed.sample_weight[0];
+    if (weight.rank() > 2 || (weight.rank() == 2 && weight.shape()[1] != 1)) {
+      throw ValueError(
+          "For a model with multiple outputs, when providing a single `sample_weight` array, it "
+          "should only have one scalar score per sample (i.e. shape `(num_samples,)`). If you want "
+          "to use non-scalar sample weights, pass a `sample_weight` argument with one array per "
+          "model output.");
+    }
+    feed.sample_weight.assign(outputs, weight);
+  }
+  if (feed.sample_weight.size() != outputs) {
+    throw ValueError(label + ": " + who + " was given " +
+                     std::to_string(feed.sample_weight.size()) + " tensors of sample weights for " +
+                     std::to_string(outputs) + " outputs");
+  }
+  return feed;
+}
+
+void Trainer::build(const std::vector<Tensor>& x) {
+  const ModelNames names = names_ ? names_() : ModelNames();
+  if (layer_.built() && !names.outputs.empty()) {
+    programs_->num_outputs = names.outputs.size();
+    return;
+  }
+  std::vector<Tensor> abstract;
+  for (const Tensor& tensor : x)
+    abstract.push_back(Tensor::abstract(tensor.shape(), tensor.dtype()));
+  const LossCollector collector;
+  programs_->num_outputs = layer_.apply(Inputs<Tensor>(abstract), {.training = false}).size();
+}
+
+void Trainer::prepare(const Batch& batch, bool for_training) {
+  const std::lock_guard lock(programs_->mutex);
+  if (programs_->num_outputs == 0 || !layer_.built()) {
+    build(feed(batch, "a step", false).x);
+  }
+  std::vector<std::uint64_t> layout = layout_of(layer_);
+  if (layout != programs_->layout) {
+    programs_->layout = std::move(layout);
+    programs_->caches.clear();
+    programs_->trainable = layer_.trainable_variables();
+    programs_->optimizer_ready = false;
+  }
+  if (compiled_ != nullptr)
+    compiled_->resolve((names_ ? names_() : ModelNames()).outputs, programs_->num_outputs);
+  if (for_training && !programs_->optimizer_ready) {
+    if (!programs_->trainable.empty()) compiled_->args.optimizer->build(programs_->trainable);
+    programs_->optimizer_ready = true;
+  }
+}
+
+void Trainer::invalidate() {
+  const std::lock_guard lock(programs_->mutex);
+  programs_->layout.clear();
+  programs_->caches.clear();
+  programs_->num_outputs = 0;
+}
+
+std::vector<Tensor> Trainer::run(int step, const Feed& feed) {
+  const DenormalGuard guard;
+  const auto call = [&](const Feed& now) {
+    return step == kTrain ? train_step(now) : step == kTest ? test_step(now) : predict_step(now);
+  };
+  if (compiled_ != nullptr && compiled_->args.run_eagerly) return call(feed);
+  std::shared_ptr<graph::ProgramCache> cache;
+  {
+    const std::lock_guard lock(programs_->mutex);
+    auto& slot = programs_->caches[std::to_string(step) + ":" + feed.key()];
+    if (slot == nullptr) slot = std::make_shared<graph::ProgramCache>();
+    cache = slot;
+  }
+  const std::vector<Tensor> inputs = feed.flat();
+  const auto body = [&](const std::vector<Tensor>& tensors) { return call(feed.with(tensors)); };
+  return cache->get(body, inputs)->run(inputs);
+}
+
+Tensor Trainer::compute_loss(const Feed& feed,
+                             const std::vector<Tensor>& y_pred,
+                             const std::vector<Tensor>& added,
+                             std::vector<Tensor>& values) const {
+  Tensor total = compiled_->loss.compute(feed.y, y_pred, feed.sample_weight, values);
+  std::vector<Tensor> penalties = added;
+  for (const Tensor& penalty : regularization(layer_, programs_->trainable))
+    penalties.push_back(penalty);
+  for (const Tensor& penalty : penalties) {
+    const Tensor scalar = ops::sum(ops::cast(penalty, floatx()));
+    total = total.defined() ? total + scalar : scalar;
+  }
+  if (!total.defined())
+    throw ValueError("No loss to compute. Provide a `loss` argument in `compile()`.");
+  return total;
+}
+
+std::vector<Tensor> Trainer::train_step(const Feed& feed) const {
+  const std::vector<Variable>& trainable = programs_->trainable;
+  const optimizers::Optimizer& optimizer = compiled_->args.optimizer;
+  std::vector<Tensor> values;
+  std::vector<Tensor> y_pred;
+  std::vector<Tensor> gradients;
+  Tensor loss;
+  {
+    GradientTape tape;
+    const LossCollector collector;
+    y_pred = layer_.apply(Inputs<Tensor>(feed.x), {.training = true});
+    loss = compute_loss(feed, y_pred, collector.losses(), values);
+    if (!trainable.empty()) gradients = tape.gradient(optimizer->scale_loss(loss), trainable);
+  }
+  if (!trainable.empty()) {
+    optimizer->apply(gradients, trainable);
+    apply_constraints(layer_, trainable);
+  }
+  const std::int64_t batch = feed.x[0].shape()[0];
+  compiled_->loss_tracker.update(loss, batch);
+  compiled_->loss.track(values, batch);
+  compiled_->metrics.update(feed.y, y_pred, feed.sample_weight);
+  return {};
+}
+
+std::vector<Tensor> Trainer::test_step(const Feed& feed) const {
+  const LossCollector collector;
+  const std::vector<Tensor> y_pred = layer_.apply(Inputs<Tensor>(feed.x), {.training = false});
+  std::vector<Tensor> values;
+  const Tensor loss = compute_loss(feed, y_pred, collector.losses(), values);
+  const std::int64_t batch = feed.x[0].shape()[0];
+  compiled_->loss_tracker.update(loss, batch);
+  compiled_->loss.track(values, batch);
+  compiled_->metrics.update(feed.y, y_pred, feed.sample_weight);
+  return {};
+}
+
+std::vector<Tensor> Trainer::predict_step(const Feed& feed) const {
+  const LossCollector collector;
+  return layer_.apply(Inputs<Tensor>(feed.x), {.training = false});
+}
+
+void Trainer::train_batch(const Batch& batch) { run(kTrain, feed(batch, "fit", true)); }
+void Trainer::test_batch(const Batch& batch) { run(kTest, feed(batch, "evaluate", true)); }
+std::vector<Tensor> Trainer::predict_batch(const Batch& batch) {
+  return run(kPredict, feed(batch, "predict", false));
+}
+
+}  // namespace nyala

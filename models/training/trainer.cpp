@@ -1,0 +1,112 @@
+#include <nyala/models/training/trainer.hpp>
+
+#include <algorithm>
+
+#include <nyala/autograd/tape.hpp>
+#include <nyala/models/training/trainer_state.hpp>
+
+namespace nyala {
+
+JitCompile::JitCompile(const char* text) {
+  if (std::string(text) != "auto")
+    throw ValueError("jit_compile is \"" + std::string(text) +
+                     "\", expected true, false or \"auto\"");
+}
+
+Trainer::Trainer(BaseLayer& layer, Names names)
+    : layer_(layer), names_(std::move(names)), programs_(std::make_unique<Programs>()) {}
+Trainer::~Trainer() = default;
+
+void Trainer::compile(const CompileArgs& args) {
+  if (!args.optimizer.defined()) throw ValueError(layer_.label() + ": compile needs an optimizer");
+  if (args.steps_per_execution < 1) {
+    throw ValueError(layer_.label() + ": steps_per_execution is " +
+                     std::to_string(args.steps_per_execution) + ", expected 1 or more");
+  }
+  auto fresh = std::make_unique<Compiled>(args);
+  if (const ModelNames names = names_ ? names_() : ModelNames(); !names.outputs.empty())
+    fresh->resolve(names.outputs, names.outputs.size());
+  compiled_ = std::move(fresh);
+  stop_training_ = false;
+  invalidate();
+}
+
+bool Trainer::compiled() const { return compiled_ != nullptr; }
+
+Trainer::Compiled& Trainer::need_compiled(const char* who) const {
+  if (compiled_ != nullptr) return *compiled_;
+  throw StateError(layer_.label() + ": you must call `compile()` before calling `" + who + "()`.");
+}
+
+const optimizers::Optimizer& Trainer::optimizer() const {
+  return need_compiled("optimizer").args.optimizer;
+}
+const CompileArgs& Trainer::compile_args() const { return need_compiled("compile_args").args; }
+
+std::vector<metrics::Metric> Trainer::metrics() const {
+  return compiled_ == nullptr ? std::vector<metrics::Metric>() : compiled_->metrics.metrics();
+}
+
+void Trainer::reset_metrics() {
+  if (compiled_ == nullptr) return;
+  compiled_->loss_tracker.reset();
+  for (const RunningMean& tracker : compiled_->loss.trackers()) tracker.reset();
+  compiled_->metrics.reset();
+}
+
+callbacks::Logs Trainer::metric_results() const {
+  const Compiled& compiled = need_compiled("metric_results");
+  const GradientTape::Pause pause;
+  callbacks::Logs logs;
+  logs["loss"] = compiled.loss_tracker.result();
+  compiled.metrics.results(logs);
+  for (const RunningMean& tracker : compiled.loss.trackers())
+    logs[tracker.name()] = tracker.result();
+  logs.sort();
+  return logs;
+}
+
+EvaluateResult Trainer::in_keras_order(const callbacks::Logs& logs) const {
+  callbacks::Logs ordered;
+  const auto take = [&](const std::string& name) {
+    if (const double* value = logs.find(name)) ordered[name] = *value;
+  };
+  take("loss");
+  for (const metrics::Metric& metric : compiled_->metrics.metrics()) take(metric.name());
+  for (const RunningMean& tracker : compiled_->loss.trackers()) take(tracker.name());
+  for (const auto& [name, value] : logs) take(name);
+  return EvaluateResult(std::move(ordered));
+}
+
+EvaluateResult Trainer::train_on_batch(const Data& x, const Data& y, const TrainOnBatchArgs& args) {
+  need_compiled("train_on_batch");
+  const GradientTape::Pause pause;
+  Batch batch{x, y, args.sample_weight};
+  detail::add_class_weight(batch, args.class_weight);
+  detail::count_samples(batch);
+  prepare(batch, true);
+  reset_metrics();
+  train_batch(batch);
+  return in_keras_order(metric_results());
+}
+
+EvaluateResult Trainer::test_on_batch(const Data& x, const Data& y, const TestOnBatchArgs& args) {
+  need_compiled("test_on_batch");
+  const GradientTape::Pause pause;
+  const Batch batch{x, y, args.sample_weight};
+  detail::count_samples(batch);
+  prepare(batch, false);
+  reset_metrics();
+  test_batch(batch);
+  return in_keras_order(metric_results());
+}
+
+std::vector<Tensor> Trainer::predict_on_batch(const Data& x) {
+  const GradientTape::Pause pause;
+  const Batch batch{x, {}, {}};
+  detail::count_samples(batch);
+  prepare(batch, false);
+  return predict_batch(batch);
+}
+
+}  // namespace nyala

@@ -1,0 +1,116 @@
+#pragma once
+/// Trainer: compile, fit, evaluate and predict for a layer. Models forward these to theirs.
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nyala/layers/layer.hpp>
+#include <nyala/models/callbacks/history.hpp>
+#include <nyala/models/training/arguments.hpp>
+
+namespace nyala {
+
+/// Names of a model's inputs and outputs; empty while they are not known.
+struct ModelNames {
+  std::vector<std::string> inputs = {};
+  std::vector<std::string> outputs = {};
+};
+
+/// Trains one layer. A step (forward, loss, gradients, update, metrics) is traced into a program
+/// once for each signature of a batch and replayed. After a call that throws, the model and its
+/// trainer are as they were after the last step that ended.
+class Trainer {
+ public:
+  using Names = std::function<ModelNames()>;
+
+  /// The layer must outlive its trainer.
+  explicit Trainer(BaseLayer& layer, Names names = {});
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Sets optimizer, loss and metrics. Throws ValueError for names that are unknown and for options
+  /// that do not fit the outputs, and then changes nothing.
+  void compile(const CompileArgs& args = {});
+  bool compiled() const;
+
+  /// Trains for `epochs`. Throws StateError before `compile`; ValueError for data that do not fit
+  /// each other or the model.
+  History fit(const Data& x, const Data& y, const FitArgs& args = {});
+  /// The same with batches from elsewhere; batch_size, shuffle, class_weight, sample_weight and
+  /// validation_split do not apply.
+  History fit(DataSource& source, const FitArgs& args = {});
+  /// The loss and the metrics over the data, without training.
+  EvaluateResult evaluate(const Data& x, const Data& y, const EvaluateArgs& args = {});
+  EvaluateResult evaluate(DataSource& source, const EvaluateArgs& args = {});
+  /// The outputs for x, one tensor for each. Needs no `compile`. May be called from several threads
+  /// at once.
+  std::vector<Tensor> predict(const Data& x, const PredictArgs& args = {});
+  std::vector<Tensor> predict(DataSource& source, const PredictArgs& args = {});
+
+  /// One step on these samples as they are; the loss and metrics of this batch alone.
+  EvaluateResult train_on_batch(const Data& x, const Data& y, const TrainOnBatchArgs& args = {});
+  EvaluateResult test_on_batch(const Data& x, const Data& y, const TestOnBatchArgs& args = {});
+  std::vector<Tensor> predict_on_batch(const Data& x);
+
+  BaseLayer& layer() const { return layer_; }
+  /// Throws StateError before `compile`.
+  const optimizers::Optimizer& optimizer() const;
+  const CompileArgs& compile_args() const;
+  /// Those of `compile`, once the model has seen data (or knows its outputs).
+  std::vector<metrics::Metric> metrics() const;
+  /// The loss and all metrics since the last reset, sorted by name.
+  callbacks::Logs metric_results() const;
+  void reset_metrics();
+
+  /// Set by a callback, ends `fit` after this batch.
+  bool stop_training() const { return stop_training_; }
+  void set_stop_training(bool stop) { stop_training_ = stop; }
+
+  /// Forgets the traced programs; for models whose layers change.
+  void invalidate();
+
+  /// What Keras saves as "compile_config"; an empty dict before `compile`.
+  Config get_compile_config() const;
+  /// Throws ValueError for options that are unknown, and then changes nothing.
+  void compile_from_config(const Config& config);
+
+ private:
+  struct Compiled;
+  struct Programs;
+  struct Feed;
+
+  Compiled& need_compiled(const char* who) const;
+  void prepare(const Batch& batch, bool for_training);
+  void build(const std::vector<Tensor>& x);
+  Feed feed(const Batch& batch, const char* who, bool with_targets) const;
+  std::vector<Tensor> run(int step, const Feed& feed);
+  std::vector<Tensor> train_step(const Feed& feed) const;
+  std::vector<Tensor> test_step(const Feed& feed) const;
+  std::vector<Tensor> predict_step(const Feed& feed) const;
+  Tensor compute_loss(const Feed& feed,
+                      const std::vector<Tensor>& y_pred,
+                      const std::vector<Tensor>& added,
+                      std::vector<Tensor>& values) const;
+  void train_batch(const Batch& batch);
+  void test_batch(const Batch& batch);
+  std::vector<Tensor> predict_batch(const Batch& batch);
+  callbacks::Logs evaluate_epoch(DataSource& source,
+                                 std::optional<std::int64_t> steps,
+                                 callbacks::CallbackList& callbacks);
+  std::vector<Tensor> predict_source(DataSource& source,
+                                     const PredictArgs& args,
+                                     std::int64_t samples);
+  History fit_source(DataSource& source, DataSource* validation, const FitArgs& args);
+  EvaluateResult in_keras_order(const callbacks::Logs& logs) const;
+
+  BaseLayer& layer_;
+  Names names_;
+  std::unique_ptr<Compiled> compiled_;
+  std::unique_ptr<Programs> programs_;
+  bool stop_training_ = false;
+};
+
+}  // namespace nyala
