@@ -1,5 +1,6 @@
 #pragma once
 /// Keras's core layers.
+#include <array>
 #include <optional>
 #include <string>
 
@@ -32,6 +33,9 @@ struct InputLayerArgs {
   bool ragged = false;
   bool optional = false;
   NYALA_LAYER_ARGS;
+
+  /// tf.keras 2.x has batch_input_shape.
+  static Config upgrade(Config config);
 
   static constexpr auto fields() {
     return layer_fields(
@@ -79,6 +83,108 @@ struct DenseArgs {
   }
 };
 NYALA_DECLARE_LAYER(Dense);
+
+/// A row of a learned table for each id: (batch, ...) ids give (batch, ..., output_dim). Floating
+/// ids are truncated. Throws IndexError for an id outside the table. With `mask_zero` id 0 is
+/// masked.
+/// https://keras.io/api/layers/core_layers/embedding/
+struct EmbeddingArgs {
+  Required<int> input_dim;
+  Required<int> output_dim;
+  initializers::Initializer embeddings_initializer = "uniform";
+  regularizers::Regularizer embeddings_regularizer = {};
+  regularizers::Regularizer activity_regularizer = {};
+  constraints::Constraint embeddings_constraint = {};
+  bool mask_zero = false;
+  AlwaysNull quantization_config = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"input_dim", &EmbeddingArgs::input_dim, "Rows of the table.", Range::at_least(1)},
+        Field{"output_dim", &EmbeddingArgs::output_dim, "Size of a row.", Range::at_least(1)},
+        Field{"embeddings_initializer", &EmbeddingArgs::embeddings_initializer, "Fills the table."},
+        Field{"embeddings_regularizer",
+              &EmbeddingArgs::embeddings_regularizer,
+              "Penalty on the table."},
+        Field{
+            "activity_regularizer", &EmbeddingArgs::activity_regularizer, "Penalty on the output."},
+        Field{"embeddings_constraint",
+              &EmbeddingArgs::embeddings_constraint,
+              "Applied to the table after each step."},
+        Field{"mask_zero", &EmbeddingArgs::mask_zero, "Whether id 0 stands for nothing."},
+        Field{"quantization_config", &EmbeddingArgs::quantization_config, "Not supported."});
+  }
+  /// What tf.keras 2.x also writes.
+  static constexpr std::array<const char*, 1> ignored_keys() { return {"input_length"}; }
+};
+NYALA_DECLARE_LAYER(Embedding);
+
+/// The activation of a contraction with a kernel, written as an einsum: "ab,bc->ac". The equation
+/// is [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]....
+/// https://keras.io/api/layers/core_layers/einsum_dense/
+struct EinsumDenseArgs {
+  Required<std::string> equation;
+  RequiredSizes output_shape;
+  activations::Activation activation = {};
+  std::optional<std::string> bias_axes = {};
+  initializers::Initializer kernel_initializer = "glorot_uniform";
+  initializers::Initializer bias_initializer = "zeros";
+  regularizers::Regularizer kernel_regularizer = {};
+  regularizers::Regularizer bias_regularizer = {};
+  regularizers::Regularizer activity_regularizer = {};
+  constraints::Constraint kernel_constraint = {};
+  constraints::Constraint bias_constraint = {};
+  AlwaysNull quantization_config = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"equation", &EinsumDenseArgs::equation, "The einsum of input and kernel."},
+        Field{"output_shape",
+              &EinsumDenseArgs::output_shape,
+              "The output's sizes without the batch and what an ellipsis stands for."},
+        Field{"activation", &EinsumDenseArgs::activation, "Applied to the result."},
+        Field{"bias_axes", &EinsumDenseArgs::bias_axes, "The output's labels that a bias has."},
+        Field{"kernel_initializer", &EinsumDenseArgs::kernel_initializer, "Fills the kernel."},
+        Field{"bias_initializer", &EinsumDenseArgs::bias_initializer, "Fills the bias."},
+        Field{"kernel_regularizer", &EinsumDenseArgs::kernel_regularizer, "Penalty on the kernel."},
+        Field{"bias_regularizer", &EinsumDenseArgs::bias_regularizer, "Penalty on the bias."},
+        Field{"activity_regularizer",
+              &EinsumDenseArgs::activity_regularizer,
+              "Penalty on the output."},
+        Field{"kernel_constraint",
+              &EinsumDenseArgs::kernel_constraint,
+              "Applied to the kernel after each step."},
+        Field{"bias_constraint",
+              &EinsumDenseArgs::bias_constraint,
+              "Applied to the bias after each step."},
+        Field{"quantization_config", &EinsumDenseArgs::quantization_config, "Not supported."});
+  }
+};
+NYALA_DECLARE_LAYER(EinsumDense);
+
+/// Sets steps to 0, and masks them, whose features all equal `mask_value`: (batch, steps,
+/// features). https://keras.io/api/layers/core_layers/masking/
+struct MaskingArgs {
+  double mask_value = 0;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"mask_value", &MaskingArgs::mask_value, "What stands for a missing feature."});
+  }
+};
+NYALA_DECLARE_LAYER(Masking);
+
+/// Its input, as it is.
+/// https://keras.io/api/layers/core_layers/identity/
+struct IdentityArgs {
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() { return layer_fields(); }
+};
+NYALA_DECLARE_LAYER(Identity);
 
 }  // namespace layers
 }  // namespace nyala

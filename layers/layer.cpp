@@ -5,6 +5,7 @@
 
 #include <nyala/autograd/tape.hpp>
 #include <nyala/core/log.hpp>
+#include <nyala/core/op.hpp>
 
 namespace nyala {
 namespace {
@@ -29,6 +30,31 @@ class CallScope {
 
  private:
   std::optional<bool> saved_;
+};
+
+// On symbols a layer runs for its shapes: nothing is recorded or traced, and variables have shapes
+// only, so that no assignment (a moving mean, a generator's state) takes place.
+class SymbolicScope final : public detail::VariableListener {
+ public:
+  SymbolicScope()
+      : variables_(std::exchange(detail::variable_listener(), this)),
+        tracer_(std::exchange(detail::listeners().tracer, nullptr)) {}
+  ~SymbolicScope() {
+    detail::variable_listener() = variables_;
+    detail::listeners().tracer = tracer_;
+  }
+  SymbolicScope(const SymbolicScope&) = delete;
+  SymbolicScope& operator=(const SymbolicScope&) = delete;
+
+  Tensor on_read(const Variable& variable) override {
+    return Tensor::abstract(variable.shape(), variable.dtype());
+  }
+  void on_assign(const Variable&, const Tensor&) override {}
+
+ private:
+  GradientTape::Pause pause_;
+  detail::VariableListener* variables_;
+  Listener* tracer_;
 };
 
 // Building makes variables, whatever is being recorded or traced around it.
@@ -80,18 +106,52 @@ Tensor BaseLayer::call(Inputs<Tensor>, const CallArgs&) {
   throw UnsupportedError(label() + " has no `call`");
 }
 
-void BaseLayer::expect_inputs(Inputs<Tensor> inputs, std::size_t count) const {
-  if (inputs.size() == count) return;
-  throw ValueError(label() + " received " + std::to_string(inputs.size()) + " inputs, expected " +
+void BaseLayer::expect_inputs(std::size_t received, std::size_t count) const {
+  if (received == count) return;
+  throw ValueError(label() + " received " + std::to_string(received) + " inputs, expected " +
                    std::to_string(count));
+}
+
+void BaseLayer::expect_rank(const Shape& shape, int rank) const {
+  if (shape.rank() == rank) return;
+  throw ShapeError(label() + " received shape " + shape.str() + ", expected rank " +
+                   std::to_string(rank));
+}
+
+void BaseLayer::expect_min_rank(const Shape& shape, int rank) const {
+  if (shape.rank() >= rank) return;
+  throw ShapeError(label() + " received shape " + shape.str() + ", expected rank " +
+                   std::to_string(rank) + " or more");
+}
+
+void BaseLayer::expect_size(const Shape& shape, int axis, std::int64_t size) const {
+  const std::int64_t received = shape[axis];
+  if (received == None || size == None || received == size) return;
+  throw ShapeError(label() + " received shape " + shape.str() + ", expected axis " +
+                   std::to_string(axis) + " of size " + std::to_string(size));
+}
+
+int BaseLayer::expect_axis(const Shape& shape, int axis) const {
+  if (axis >= -shape.rank() && axis < shape.rank()) return axis < 0 ? axis + shape.rank() : axis;
+  throw IndexError(label() + ": axis " + std::to_string(axis) + " is out of bounds for shape " +
+                   shape.str());
 }
 
 void BaseLayer::build_for(Inputs<Shape> shapes) {
   if (built_) return;
+  check(shapes);
   const QuietScope quiet;
   const NameScope scope(name_);
   scope_ = NameScope::current();
-  build(shapes);
+  const Mark before = mark();
+  const std::size_t weights_before = weights_.size();
+  try {
+    build(shapes);
+  } catch (...) {
+    weights_.resize(weights_before);
+    go_back_to(before);
+    throw;
+  }
   build_shapes_.assign(shapes.begin(), shapes.end());
   built_ = true;
 }
@@ -127,21 +187,38 @@ std::vector<Tensor> BaseLayer::cast_inputs(Inputs<Tensor> inputs) const {
   return cast;
 }
 
+void BaseLayer::expect_computable() const {
+  const DType dtype = compute_dtype();
+  if (dtype != DType::float16 && dtype != DType::bfloat16) return;
+  throw UnsupportedError(label() + " computes in " + std::string(name_of(dtype)) +
+                         ", for which there are no kernels; use dtype \"float32\"");
+}
+
 std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args) {
   if (inputs.empty()) throw ValueError(label() + " was called without an input");
-  const std::vector<Tensor> cast = cast_inputs(inputs);
-  if (!built_) {
-    std::vector<Shape> shapes;
-    for (const Tensor& input : cast) shapes.push_back(input.shape());
-    build_for(shapes);
+  SmallVector<Shape, 3> shapes;
+  for (const Tensor& input : inputs) {
+    if (!input.defined())
+      throw ValueError(label() + " received an undefined tensor, expected one with values");
+    shapes.push_back(input.shape());
+    if (!input.is_abstract()) expect_computable();
   }
+  const std::vector<Tensor> cast = cast_inputs(inputs);
+  const Inputs<Shape> input_shapes(shapes.data(), shapes.size());
+  if (built_)
+    check(input_shapes);
+  else
+    build_for(input_shapes);
   CallArgs resolved = args;
   if (!resolved.training) resolved.training = t_training;
   if (resolved.mask.empty()) {
     for (const Tensor& input : cast) resolved.mask.push_back(input.mask());
+  } else if (resolved.mask.size() != inputs.size()) {
+    throw ValueError(label() + " received " + std::to_string(resolved.mask.size()) + " masks for " +
+                     std::to_string(inputs.size()) + " inputs");
   }
   const CallScope scope(resolved.training);
-  if (t_depth == 1 && t_collector == nullptr && !call_losses_.empty()) call_losses_.clear();
+  if (t_depth == 1 && t_collector == nullptr) clear_call_losses();
   std::vector<Tensor> outputs = call_all(cast, resolved);
 
   for (Tensor& output : outputs) {
@@ -153,7 +230,9 @@ std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args
   }
   const bool masked = std::any_of(
       resolved.mask.begin(), resolved.mask.end(), [](const Tensor& m) { return m.defined(); });
-  if (supports_masking()) {
+  const bool has_masks = std::all_of(
+      outputs.begin(), outputs.end(), [](const Tensor& t) { return t.mask().defined(); });
+  if (supports_masking() && !has_masks) {
     const std::vector<Tensor> masks = compute_mask(cast, resolved.mask);
     for (std::size_t i = 0; i < outputs.size() && i < masks.size(); ++i) {
       if (masks[i].defined()) outputs[i].set_mask(masks[i]);
@@ -174,6 +253,8 @@ std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args
 std::vector<Symbol> BaseLayer::apply(const std::vector<Symbol>& inputs,
                                      CallForm form,
                                      const CallArgs& args) {
+  const SymbolicScope scope;
+  const LossCollector ignored;
   std::vector<Tensor> tensors;
   for (const Symbol& input : inputs) {
     tensors.push_back(Tensor::abstract(input.shape(), input.dtype()));
@@ -182,7 +263,6 @@ std::vector<Symbol> BaseLayer::apply(const std::vector<Symbol>& inputs,
     }
   }
   const std::vector<Tensor> outputs = apply(Inputs<Tensor>(tensors), args);
-  call_losses_.clear();
   auto node = std::make_shared<GraphNode>();
   node->layer = shared_from_this();
   node->inputs = inputs;
@@ -199,10 +279,11 @@ std::vector<Symbol> BaseLayer::apply(const std::vector<Symbol>& inputs,
 }
 
 std::vector<Shape> BaseLayer::compute_output_shapes(const std::vector<Shape>& inputs) {
+  const SymbolicScope scope;
+  const LossCollector ignored;
   std::vector<Tensor> tensors;
   for (const Shape& shape : inputs) tensors.push_back(Tensor::abstract(shape, compute_dtype()));
   const std::vector<Tensor> outputs = apply(Inputs<Tensor>(tensors), {});
-  call_losses_.clear();
   std::vector<Shape> shapes;
   for (const Tensor& output : outputs) shapes.push_back(output.shape());
   return shapes;
@@ -263,6 +344,13 @@ std::vector<Tensor> BaseLayer::losses() const {
     if (counts && weight.regularizer) all.push_back((*weight.regularizer)(weight.variable));
   }
   return all;
+}
+
+void BaseLayer::clear_call_losses() {
+  call_losses_.clear();
+  for (const auto& child : children()) {
+    if (auto* layer = dynamic_cast<BaseLayer*>(child.get())) layer->clear_call_losses();
+  }
 }
 
 void BaseLayer::add_loss(const Tensor& loss) {

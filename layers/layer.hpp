@@ -91,7 +91,7 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   /// Makes the weights for inputs of these shapes; does nothing the second time.
   void build_for(Inputs<Shape> shapes);
   /// The shapes that the outputs have for inputs of these shapes (and of the compute dtype).
-  std::vector<Shape> compute_output_shapes(const std::vector<Shape>& inputs);
+  virtual std::vector<Shape> compute_output_shapes(const std::vector<Shape>& inputs);
 
   /// Keras's order: trainable ones, then the others, then those of layers inside.
   std::vector<Variable> weights() const { return variables(); }
@@ -112,6 +112,8 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
 
   // For those who write layers.
 
+  /// Throws for inputs that the layer does not take, before it is built and before each call.
+  virtual void check(Inputs<Shape>) const {}
   /// Makes the weights with add_weight.
   virtual void build(Inputs<Shape>) {}
   virtual Tensor call(Inputs<Tensor> inputs, const CallArgs& args);
@@ -121,7 +123,8 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   }
   /// Whether masks are understood; if not, none leaves the layer.
   virtual bool supports_masking() const { return false; }
-  /// A mask for each output (undefined: none). At first the first input's.
+  /// A mask for each output (undefined: none). At first the first input's. Not asked where `call`
+  /// has set masks on its outputs itself.
   virtual std::vector<Tensor> compute_mask(Inputs<Tensor> inputs, const std::vector<Tensor>& masks);
   /// Whether floating inputs are cast to the compute dtype first.
   virtual bool casts_inputs() const { return true; }
@@ -143,8 +146,19 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
     add_child(layer.shared());
     return layer;
   }
+  // What `check` is made of; each throws with one sentence that names the layer.
   /// Throws ValueError when the number of inputs is another.
-  void expect_inputs(Inputs<Tensor> inputs, std::size_t count) const;
+  void expect_inputs(std::size_t received, std::size_t count) const;
+  void expect_inputs(Inputs<Tensor> inputs, std::size_t count) const {
+    expect_inputs(inputs.size(), count);
+  }
+  /// Throws ShapeError unless the rank is this (at least this).
+  void expect_rank(const Shape& shape, int rank) const;
+  void expect_min_rank(const Shape& shape, int rank) const;
+  /// Throws ShapeError when the axis is known and of another size.
+  void expect_size(const Shape& shape, int axis, std::int64_t size) const;
+  /// The axis from 0 on; throws IndexError for one out of range.
+  int expect_axis(const Shape& shape, int axis) const;
   virtual void validate() {}
   void start(std::string class_name,
              const std::string& name,
@@ -157,6 +171,8 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
  private:
   friend class LayerAccess;
   std::vector<Tensor> cast_inputs(Inputs<Tensor> inputs) const;
+  void expect_computable() const;
+  void clear_call_losses();
 
   std::string class_name_;
   DTypePolicy policy_;
@@ -286,12 +302,38 @@ class LayerOf : public Layer {
 /// How a layer comes back from its configuration.
 using LayerFactory = std::function<std::shared_ptr<BaseLayer>(const Config& config)>;
 
-/// Reads name, trainable and dtype, then the options; throws ValueError for an unknown key.
+namespace detail {
+template <class Args>
+std::shared_ptr<BaseLayer> layer_from_current_config(const std::string& who, const Config& config);
+}
+
+/// Reads name, trainable and dtype, then the options; throws ValueError for an unknown key. An Args
+/// may have `static std::array<const char*, N> ignored_keys()`, and `static Config
+/// upgrade(Config)`, which turns an older configuration into today's.
 template <class Args>
 std::shared_ptr<BaseLayer> layer_from_config(const Config& config) {
   const std::string who = layer_class_name(std::type_identity<Args>());
+  if constexpr (requires { Args::upgrade(config); }) {
+    return detail::layer_from_current_config<Args>(who, Args::upgrade(config));
+  } else {
+    return detail::layer_from_current_config<Args>(who, config);
+  }
+}
+
+namespace detail {
+
+template <class Args>
+std::shared_ptr<BaseLayer> layer_from_current_config(const std::string& who, const Config& config) {
   std::vector<std::string> known = field_names<Args>();
-  known.insert(known.end(), {"name", "trainable", "dtype"});
+  // The last ones are what tf.keras 2.x writes, or takes, in any layer.
+  known.insert(known.end(),
+               {"name",
+                "trainable",
+                "dtype",
+                "batch_input_shape",
+                "input_shape",
+                "input_dtype",
+                "autocast"});
   if constexpr (requires { Args::ignored_keys(); }) {
     for (const char* key : Args::ignored_keys()) known.emplace_back(key);
   }
@@ -305,6 +347,8 @@ std::shared_ptr<BaseLayer> layer_from_config(const Config& config) {
     args.dtype = ConfigCodec<DTypePolicy>::from(*dtype);
   return make_layer(std::move(args));
 }
+
+}  // namespace detail
 
 struct RegisterArgs {
   std::string package = "Custom";

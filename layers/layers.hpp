@@ -1,5 +1,10 @@
 #pragma once
 /// Every layer.
+#include <nyala/layers/activation.hpp>
 #include <nyala/layers/core.hpp>
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/merging.hpp>
+#include <nyala/layers/normalization.hpp>
+#include <nyala/layers/preprocessing.hpp>
+#include <nyala/layers/regularization.hpp>
+#include <nyala/layers/reshaping.hpp>

@@ -23,13 +23,117 @@ struct DotArgs {
         Field{"axes", &DotArgs::axes, "Axis summed over: one for both inputs, or {first, second}."},
         Field{"normalize", &DotArgs::normalize, "Whether the product is the cosine."});
   }
+  /// Throws TypeError, as Keras does, for axes that are neither an integer nor a list.
+  static Config upgrade(Config config);
 };
 NYALA_DECLARE_LAYER(Dot);
+
+/// The layers below take a list of inputs whose shapes broadcast but for the batch; one of lower
+/// rank gets axes of size 1 behind its batch axis. Where every input has a mask, so has the result:
+/// what is unmasked in one of them. Throw ShapeError for shapes that do not fit.
+
+/// The sum of the inputs, element by element.
+/// https://keras.io/api/layers/merging_layers/add/
+struct AddArgs {
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() { return layer_fields(); }
+};
+NYALA_DECLARE_LAYER(Add);
+
+/// The first of two inputs less the second, element by element.
+/// https://keras.io/api/layers/merging_layers/subtract/
+struct SubtractArgs {
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() { return layer_fields(); }
+};
+NYALA_DECLARE_LAYER(Subtract);
+
+/// The product of the inputs, element by element.
+/// https://keras.io/api/layers/merging_layers/multiply/
+struct MultiplyArgs {
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() { return layer_fields(); }
+};
+NYALA_DECLARE_LAYER(Multiply);
+
+/// The mean of the inputs, element by element.
+/// https://keras.io/api/layers/merging_layers/average/
+struct AverageArgs {
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() { return layer_fields(); }
+};
+NYALA_DECLARE_LAYER(Average);
+
+/// The largest of the inputs, element by element; where several are, the gradient goes to the
+/// first.
+/// https://keras.io/api/layers/merging_layers/maximum/
+struct MaximumArgs {
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() { return layer_fields(); }
+};
+NYALA_DECLARE_LAYER(Maximum);
+
+/// The smallest of the inputs, element by element; where several are, the gradient goes to the
+/// first.
+/// https://keras.io/api/layers/merging_layers/minimum/
+struct MinimumArgs {
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() { return layer_fields(); }
+};
+NYALA_DECLARE_LAYER(Minimum);
+
+/// The inputs one after the other along an axis. All other sizes must be the same.
+/// https://keras.io/api/layers/merging_layers/concatenate/
+struct ConcatenateArgs {
+  int axis = -1;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(Field{"axis", &ConcatenateArgs::axis, "Where they are joined."});
+  }
+};
+NYALA_DECLARE_LAYER(Concatenate);
 
 /// Dot as a function: `dot({x, y}, 1)`.
 template <class T>
 T dot(const std::vector<T>& inputs, AxisPair axes = -1, bool normalize = false) {
   return Dot({.axes = axes, .normalize = normalize})(inputs);
+}
+
+// The layers as functions: `add({x, y})`.
+template <class T>
+T add(const std::vector<T>& inputs) {
+  return Add()(inputs);
+}
+template <class T>
+T subtract(const std::vector<T>& inputs) {
+  return Subtract()(inputs);
+}
+template <class T>
+T multiply(const std::vector<T>& inputs) {
+  return Multiply()(inputs);
+}
+template <class T>
+T average(const std::vector<T>& inputs) {
+  return Average()(inputs);
+}
+template <class T>
+T maximum(const std::vector<T>& inputs) {
+  return Maximum()(inputs);
+}
+template <class T>
+T minimum(const std::vector<T>& inputs) {
+  return Minimum()(inputs);
+}
+template <class T>
+T concatenate(const std::vector<T>& inputs, int axis = -1) {
+  return Concatenate({.axis = axis})(inputs);
 }
 
 }  // namespace nyala::layers

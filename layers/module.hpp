@@ -36,6 +36,16 @@ class Module {
  protected:
   void add_variable(const Variable& variable) { own_.push_back(variable); }
   void add_child(std::shared_ptr<Module> child) { children_.push_back(std::move(child)); }
+  /// How much it holds itself, so that what is added after that can be taken back.
+  struct Mark {
+    std::size_t variables;
+    std::size_t children;
+  };
+  Mark mark() const { return {own_.size(), children_.size()}; }
+  void go_back_to(const Mark& mark) {
+    own_.resize(mark.variables);
+    children_.resize(mark.children);
+  }
 
   std::string name_;
   std::string scope_;

@@ -1,9 +1,12 @@
 #pragma once
 /// Kinds of options that several layers take.
+#include <initializer_list>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <nyala/core/fields.hpp>
+#include <nyala/core/tensor.hpp>
 
 namespace nyala {
 
@@ -57,6 +60,175 @@ struct ConfigCodec<AlwaysNull> {
     return {};
   }
 };
+
+/// One axis or several: `.axis = -1`, `.axis = {1, 2}`. Kept as it was given.
+class AxisList {
+ public:
+  AxisList() = default;
+  AxisList(int axis) : axes_{axis} {}
+  AxisList(std::initializer_list<int> axes) : axes_(axes), is_list_(true) {}
+  AxisList(std::vector<int> axes) : axes_(std::move(axes)), is_list_(true) {}
+
+  const std::vector<int>& axes() const { return axes_; }
+  bool is_list() const { return is_list_; }
+
+ private:
+  std::vector<int> axes_;
+  bool is_list_ = false;
+};
+template <>
+struct ConfigCodec<AxisList> {
+  static Config to(const AxisList& axes);
+  static AxisList from(const Config& config);
+};
+
+/// Whole numbers that must be given: `.dims = {2, 1}`. (Leaving them out does not compile.)
+template <class T>
+class RequiredList {
+ public:
+  RequiredList(std::vector<T> items) : items_(std::move(items)) {}
+  template <class... U>
+  requires(sizeof...(U) > 0 && (std::is_integral_v<U> && ...)) RequiredList(U... items)
+      : items_{static_cast<T>(items)...} {}
+  RequiredList(Unset) : is_set(false) {}
+
+  const std::vector<T>& items() const { return items_; }
+
+ private:
+  std::vector<T> items_;
+
+ public:
+  bool is_set = true;
+};
+template <class T>
+struct ConfigCodec<RequiredList<T>> {
+  static Config to(const RequiredList<T>& list) {
+    return ConfigCodec<std::vector<T>>::to(list.items());
+  }
+  static RequiredList<T> from(const Config& config) {
+    return ConfigCodec<std::vector<T>>::from(config);
+  }
+};
+
+/// Sizes, None for those left open: `.output_shape = 4`, `.output_shape = {None, 4}`.
+class RequiredSizes : public RequiredList<std::int64_t> {
+ public:
+  using RequiredList::RequiredList;
+  RequiredSizes(const Shape& shape) : RequiredList(shape.to_vector()) {}
+  Shape shape() const { return Shape(items()); }
+};
+template <>
+struct ConfigCodec<RequiredSizes> {
+  static Config to(const RequiredSizes& sizes) { return ConfigCodec<Shape>::to(sizes.shape()); }
+  static RequiredSizes from(const Config& config) {
+    return config.is_int() ? RequiredSizes(config.as_int())
+                           : RequiredSizes(ConfigCodec<Shape>::from(config));
+  }
+};
+
+/// A number, or an array of them: `.scale = 0.5`, `.mean = {0, 1}`, `.mean = tensor`.
+class Numbers {
+ public:
+  Numbers() = default;
+  Numbers(double value) : tensor_(Tensor::scalar(value, DType::float64)) {}
+  Numbers(int value) : Numbers(static_cast<double>(value)) {}
+  Numbers(std::initializer_list<double> values)
+      : tensor_(Tensor::from(std::vector<double>(values))) {}
+  Numbers(const std::vector<double>& values) : tensor_(Tensor::from(values)) {}
+  Numbers(const Tensor& values);
+
+  bool given() const { return tensor_.defined(); }
+  /// float64
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  Tensor tensor_;
+};
+/// The same, where it must be given.
+class RequiredNumbers : public Numbers {
+ public:
+  template <class T>
+  requires std::is_convertible_v<T, double> RequiredNumbers(T value)
+      : Numbers(static_cast<double>(value)) {}
+  template <class... T>
+  requires(sizeof...(T) > 1 && (std::is_convertible_v<T, double> && ...))
+      RequiredNumbers(T... values)
+      : Numbers(std::vector<double>{static_cast<double>(values)...}) {}
+  RequiredNumbers(const Numbers& numbers) : Numbers(numbers) {}
+  RequiredNumbers(const Tensor& values) : Numbers(values) {}
+  RequiredNumbers(Unset) : is_set(false) {}
+
+  bool is_set = true;
+};
+
+/// Null for none, a number, or nested lists; read from Keras's serialized arrays too.
+template <>
+struct ConfigCodec<Numbers> {
+  static Config to(const Numbers& numbers);
+  static Numbers from(const Config& config);
+};
+template <>
+struct ConfigCodec<RequiredNumbers> {
+  static Config to(const RequiredNumbers& numbers) { return ConfigCodec<Numbers>::to(numbers); }
+  static RequiredNumbers from(const Config& config) { return ConfigCodec<Numbers>::from(config); }
+};
+
+/// What is added to (or cut from) both ends of an axis: `.padding = 1`, `.padding = {1, 2}`.
+class Margin {
+ public:
+  Margin() = default;
+  Margin(int both) : before(both), after(both) {}
+  Margin(int before_, int after_) : before(before_), after(after_) {}
+
+  int before = 0;
+  int after = 0;
+};
+template <>
+struct ConfigCodec<Margin> {
+  static Config to(const Margin& margin);
+  static Margin from(const Config& config);
+};
+/// The same for height and width: `.padding = 1`, `.padding = {1, 2}`, `.padding = {{1, 0}, {2,
+/// 3}}`.
+class Margins2D {
+ public:
+  Margins2D() = default;
+  Margins2D(int all) : height(all), width(all) {}
+  Margins2D(Margin height_, Margin width_) : height(height_), width(width_) {}
+
+  Margin height;
+  Margin width;
+};
+template <>
+struct ConfigCodec<Margins2D> {
+  static Config to(const Margins2D& margins);
+  static Margins2D from(const Config& config);
+};
+
+/// Where the channels stand: "channels_last" (at first) or "channels_first".
+class DataFormat {
+ public:
+  DataFormat() = default;
+  DataFormat(const char* name) : DataFormat(std::string(name)) {}
+  /// Throws ValueError for another name.
+  DataFormat(const std::string& name);
+
+  bool channels_first() const { return channels_first_; }
+  std::string name() const { return channels_first_ ? "channels_first" : "channels_last"; }
+
+ private:
+  bool channels_first_ = false;
+};
+template <>
+struct ConfigCodec<DataFormat> {
+  static Config to(const DataFormat& format) { return format.name(); }
+  static DataFormat from(const Config& config) {
+    return config.is_null() ? DataFormat() : DataFormat(config.as_string());
+  }
+};
+
+/// Moves an option to the name that it has today, unless that is there already.
+void rename_option(Config& config, const char* from, const char* to);
 
 /// One axis for both inputs, or one for each: `.axes = 1`, `.axes = {1, 2}`. Kept as it was given.
 class AxisPair {

@@ -7,11 +7,13 @@ class DenseLayer final : public LayerBase<DenseArgs> {
  public:
   using LayerBase::LayerBase;
 
+  void check(Inputs<Shape> inputs) const override {
+    expect_inputs(inputs.size(), 1);
+    expect_min_rank(inputs[0], 2);
+    if (built()) expect_size(inputs[0], -1, kernel_.shape()[0]);
+  }
+
   void build(Inputs<Shape> inputs) override {
-    if (inputs[0].rank() < 2) {
-      throw ShapeError(label() + " received shape " + inputs[0].str() +
-                       ", expected rank 2 or more");
-    }
     const std::int64_t units = args().units;
     kernel_ = add_weight({.shape = {inputs[0].back(), units},
                           .initializer = args().kernel_initializer,
@@ -27,13 +29,6 @@ class DenseLayer final : public LayerBase<DenseArgs> {
   }
 
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    expect_inputs(inputs, 1);
-    const Shape& shape = inputs[0].shape();
-    if (shape.rank() < 2 || (shape.back() != None && shape.back() != kernel_.shape()[0])) {
-      throw ShapeError(label() + " received shape " + shape.str() +
-                       ", expected rank 2 or more and axis -1 of size " +
-                       std::to_string(kernel_.shape()[0]));
-    }
     Tensor x =
         ops::matmul(ops::cast(inputs[0], compute_dtype()), ops::cast(kernel_, compute_dtype()));
     if (args().use_bias) x = x + ops::cast(bias_, compute_dtype());

@@ -42,6 +42,11 @@ std::shared_ptr<BaseLayer> make_layer(InputLayerArgs args) {
 }
 std::string layer_class_name(std::type_identity<InputLayerArgs>) { return "InputLayer"; }
 
+Config InputLayerArgs::upgrade(Config config) {
+  rename_option(config, "batch_input_shape", "batch_shape");
+  return config;
+}
+
 }  // namespace layers
 
 Symbol Input(const InputArgs& args) {

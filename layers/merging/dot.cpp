@@ -7,18 +7,26 @@ class DotLayer final : public LayerBase<DotArgs> {
  public:
   using LayerBase::LayerBase;
 
+  void check(Inputs<Shape> inputs) const override {
+    expect_inputs(inputs.size(), 2);
+    const auto [a, b] = resolve_axes(inputs[0], inputs[1]);
+    check_sizes(inputs[0], inputs[1], a, b);
+  }
+
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    expect_inputs(inputs, 2);
-    Tensor x = inputs[0];
-    Tensor y = inputs[1];
+    const Tensor& x = inputs[0];
+    const Tensor& y = inputs[1];
     const auto [a, b] = resolve_axes(x.shape(), y.shape());
-    check(x.shape(), y.shape(), a, b);
     if (a == 0 || b == 0) return over_batch(x, y, a, b);
-    if (args().normalize) {
-      x = ops::l2_normalize(x, {.axis = a});
-      y = ops::l2_normalize(y, {.axis = b});
-    }
+    if (args().normalize) return ops::batch_dot(normalize(x, a), normalize(y, b), {a, b});
     return ops::batch_dot(x, y, {a, b});
+  }
+
+  // Keras's rule, which looks at no size.
+  std::vector<Shape> compute_output_shapes(const std::vector<Shape>& inputs) override {
+    expect_inputs(inputs.size(), 2);
+    const auto [a, b] = resolve_axes(inputs[0], inputs[1]);
+    return {output_shape(inputs[0], inputs[1], a, b)};
   }
 
   bool supports_masking() const override { return true; }
@@ -42,7 +50,15 @@ class DotLayer final : public LayerBase<DotArgs> {
     return {resolve(args().axes.first(), x.rank()), resolve(args().axes.second(), y.rank())};
   }
 
-  void check(const Shape& x, const Shape& y, int a, int b) const {
+  // Keras 3's: a vector shorter than 1e-7 is divided by that. (tf.keras 2.x took 1e-6; a model read
+  // from its files gets Keras 3's rule, as it does in Keras 3.)
+  Tensor normalize(const Tensor& x, int axis) const {
+    if (is_floating(x.dtype())) return ops::l2_normalize(x, {.axis = axis});
+    throw TypeError(label() + " with normalize received dtype " + std::string(name_of(x.dtype())) +
+                    ", expected a floating one");
+  }
+
+  void check_sizes(const Shape& x, const Shape& y, int a, int b) const {
     const std::string shapes = ": received shapes " + x.str() + " and " + y.str() + " with axes (" +
                                std::to_string(a) + ", " + std::to_string(b) + ")";
     if (x.rank() < 2 || y.rank() < 2)
@@ -66,19 +82,33 @@ class DotLayer final : public LayerBase<DotArgs> {
                        ") of shapes " + x.shape().str() + " and " + y.shape().str() +
                        " name axis 0, which is the batch");
     }
-    Shape out = x.shape();
+    return Tensor::abstract(output_shape(x.shape(), y.shape(), a, b),
+                            result_type(x.dtype(), y.dtype()));
+  }
+
+  static Shape output_shape(const Shape& x, const Shape& y, int a, int b) {
+    Shape out = x;
     out.erase(a);
-    Shape rest = y.shape();
+    Shape rest = y;
     rest.erase(b);
-    rest.erase(0);
+    if (rest.rank() > 0) rest.erase(0);
     for (std::int64_t size : rest) out.push_back(size);
     if (out.rank() == 1) out.push_back(1);
-    return Tensor::abstract(out, result_type(x.dtype(), y.dtype()));
+    return out;
   }
 };
 
 }  // namespace
 
 NYALA_LAYER(Dot)
+
+Config DotArgs::upgrade(Config config) {
+  const Config* axes = config.find("axes");
+  if (axes != nullptr && !axes->is_int() && !axes->is_bool() && !axes->is_list()) {
+    throw TypeError("Dot: option \"axes\" received " + axes->str().substr(0, 200) +
+                    ", expected an integer or a list of two");
+  }
+  return config;
+}
 
 }  // namespace nyala::layers

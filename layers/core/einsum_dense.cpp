@@ -1,0 +1,183 @@
+#include <map>
+
+#include <nyala/layers/core.hpp>
+
+namespace nyala::layers {
+namespace {
+
+// "...ab,bc->...ac" taken apart: the labels of the input, the kernel and the output.
+struct Equation {
+  std::string input;
+  std::string kernel;
+  std::string output;
+  bool dots_left = false;
+  bool dots_right = false;
+};
+
+bool all_letters(const std::string& text) {
+  for (char c : text) {
+    if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z')) return false;
+  }
+  return !text.empty();
+}
+
+bool take_dots(std::string& text, bool left) {
+  if (text.size() < 3) return false;
+  const std::size_t at = left ? 0 : text.size() - 3;
+  if (text.compare(at, 3, "...") != 0) return false;
+  text.erase(at, 3);
+  return true;
+}
+
+std::optional<Equation> parse(const std::string& text) {
+  const std::size_t comma = text.find(',');
+  const std::size_t arrow = text.find("->");
+  if (comma == std::string::npos || arrow == std::string::npos || arrow < comma) return {};
+  Equation e{text.substr(0, comma),
+             text.substr(comma + 1, arrow - comma - 1),
+             text.substr(arrow + 2),
+             false,
+             false};
+  e.dots_left = take_dots(e.input, true);
+  if (e.dots_left != take_dots(e.output, true)) return {};
+  e.dots_right = !e.dots_left && take_dots(e.input, false);
+  if (e.dots_right != take_dots(e.output, false)) return {};
+  if (!all_letters(e.input) || !all_letters(e.kernel) || !all_letters(e.output)) return {};
+  return e;
+}
+
+class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
+ public:
+  using LayerBase::LayerBase;
+
+  void check(Inputs<Shape> inputs) const override {
+    expect_inputs(inputs.size(), 1);
+    expect_min_rank(inputs[0], 1);
+    if (built()) expect_rank(inputs[0], rank_);
+  }
+
+  void build(Inputs<Shape> inputs) override {
+    const Shape& input = inputs[0];
+    const Shape output = output_shape(input);
+    std::map<char, std::int64_t> sizes = label_sizes(output, equation_.output);
+    for (const auto& [label, size] : label_sizes(input, equation_.input)) {
+      const auto known = sizes.find(label);
+      if (known != sizes.end() && known->second != None && known->second != size) {
+        throw ShapeError(this->label() + " received shape " + input.str() + ", whose size for \"" +
+                         label + "\" is not that of the output, " + output.str());
+      }
+      sizes[label] = size;
+    }
+    kernel_ = add_weight({.shape = shape_of(equation_.kernel, sizes),
+                          .initializer = args().kernel_initializer,
+                          .regularizer = args().kernel_regularizer,
+                          .constraint = args().kernel_constraint,
+                          .name = "kernel"});
+    if (args().bias_axes && !args().bias_axes->empty()) {
+      bias_ = add_weight({.shape = bias_shape(sizes, input.rank()),
+                          .initializer = args().bias_initializer,
+                          .regularizer = args().bias_regularizer,
+                          .constraint = args().bias_constraint,
+                          .name = "bias"});
+    }
+    rank_ = input.rank();
+  }
+
+  Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
+    const DType dtype = compute_dtype();
+    Tensor x = ops::einsum(args().equation.value,
+                           {ops::cast(inputs[0], dtype), ops::cast(kernel_, dtype)});
+    if (bias_.defined()) x = x + ops::cast(bias_, dtype);
+    return args().activation(x);
+  }
+
+  // Keras's rule: sizes left open stay open, even where the input has them.
+  std::vector<Shape> compute_output_shapes(const std::vector<Shape>& inputs) override {
+    check(inputs);
+    return {output_shape(inputs[0])};
+  }
+
+  const regularizers::Regularizer* activity_regularizer() const override {
+    return &args().activity_regularizer;
+  }
+
+ private:
+  void validate() override {
+    const auto parsed = parse(args().equation);
+    if (!parsed) {
+      throw ValueError(label() + ": received equation \"" + args().equation.value.substr(0, 200) +
+                       "\", expected [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]...");
+    }
+    equation_ = *parsed;
+  }
+
+  // The output's shape: the batch and what the ellipsis stands for come from the input.
+  Shape output_shape(const Shape& input) const {
+    const int elided = input.rank() - static_cast<int>(equation_.input.size());
+    Shape output = args().output_shape.shape();
+    output.insert(0, input[0]);
+    for (int i = 1; i < elided && equation_.dots_left; ++i) output.insert(i, input[i]);
+    for (int i = input.rank() - elided; i < input.rank() && equation_.dots_right; ++i)
+      output.push_back(input[i]);
+    const bool dots = equation_.dots_left || equation_.dots_right;
+    if (elided < 0 || (!dots && elided != 0) ||
+        output.rank() != static_cast<int>(equation_.output.size()) + (dots ? elided : 0)) {
+      throw ShapeError(label() + ": equation \"" + args().equation.value +
+                       "\" does not fit input " + input.str() + " and output " + output.str());
+    }
+    return output;
+  }
+
+  std::map<char, std::int64_t> label_sizes(const Shape& shape, const std::string& labels) const {
+    const int skipped = equation_.dots_left ? shape.rank() - static_cast<int>(labels.size()) : 0;
+    std::map<char, std::int64_t> sizes;
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      sizes[labels[i]] = shape[static_cast<int>(i) + skipped];
+    return sizes;
+  }
+
+  Shape shape_of(const std::string& labels, const std::map<char, std::int64_t>& sizes) const {
+    Shape shape;
+    for (char c : labels) {
+      const auto size = sizes.find(c);
+      if (size == sizes.end()) {
+        throw ValueError(label() + ": \"" + c + "\" of equation \"" + args().equation.value +
+                         "\" is in neither the input nor the output");
+      }
+      shape.push_back(size->second);
+    }
+    return shape;
+  }
+
+  Shape bias_shape(const std::map<char, std::int64_t>& sizes, int input_rank) const {
+    const std::string& axes = *args().bias_axes;
+    for (char c : axes) {
+      if (equation_.output.find(c) == std::string::npos) {
+        throw ValueError(label() + ": bias axis \"" + c + "\" is not in the output of equation \"" +
+                         args().equation.value + "\"");
+      }
+    }
+    // Axes of size 1 behind the first one that the bias has.
+    Shape shape;
+    for (char c : equation_.output) {
+      if (axes.find(c) != std::string::npos)
+        shape.push_back(sizes.at(c));
+      else if (shape.rank() > 0)
+        shape.push_back(1);
+    }
+    const int elided = input_rank - static_cast<int>(equation_.input.size());
+    for (int i = 0; i < elided && equation_.dots_right; ++i) shape.push_back(1);
+    return shape;
+  }
+
+  Equation equation_;
+  Variable kernel_;
+  Variable bias_;
+  int rank_ = 0;
+};
+
+}  // namespace
+
+NYALA_LAYER(EinsumDense)
+
+}  // namespace nyala::layers

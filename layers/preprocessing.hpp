@@ -1,0 +1,54 @@
+#pragma once
+/// Layers that prepare data.
+#include <nyala/layers/layer.hpp>
+#include <nyala/layers/options.hpp>
+
+namespace nyala::layers {
+
+/// x * scale + offset.
+/// https://keras.io/api/layers/preprocessing_layers/image_preprocessing/rescaling/
+struct RescalingArgs {
+  RequiredNumbers scale;
+  Numbers offset = 0;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(Field{"scale", &RescalingArgs::scale, "A number, or one for each channel."},
+                        Field{"offset", &RescalingArgs::offset, "Added after that."});
+  }
+};
+NYALA_DECLARE_LAYER(Rescaling);
+
+/// (x - mean) / standard deviation of each feature, from data by `adapt` or as given; `invert` goes
+/// the other way. `axis` are the features' axes; none means that all elements are one feature.
+/// https://keras.io/api/layers/preprocessing_layers/numerical/normalization/
+struct NormalizationArgs {
+  std::vector<int> axis = {-1};
+  Numbers mean = {};
+  Numbers variance = {};
+  bool invert = false;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    using A = NormalizationArgs;
+    return layer_fields(Field{"axis", &A::axis, "The features' axes."},
+                        Field{"mean", &A::mean, "What is subtracted, if not adapted."},
+                        Field{"variance", &A::variance, "With mean: the squared divisor."},
+                        Field{"invert", &A::invert, "Whether normalised data are brought back."});
+  }
+  /// Also takes a plain integer, or null, for the axis.
+  static Config upgrade(Config config);
+};
+std::shared_ptr<BaseLayer> make_layer(NormalizationArgs args);
+std::string layer_class_name(std::type_identity<NormalizationArgs>);
+
+class Normalization : public LayerOf<NormalizationArgs> {
+ public:
+  using LayerOf::LayerOf;
+
+  /// Takes mean and variance from data of the shape that the layer is called with. Throws
+  /// StateError where they were given, ShapeError for data of another shape.
+  void adapt(const Tensor& data) const;
+};
+
+}  // namespace nyala::layers

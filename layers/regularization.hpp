@@ -1,0 +1,95 @@
+#pragma once
+/// Layers that regularise: noise while training, penalties on activity.
+#include <optional>
+
+#include <nyala/autograd/random.hpp>
+#include <nyala/layers/layer.hpp>
+#include <nyala/layers/options.hpp>
+
+namespace nyala::layers {
+
+/// While training, a share `rate` of the elements is set to 0 and the others are divided by
+/// 1 - rate; else the input as it is.
+/// https://keras.io/api/layers/regularization_layers/dropout/
+struct DropoutArgs {
+  Required<double> rate;
+  OptionalShape noise_shape = {};
+  std::optional<std::int64_t> seed = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(Field{"rate", &DropoutArgs::rate, "Share set to 0.", Range::from_0_to_1()},
+                        Field{"noise_shape",
+                              &DropoutArgs::noise_shape,
+                              "Axes of size 1 drop together; None stands for the input's size."},
+                        Field{"seed", &DropoutArgs::seed, "Where the random numbers start."});
+  }
+};
+NYALA_DECLARE_LAYER(Dropout);
+
+/// Dropout of whole features: (batch, steps, features), all steps of a feature together.
+/// https://keras.io/api/layers/regularization_layers/spatial_dropout1d/
+struct SpatialDropout1DArgs {
+  Required<double> rate;
+  std::optional<std::int64_t> seed = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"rate", &SpatialDropout1DArgs::rate, "Share set to 0.", Range::from_0_to_1()},
+        Field{"seed", &SpatialDropout1DArgs::seed, "Where the random numbers start."});
+  }
+};
+NYALA_DECLARE_LAYER(SpatialDropout1D);
+
+/// Adds normal noise of mean 0 while training.
+/// https://keras.io/api/layers/regularization_layers/gaussian_noise/
+struct GaussianNoiseArgs {
+  Required<double> stddev;
+  std::optional<std::int64_t> seed = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(Field{"stddev",
+                              &GaussianNoiseArgs::stddev,
+                              "Standard deviation of the noise.",
+                              Range::from_0_to_1()},
+                        Field{"seed", &GaussianNoiseArgs::seed, "Where the random numbers start."});
+  }
+};
+NYALA_DECLARE_LAYER(GaussianNoise);
+
+/// Multiplies by normal noise of mean 1 and variance rate / (1 - rate) while training.
+/// https://keras.io/api/layers/regularization_layers/gaussian_dropout/
+struct GaussianDropoutArgs {
+  Required<double> rate;
+  std::optional<std::int64_t> seed = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"rate",
+              &GaussianDropoutArgs::rate,
+              "As that of Dropout with the same variance.",
+              Range{.min = 0, .max = 1, .open_max = true}},
+        Field{"seed", &GaussianDropoutArgs::seed, "Where the random numbers start."});
+  }
+};
+NYALA_DECLARE_LAYER(GaussianDropout);
+
+/// Its input, whose size is penalised: l1 * sum|x| + l2 * sum(x^2), for each sample.
+/// https://keras.io/api/layers/regularization_layers/activity_regularization/
+struct ActivityRegularizationArgs {
+  double l1 = 0;
+  double l2 = 0;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"l1", &ActivityRegularizationArgs::l1, "Of absolute values.", Range::at_least(0)},
+        Field{"l2", &ActivityRegularizationArgs::l2, "Of squares.", Range::at_least(0)});
+  }
+};
+NYALA_DECLARE_LAYER(ActivityRegularization);
+
+}  // namespace nyala::layers

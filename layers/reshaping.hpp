@@ -1,0 +1,119 @@
+#pragma once
+/// Layers that change the shape.
+#include <vector>
+
+#include <nyala/layers/layer.hpp>
+#include <nyala/layers/options.hpp>
+
+namespace nyala::layers {
+
+/// All axes but the batch as one: (batch, ...) to (batch, size).
+/// https://keras.io/api/layers/reshaping_layers/flatten/
+struct FlattenArgs {
+  DataFormat data_format = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"data_format",
+              &FlattenArgs::data_format,
+              "With \"channels_first\" the channels are moved behind all other axes first."});
+  }
+};
+NYALA_DECLARE_LAYER(Flatten);
+
+/// The elements of each sample under another shape; one size may be -1.
+/// https://keras.io/api/layers/reshaping_layers/reshape/
+struct ReshapeArgs {
+  RequiredList<std::int64_t> target_shape;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"target_shape", &ReshapeArgs::target_shape, "The shape of a sample."});
+  }
+};
+NYALA_DECLARE_LAYER(Reshape);
+
+/// The axes of each sample in another order.
+/// https://keras.io/api/layers/reshaping_layers/permute/
+struct PermuteArgs {
+  RequiredList<int> dims;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(Field{"dims",
+                              &PermuteArgs::dims,
+                              "For each axis of a result, from 1 on, the axis it comes from."});
+  }
+};
+NYALA_DECLARE_LAYER(Permute);
+
+/// Each sample n times: (batch, features) to (batch, n, features).
+/// https://keras.io/api/layers/reshaping_layers/repeat_vector/
+struct RepeatVectorArgs {
+  Required<int> n;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(Field{"n", &RepeatVectorArgs::n, "How often.", Range::at_least(1)});
+  }
+};
+NYALA_DECLARE_LAYER(RepeatVector);
+
+/// (batch, steps, features) without some first and last steps.
+/// https://keras.io/api/layers/reshaping_layers/cropping1d/
+struct Cropping1DArgs {
+  Margin cropping = 1;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"cropping", &Cropping1DArgs::cropping, "Steps cut from the start and the end."});
+  }
+};
+NYALA_DECLARE_LAYER(Cropping1D);
+
+/// (batch, steps, features) with zeros before and after.
+/// https://keras.io/api/layers/reshaping_layers/zero_padding1d/
+struct ZeroPadding1DArgs {
+  Margin padding = 1;
+  DataFormat data_format = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"padding", &ZeroPadding1DArgs::padding, "Steps added at the start and the end."},
+        Field{"data_format", &ZeroPadding1DArgs::data_format, "Where the features stand."});
+  }
+};
+NYALA_DECLARE_LAYER(ZeroPadding1D);
+
+/// (batch, height, width, channels) with zeros around.
+/// https://keras.io/api/layers/reshaping_layers/zero_padding2d/
+struct ZeroPadding2DArgs {
+  Margins2D padding = 1;
+  DataFormat data_format = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"padding", &ZeroPadding2DArgs::padding, "{{top, bottom}, {left, right}}."},
+        Field{"data_format", &ZeroPadding2DArgs::data_format, "Where the channels stand."});
+  }
+};
+NYALA_DECLARE_LAYER(ZeroPadding2D);
+
+/// Each step of (batch, steps, features) repeated.
+/// https://keras.io/api/layers/reshaping_layers/up_sampling1d/
+struct UpSampling1DArgs {
+  int size = 2;
+  NYALA_LAYER_ARGS;
+
+  static constexpr auto fields() {
+    return layer_fields(Field{"size", &UpSampling1DArgs::size, "How often.", Range::at_least(1)});
+  }
+};
+NYALA_DECLARE_LAYER(UpSampling1D);
+
+}  // namespace nyala::layers

@@ -1,0 +1,256 @@
+// Every layer class of layers.def, on a small sample: its configuration comes back, symbols, eager
+// calls and traced functions agree, gradients are right in float64, and weights are shared and
+// trained.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <nyala/autograd/function.hpp>
+#include <nyala/autograd/gradient_check.hpp>
+#include <nyala/autograd/tape.hpp>
+
+#include "conformance/layer_case.hpp"
+
+using namespace nyala;
+using conformance::Json;
+
+namespace {
+
+struct Sample {
+  const char* class_name;
+  const char* config;
+  std::vector<Shape> inputs;
+  bool ids = false;  ///< whole numbers from 0 to 4
+  std::optional<bool> training = {};
+};
+
+const std::vector<Sample>& samples() {
+  static const std::vector<Sample> all = {
+      {"Dense", R"({"units": 3, "activation": "tanh"})", {{2, 4}}},
+      {"Dense", R"({"units": 2, "use_bias": false})", {{2, 3, 4}}},
+      {"EinsumDense",
+       R"({"equation": "abc,cd->abd", "output_shape": [null, 3], "bias_axes": "d"})",
+       {{2, 3, 4}}},
+      {"Embedding", R"({"input_dim": 5, "output_dim": 3, "mask_zero": true})", {{2, 4}}, true},
+      {"Masking", R"({"mask_value": 1.5})", {{2, 3, 4}}},
+      {"Identity", "{}", {{2, 3}}},
+      {"Activation", R"({"activation": "sigmoid"})", {{2, 3}}},
+      {"ReLU", R"({"negative_slope": 0.1, "max_value": 1.5, "threshold": 0.2})", {{3, 4}}},
+      {"LeakyReLU", "{}", {{2, 3}}},
+      {"PReLU", R"({"shared_axes": [1]})", {{2, 3, 4}}},
+      {"ELU", R"({"alpha": 0.5})", {{2, 3}}},
+      {"Softmax", R"({"axis": [1, 2]})", {{2, 3, 4}}},
+      {"Softmax", R"({"axis": -1})", {{2, 3}}},
+      {"Dot", R"({"axes": [1, 2], "normalize": true})", {{2, 3, 4}, {2, 5, 3}}},
+      {"Dot", R"({"axes": 1})", {{2, 3}, {2, 3}}},
+      {"Add", "{}", {{2, 3, 4}, {2, 4}}},
+      {"Subtract", "{}", {{2, 3}, {2, 3}}},
+      {"Multiply", "{}", {{2, 3}, {2, 1}, {2, 3}}},
+      {"Average", "{}", {{2, 3}, {2, 3}, {2, 3}}},
+      {"Maximum", "{}", {{2, 3}, {2, 3}}},
+      {"Minimum", "{}", {{2, 3}, {2, 3}}},
+      {"Concatenate", R"({"axis": 1})", {{2, 3, 4}, {2, 2, 4}}},
+      {"Flatten", "{}", {{2, 3, 4}}},
+      {"Flatten", R"({"data_format": "channels_first"})", {{2, 3, 4}}},
+      {"Reshape", R"({"target_shape": [-1, 2]})", {{2, 3, 4}}},
+      {"Permute", R"({"dims": [2, 1]})", {{2, 3, 4}}},
+      {"RepeatVector", R"({"n": 3})", {{2, 4}}},
+      {"Cropping1D", R"({"cropping": [1, 2]})", {{2, 5, 3}}},
+      {"ZeroPadding1D", R"({"padding": [0, 2]})", {{2, 3, 2}}},
+      {"ZeroPadding2D", R"({"padding": [[1, 0], [2, 3]]})", {{2, 3, 2, 2}}},
+      {"UpSampling1D", R"({"size": 3})", {{2, 3, 2}}},
+      {"Dropout", R"({"rate": 0.4, "noise_shape": [null, 1], "seed": 3})", {{2, 3}}},
+      {"SpatialDropout1D", R"({"rate": 0.4})", {{2, 3, 2}}},
+      {"GaussianNoise", R"({"stddev": 0.4})", {{2, 3}}},
+      {"GaussianDropout", R"({"rate": 0.4})", {{2, 3}}},
+      {"ActivityRegularization", R"({"l1": 0.1, "l2": 0.2})", {{2, 3}}},
+      {"BatchNormalization", "{}", {{4, 3}}},
+      {"BatchNormalization", R"({"axis": 1})", {{4, 3, 2}}, false, true},
+      {"LayerNormalization", R"({"axis": [1, 2]})", {{2, 3, 4}}},
+      {"GroupNormalization", R"({"groups": 2})", {{2, 3, 4}}},
+      {"RMSNormalization", "{}", {{2, 3, 4}}},
+      {"UnitNormalization", R"({"axis": 1})", {{2, 3, 4}}},
+      {"Rescaling", R"({"scale": [1.5, 2.0, 0.5], "offset": -1.0})", {{2, 3}}},
+      {"Normalization", R"({"mean": [1.0, 2.0, 3.0], "variance": [1.0, 4.0, 0.5]})", {{2, 3}}},
+      {"Normalization", "{}", {{2, 3}}}};
+  return all;
+}
+
+std::shared_ptr<BaseLayer> make(const Sample& sample) {
+  Json config = Json::parse(sample.config);
+  config["dtype"] = "float64";
+  return conformance::make_layer_of(sample.class_name, config);
+}
+
+// Numbers without ties, away from 0 and from the kinks of the samples.
+Tensor numbers(const Shape& shape, double phase) {
+  std::vector<double> values(static_cast<std::size_t>(shape.num_elements()));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = 0.13 + 1.9 * std::sin(2.3 * static_cast<double>(i) + phase);
+  return Tensor::from(values, shape);
+}
+
+std::vector<Tensor> inputs_of(const Sample& sample) {
+  std::vector<Tensor> inputs;
+  for (const Shape& shape : sample.inputs) {
+    const Tensor x = numbers(shape, 0.4 + static_cast<double>(inputs.size()));
+    inputs.push_back(sample.ids ? ops::cast(ops::abs(x) * 2, int32) : x);
+  }
+  return inputs;
+}
+
+// Weights that are not the zeros and ones that many start with.
+void scatter_weights(const BaseLayer& layer) {
+  double phase = 0.9;
+  for (const Variable& weight : layer.trainable_variables())
+    weight.assign(numbers(weight.shape(), phase += 1));
+}
+
+// The largest difference between the tape's gradients of the weights and central differences.
+double weight_gradient_error(BaseLayer& layer,
+                             const std::vector<Tensor>& inputs,
+                             const CallArgs& args) {
+  const auto loss = [&] {
+    const Tensor y = layer.apply(inputs, args)[0];
+    return ops::sum(y * numbers(y.shape(), 0.7));
+  };
+  GradientTape tape;
+  const Tensor value = loss();
+  const std::vector<Variable> weights = layer.trainable_variables();
+  const std::vector<Tensor> gradients = tape.gradient(value, weights);
+  double worst = 0;
+  constexpr double kStep = 1e-5;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::vector<double> start = weights[i].value().to_vector<double>();
+    const std::vector<double> gradient = gradients[i].to_vector<double>();
+    for (std::size_t j = 0; j < start.size(); ++j) {
+      const auto at = [&](double shift) {
+        std::vector<double> moved = start;
+        moved[j] += shift;
+        weights[i].assign(Tensor::from(moved, weights[i].shape()));
+        return loss().item<double>();
+      };
+      const double expected = (at(kStep) - at(-kStep)) / (2 * kStep);
+      worst = std::max(worst, std::abs(gradient[j] - expected) / std::max(1.0, std::abs(expected)));
+    }
+    weights[i].assign(Tensor::from(start, weights[i].shape()));
+  }
+  return worst;
+}
+
+bool fits(const Shape& symbolic, const Shape& eager) {
+  bool same = symbolic.rank() == eager.rank();
+  for (int i = 0; same && i < eager.rank(); ++i)
+    same = symbolic[i] == None || symbolic[i] == eager[i];
+  return same;
+}
+
+}  // namespace
+
+TEST_CASE("layers: there is a sample of every class") {
+  for (const std::string& name : layer_class_names()) {
+    if (name == "InputLayer" || name.find('>') != std::string::npos) continue;
+    CAPTURE(name);
+    CHECK(std::any_of(samples().begin(), samples().end(), [&](const Sample& sample) {
+      return name == sample.class_name;
+    }));
+  }
+}
+
+TEST_CASE("layers: configurations come back") {
+  for (const Sample& sample : samples()) {
+    CAPTURE(sample.class_name);
+    const auto layer = make(sample);
+    const Config config = layer->get_config();
+    CHECK((*find_layer_class(sample.class_name))(config)->get_config() == config);
+    for (const auto& [key, value] : Json::parse(sample.config).items()) {
+      CAPTURE(key);
+      CHECK(conformance::to_json(config).at(key) == value);
+    }
+  }
+}
+
+TEST_CASE("layers: symbols have the shapes, dtypes and masks of eager calls") {
+  for (const Sample& sample : samples()) {
+    CAPTURE(sample.class_name);
+    const auto layer = make(sample);
+    const std::vector<Tensor> inputs = inputs_of(sample);
+    std::vector<Symbol> symbols;
+    for (const Tensor& input : inputs) {
+      Shape shape = input.shape();
+      shape[0] = None;
+      symbols.push_back(Input({.dtype = input.dtype(), .batch_shape = shape}));
+    }
+    const CallArgs args{.training = sample.training};
+    const Symbol symbol = layer->apply(symbols, CallForm::list, args)[0];
+    const Tensor eager = layer->apply(inputs, args)[0];
+    CHECK(fits(symbol.shape(), eager.shape()));
+    CHECK(symbol.dtype() == eager.dtype());
+    CHECK(symbol.has_mask() == eager.mask().defined());
+    CHECK(symbol.shape()[0] == None);
+  }
+}
+
+TEST_CASE("layers: traced functions give what eager calls give") {
+  for (const Sample& sample : samples()) {
+    CAPTURE(sample.class_name);
+    const auto layer = make(sample);
+    const std::vector<Tensor> inputs = inputs_of(sample);
+    const CallArgs args{.training = sample.training};
+    const Tensor eager = layer->apply(inputs, args)[0];
+    const auto check = [&](const Tensor& traced) {
+      // Fused loops may round differently in the last place.
+      CHECK(ops::allclose(traced, eager, {.rtol = 1e-12, .atol = 1e-12}));
+    };
+    if (inputs.size() == 1) {
+      const auto f = function([&](const Tensor& x) { return layer->apply({x}, args)[0]; });
+      check(f(inputs[0]));
+      check(f(inputs[0]));
+    } else if (inputs.size() == 2) {
+      const auto f = function([&](const Tensor& x, const Tensor& y) {
+        return layer->apply({x, y}, args)[0];
+      });
+      check(f(inputs[0], inputs[1]));
+      check(f(inputs[0], inputs[1]));
+    }
+  }
+}
+
+TEST_CASE("layers: gradients of inputs and weights") {
+  for (const Sample& sample : samples()) {
+    CAPTURE(sample.class_name);
+    const auto layer = make(sample);
+    const std::vector<Tensor> inputs = inputs_of(sample);
+    const CallArgs args{.training = sample.training};
+    layer->apply(inputs, args);
+    scatter_weights(*layer);
+    // Central differences with a step of 1e-5 are good to about 1e-10, less what rounding adds.
+    CHECK(weight_gradient_error(*layer, inputs, args) < 1e-7);
+    if (sample.ids) continue;
+    const auto f = [&](const std::vector<Tensor>& at) { return layer->apply(at, args)[0]; };
+    CHECK(gradient_error(f, inputs) < 1e-7);
+  }
+}
+
+TEST_CASE("layers: a second call shares the weights, and a step changes them") {
+  for (const Sample& sample : samples()) {
+    CAPTURE(sample.class_name);
+    const auto layer = make(sample);
+    const std::vector<Tensor> inputs = inputs_of(sample);
+    layer->apply(inputs);
+    scatter_weights(*layer);
+    const std::vector<Variable> weights = layer->weights();
+    GradientTape tape;
+    const Tensor before = layer->apply(inputs)[0];
+    const std::vector<Variable> again = layer->weights();
+    REQUIRE(again.size() == weights.size());
+    for (std::size_t i = 0; i < weights.size(); ++i) CHECK(again[i].is(weights[i]));
+    const std::vector<Variable> trained = layer->trainable_variables();
+    if (trained.empty()) continue;
+    const Tensor loss = ops::sum(before * numbers(before.shape(), 0.2));
+    const std::vector<Tensor> gradients = tape.gradient(loss, trained);
+    for (std::size_t i = 0; i < trained.size(); ++i) trained[i].assign_sub(gradients[i] * 0.1);
+    CHECK(!ops::allclose(layer->apply(inputs)[0], before));
+  }
+}
