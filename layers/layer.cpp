@@ -81,6 +81,17 @@ const Spec& Symbol::spec() const {
 }
 bool Symbol::has_mask() const { return node_ != nullptr && node_->masks[index_].has_value(); }
 
+GraphNode::~GraphNode() {
+  std::vector<Symbol> pending = std::move(inputs);
+  while (!pending.empty()) {
+    const Symbol symbol = std::move(pending.back());
+    pending.pop_back();
+    if (symbol.node().use_count() != 1) continue;
+    for (Symbol& input : symbol.node()->inputs) pending.push_back(std::move(input));
+    symbol.node()->inputs.clear();
+  }
+}
+
 std::ostream& operator<<(std::ostream& out, const Symbol& symbol) {
   return out << "<Symbol shape=" << symbol.shape() << ", dtype=" << symbol.dtype()
              << ", layer=" << symbol.node()->layer->name() << '>';
@@ -268,6 +279,7 @@ std::vector<Symbol> BaseLayer::apply(const std::vector<Symbol>& inputs,
   node->inputs = inputs;
   node->form = form;
   node->training = args.training;
+  node->index = symbolic_calls_++;
   std::vector<Symbol> symbols;
   for (const Tensor& output : outputs) {
     node->outputs.push_back(output.spec());

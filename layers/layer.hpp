@@ -132,6 +132,8 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   virtual const regularizers::Regularizer* activity_regularizer() const { return nullptr; }
   /// Names the layer in messages: Dense "dense_1".
   std::string label() const { return class_name_ + " \"" + name_ + "\""; }
+  /// Whether Keras counts it as an operation (`x + 1`), not as a layer.
+  virtual bool is_operation() const { return false; }
   /// Module in Keras's JSON.
   virtual std::string keras_module() const { return "keras.layers"; }
 
@@ -178,6 +180,7 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   DTypePolicy policy_;
   std::vector<Weight> weights_;
   mutable std::vector<Tensor> call_losses_;
+  std::int64_t symbolic_calls_ = 0;
 };
 
 /// Collects what layers add to the loss on this thread while it lives (a training step's own list).

@@ -43,12 +43,19 @@ enum class CallForm : std::uint8_t { single, list, positional };
 /// One call of a layer on symbols.
 class GraphNode {
  public:
+  GraphNode() = default;
+  GraphNode(const GraphNode&) = default;
+  GraphNode& operator=(const GraphNode&) = delete;
+  /// Without recursion: a graph may be deeper than the stack.
+  ~GraphNode();
+
   std::shared_ptr<BaseLayer> layer;
   std::vector<Symbol> inputs;
   CallForm form = CallForm::single;
   std::optional<bool> training;
   std::vector<Spec> outputs;
   std::vector<std::optional<Spec>> masks;  // one for each output
+  std::int64_t index = 0;                  // which call of the layer on symbols it is
 };
 
 std::ostream& operator<<(std::ostream& out, const Symbol& symbol);

@@ -13,8 +13,11 @@
 #include <nyala/core/shape.hpp>
 #include <nyala/core/tensor.hpp>
 #include <nyala/layers/layers.hpp>
+#include <nyala/layers/operation.hpp>
 #include <nyala/models/callbacks.hpp>
 #include <nyala/models/losses.hpp>
 #include <nyala/models/metrics.hpp>
+#include <nyala/models/model.hpp>
 #include <nyala/models/optimizers.hpp>
+#include <nyala/models/saving/json.hpp>
 #include <nyala/models/training/trainer.hpp>

@@ -9,6 +9,7 @@ struct Limits {
   std::uint64_t memory = std::uint64_t{2} << 30;
   std::uint64_t json_bytes = std::uint64_t{64} << 20;
   int json_depth = 256;
+  std::uint64_t json_values = 8'000'000;
   std::uint64_t zip_members = 65535;
   std::uint64_t name_bytes = 4096;
   int rank = 32;

@@ -1,0 +1,73 @@
+#pragma once
+/// Model: layers joined by a graph, trained and run as a whole.
+///
+///   Symbol x = Input({.shape = {4}});
+///   Model model(x, layers::Dense({.units = 3})(x));
+///   model.summary(std::cout);
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include <nyala/models/model_base.hpp>
+#include <nyala/models/summary.hpp>
+
+namespace nyala {
+
+/// A shared handle to a model: copying it shares the weights. A model is a layer, and may stand
+/// inside another one.
+class Model : public Layer {
+ public:
+  /// No model.
+  Model() = default;
+  /// The model that computes `outputs` from `inputs`: each a symbol, a list, or pairs of name and
+  /// symbol. Throws ValueError when the outputs need an input that is not given, and when two
+  /// layers have one name.
+  Model(const SymbolTree& inputs, const SymbolTree& outputs, const ModelArgs& args = {});
+  explicit Model(std::shared_ptr<ModelBase> model) : Layer(std::move(model)) {}
+  /// A layer that is a model; throws TypeError for one that is not.
+  static Model from(const Layer& layer);
+
+  ModelBase& base() const;
+
+  /// Without operations (`x + 1`), and for a Sequential without its Input.
+  std::vector<Layer> layers() const;
+  /// Throws ValueError, with the names there are, for another one.
+  Layer get_layer(const std::string& name) const;
+  /// Counts from the end when negative; throws IndexError.
+  Layer get_layer(int index) const;
+
+  // Each throws StateError for a model that is not built.
+  const std::vector<Symbol>& inputs() const { return base().inputs(); }
+  const std::vector<Symbol>& outputs() const { return base().outputs(); }
+  std::vector<std::string> input_names() const { return base().input_names(); }
+  std::vector<std::string> output_names() const { return base().output_names(); }
+  Shape input_shape() const { return inputs().at(0).shape(); }
+  Shape output_shape() const { return outputs().at(0).shape(); }
+
+  /// Prints Keras's table of layers, shapes and parameters.
+  void summary(std::ostream& out, const SummaryArgs& args = {}) const;
+  /// The model without its weights, as text that Keras's model_from_json reads.
+  std::string to_json() const;
+};
+
+/// A stack of layers, each with one input and one output.
+///
+///   Sequential model({Input({.shape = {2}}), layers::Dense({.units = 1})});
+///
+/// Without an Input it is built at its first call, for the shape that comes.
+class Sequential : public Model {
+ public:
+  Sequential() : Sequential(std::initializer_list<Layer>{}) {}
+  /// Throws ValueError for two layers of one name, ShapeError for layers that do not fit.
+  Sequential(std::initializer_list<Layer> layers, const ModelArgs& args = {});
+  explicit Sequential(const std::vector<Layer>& layers, const ModelArgs& args = {});
+
+  /// Puts a layer on top.
+  void add(const Layer& layer) const;
+  /// Takes the last layer away and gives it back.
+  Layer pop() const;
+  /// Makes the weights for inputs of this shape (with the batch): `build({None, 4})`.
+  void build(const Shape& input_shape) const;
+};
+
+}  // namespace nyala

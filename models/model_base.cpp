@@ -1,0 +1,110 @@
+#include <nyala/models/model_base.hpp>
+
+#include <sstream>
+
+namespace nyala {
+namespace {
+
+std::vector<std::string> layer_names(const std::vector<Symbol>& symbols) {
+  std::vector<std::string> names;
+  for (const Symbol& symbol : symbols) names.push_back(symbol.node()->layer->name());
+  return names;
+}
+
+std::vector<Spec> specs_of(const std::vector<Symbol>& symbols) {
+  std::vector<Spec> specs;
+  for (const Symbol& symbol : symbols) specs.push_back(symbol.spec());
+  return specs;
+}
+
+// As Keras: a last axis of size 1 may be missing or too much.
+Tensor fit_rank(const Tensor& input, int rank) {
+  if (input.rank() == rank + 1 && input.shape().back() == 1) return ops::squeeze(input, -1);
+  if (input.rank() + 1 == rank && input.rank() > 0) return ops::expand_dims(input, -1);
+  return input;
+}
+
+bool fits(const Shape& shape, const Shape& wanted) {
+  if (shape.rank() != wanted.rank()) return false;
+  for (int axis = 1; axis < shape.rank(); ++axis) {
+    if (wanted[axis] != None && shape[axis] != None && shape[axis] != wanted[axis]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const Graph& ModelBase::built_graph(const char* wanted) const {
+  if (graph() == nullptr) {
+    throw StateError(class_name() + " model '" + name() + "' has no defined " + wanted +
+                     " yet: give it an Input, or call it on data first");
+  }
+  return *graph();
+}
+
+std::vector<std::string> ModelBase::input_names() const { return layer_names(inputs()); }
+std::vector<std::string> ModelBase::output_names() const { return layer_names(outputs()); }
+std::vector<Spec> ModelBase::input_specs() const { return specs_of(inputs()); }
+std::vector<Spec> ModelBase::output_specs() const { return specs_of(outputs()); }
+
+std::vector<Tensor> ModelBase::standardize(Inputs<Tensor> inputs) const {
+  const std::vector<Symbol>& wanted = graph()->inputs().symbols();
+  if (inputs.size() != wanted.size()) {
+    std::string names;
+    for (const Symbol& symbol : wanted)
+      names += (names.empty() ? "'" : ", '") + symbol.node()->layer->name() + "'";
+    throw ValueError("Layer \"" + name() + "\" expects " + std::to_string(wanted.size()) +
+                     " input(s) [" + names + "], but it received " + std::to_string(inputs.size()) +
+                     " input tensors");
+  }
+  std::vector<Tensor> fitted;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Shape shape = wanted[i].shape();
+    const Tensor mask = inputs[i].mask();
+    Tensor input = fit_rank(inputs[i], shape.rank());
+    if (!fits(input.shape(), shape)) {
+      if (!shape.empty()) shape[0] = None;
+      throw ShapeError("Input " + std::to_string(i) + " with name '" +
+                       wanted[i].node()->layer->name() + "' of layer '" + name() +
+                       "' is incompatible with the layer: expected shape=" + shape.str() +
+                       ", found shape=" + inputs[i].shape().str());
+    }
+    if (input.dtype() != wanted[i].dtype()) input = ops::cast(input, wanted[i].dtype());
+    if (mask.defined() && !input.is(inputs[i])) input.set_mask(mask);
+    fitted.push_back(std::move(input));
+  }
+  return fitted;
+}
+
+std::vector<Tensor> ModelBase::call_all(Inputs<Tensor> inputs, const CallArgs& args) {
+  std::vector<Tensor> fitted = standardize(inputs);
+  for (std::size_t i = 0; i < fitted.size() && i < args.mask.size(); ++i) {
+    if (!args.mask[i].defined() || args.mask[i].is(fitted[i].mask())) continue;
+    fitted[i] = ops::reshape(fitted[i], fitted[i].shape());
+    fitted[i].set_mask(args.mask[i]);
+  }
+  return graph()->run(fitted, args.training);
+}
+
+FunctionalModel::FunctionalModel(const SymbolTree& inputs,
+                                 const SymbolTree& outputs,
+                                 const ModelArgs& args)
+    : graph_(inputs, outputs) {
+  start("Functional", args.name, args.dtype, args.trainable.value_or(true));
+  built_ = true;
+  for (const Symbol& input : graph_.inputs().symbols()) build_shapes_.push_back(input.shape());
+}
+
+std::vector<std::shared_ptr<BaseLayer>> FunctionalModel::layers() const {
+  std::vector<std::shared_ptr<BaseLayer>> layers;
+  for (const auto& layer : graph_.operations()) {
+    if (!layer->is_operation()) layers.push_back(layer);
+  }
+  return layers;
+}
+
+std::vector<std::shared_ptr<Module>> FunctionalModel::children() const {
+  return {graph_.operations().begin(), graph_.operations().end()};
+}
+
+}  // namespace nyala

@@ -1,0 +1,96 @@
+#pragma once
+/// ModelBase: what every model is made of. Users hold one through Model or Sequential.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nyala/layers/layer.hpp>
+#include <nyala/models/graph.hpp>
+
+namespace nyala {
+
+struct ModelArgs {
+  std::string name = {};
+  std::optional<bool> trainable = {};
+  DTypePolicy dtype = {};
+};
+
+class ModelBase : public BaseLayer {
+ public:
+  /// Its graph; null as long as it is not built, or when it is called with several inputs and has
+  /// no Input.
+  virtual const Graph* graph() const = 0;
+  /// What Keras calls `model.layers`: without operations, and for a Sequential without its Input.
+  virtual std::vector<std::shared_ptr<BaseLayer>> layers() const = 0;
+
+  // Throws StateError for a model that has none yet.
+  const std::vector<Symbol>& inputs() const { return built_graph("inputs").inputs().symbols(); }
+  const std::vector<Symbol>& outputs() const { return built_graph("outputs").outputs().symbols(); }
+  /// The names of the layers that give the inputs and the outputs.
+  std::vector<std::string> input_names() const;
+  std::vector<std::string> output_names() const;
+  std::vector<Spec> input_specs() const;
+  std::vector<Spec> output_specs() const;
+
+  std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& args) override;
+  /// Each input is cast to its own dtype, not to the model's.
+  bool casts_inputs() const override { return false; }
+  /// Masks come with the outputs of the last layers.
+  bool supports_masking() const override { return true; }
+  std::vector<Tensor> compute_mask(Inputs<Tensor>, const std::vector<Tensor>&) override {
+    return {};
+  }
+  /// Of the form of to_json, as a value.
+  Config get_config() const override;
+
+ protected:
+  const Graph& built_graph(const char* wanted) const;
+  /// The inputs as the graph wants them; throws ValueError that names the input that does not fit.
+  std::vector<Tensor> standardize(Inputs<Tensor> inputs) const;
+};
+
+/// A model from its inputs and outputs.
+class FunctionalModel final : public ModelBase {
+ public:
+  FunctionalModel(const SymbolTree& inputs, const SymbolTree& outputs, const ModelArgs& args);
+
+  const Graph* graph() const override { return &graph_; }
+  std::vector<std::shared_ptr<BaseLayer>> layers() const override;
+  std::vector<std::shared_ptr<Module>> children() const override;
+
+ private:
+  Graph graph_;
+};
+
+/// A stack of layers.
+class SequentialModel final : public ModelBase {
+ public:
+  explicit SequentialModel(const ModelArgs& args);
+
+  const Graph* graph() const override { return graph_.get(); }
+  std::vector<std::shared_ptr<BaseLayer>> layers() const override;
+  /// With the Input, where it has one.
+  const std::vector<std::shared_ptr<BaseLayer>>& all_layers() const { return layers_; }
+  std::vector<std::shared_ptr<Module>> children() const override;
+
+  /// Puts layers on top, and builds the graph when the shape of the input is known. Throws
+  /// ValueError for a name that is taken or an Input that is not the first, ShapeError for a layer
+  /// that does not fit, and then changes nothing.
+  void add(const std::vector<std::shared_ptr<BaseLayer>>& layers);
+  /// Takes the last layer away; throws StateError when there is none.
+  std::shared_ptr<BaseLayer> pop();
+
+  void build(Inputs<Shape> shapes) override;
+  std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& args) override;
+
+ private:
+  using Layers = std::vector<std::shared_ptr<BaseLayer>>;
+  void check_new(const Layers& layers, const BaseLayer& layer) const;
+  void rebuild(Layers layers);
+  void set_graph(Layers layers);
+
+  Layers layers_;
+  std::unique_ptr<Graph> graph_;
+};
+
+}  // namespace nyala

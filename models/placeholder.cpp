@@ -1,1 +1,0 @@
-// placeholder until the component has its first source

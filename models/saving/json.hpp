@@ -1,0 +1,31 @@
+#pragma once
+/// Models as JSON, in Keras 3's form.
+///
+///   std::string text = model.to_json();  // keras.models.model_from_json reads it
+///   Model twin = model_from_json(text);
+///   twin.set_weights(model.get_weights());
+#include <string>
+
+#include <nyala/models/model.hpp>
+#include <nyala/models/saving/limits.hpp>
+
+namespace nyala {
+
+/// The model of a text that `to_json` of Keras 3 or tf.keras 2.x gave, or of a .keras file's
+/// config.json; with new weights, compiled if it says how. Throws FormatError for text that is not
+/// JSON or not a model, ValueError (with the way to the layer) for layers that are unknown, options
+/// that are wrong, and graphs that do not hold together, UnsupportedError for what Nyala does not
+/// do, LimitError for text that is too long or too deep. It comes from strangers: classes are those
+/// of Nyala and those that the program registered, and nothing else is run.
+Model model_from_json(const std::string& json, const saving::Limits& limits = {});
+
+namespace saving {
+
+/// A layer or model as Keras serialises it: module, class_name, config, registered_name,
+/// build_config.
+Config serialize_layer(const BaseLayer& layer);
+/// The way back, as `model_from_json` does it.
+Layer deserialize_layer(const Config& config);
+
+}  // namespace saving
+}  // namespace nyala

@@ -1,0 +1,18 @@
+#pragma once
+/// What tf.keras 2.x writes in other words than Keras 3. Private to the reader.
+#include <nyala/layers/symbol.hpp>
+#include <nyala/models/saving/json_records.hpp>
+
+namespace nyala::saving {
+
+/// A layer's configuration with the names and forms of Keras 3.
+Config modern_config(const std::string& class_name, const Config& config);
+/// Whether a record is a call of a TensorFlow function (TFOpLambda, SlicingOpLambda).
+bool is_old_operation(const Config& record);
+/// Adds the op of Keras 3 that does the same; throws UnsupportedError when there is none.
+Symbol call_old_operation(const Config& record,
+                          const CallRecord& call,
+                          const std::vector<Symbol>& symbols,
+                          const std::string& name);
+
+}  // namespace nyala::saving

@@ -1,0 +1,258 @@
+#include <nyala/models/saving/json_records.hpp>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <nyala/core/error.hpp>
+#include <nyala/layers/layer.hpp>
+#include <nyala/layers/operation.hpp>
+
+namespace nyala::saving {
+namespace {
+
+constexpr int kArgumentDepth = 32;
+
+bool has_class(const Config& value, const char* name) {
+  const Config* found = value.find("class_name");
+  return found != nullptr && found->is_string() && found->as_string() == name;
+}
+
+// Arguments with placeholders for tensors, which are collected.
+class Arguments {
+ public:
+  explicit Arguments(std::vector<Reference>& tensors) : tensors_(tensors) {}
+
+  Config read(const Config& value, int depth = 0) {
+    if (depth > kArgumentDepth) throw LimitError("arguments nest too deep");
+    if (value.is_list()) {
+      Config list = Config::list();
+      for (const Config& item : value.as_list()) list.push_back(read(item, depth + 1));
+      return list;
+    }
+    if (!value.is_dict()) return value;
+    if (has_class(value, "__keras_tensor__")) {
+      const Config* history = dict_entry(value, "config").find("keras_history");
+      if (history == nullptr || !is_triple(*history))
+        throw FormatError("a tensor has no keras_history");
+      return add(read_triple(*history));
+    }
+    if (has_class(value, "__slice__") || has_class(value, "__ellipsis__")) return value;
+    throw UnsupportedError("the argument " + value.str().substr(0, 120) + " is not supported");
+  }
+
+  Config add(Reference reference) {
+    tensors_.push_back(std::move(reference));
+    return Operation::symbol_at(tensors_.size() - 1);
+  }
+
+ private:
+  std::vector<Reference>& tensors_;
+};
+
+bool holds_tensor(const Config& value) {
+  if (value.is_list()) {
+    return std::any_of(value.as_list().begin(), value.as_list().end(), holds_tensor);
+  }
+  return has_class(value, "__keras_tensor__");
+}
+
+CallRecord read_new_call(const Config& node) {
+  CallRecord call;
+  Arguments arguments(call.tensors);
+  call.args = arguments.read(list_entry(node, "args"));
+  for (const auto& [key, value] : dict_entry(node, "kwargs").as_dict()) {
+    if (key == "mask") {
+      call.explicit_mask = holds_tensor(value);
+      continue;
+    }
+    call.kwargs[key] = arguments.read(value);
+  }
+  return call;
+}
+
+// [[layer, call, output, kwargs], ...]; one alone may stand without the outer list.
+CallRecord read_old_call(const Config& node) {
+  CallRecord call;
+  Arguments arguments(call.tensors);
+  Config tensors = Config::list();
+  const Config::List& items = node.as_list();
+  const bool bare = !items.empty() && items[0].is_string();
+  const Config::List one = {node};
+  for (const Config& item : bare ? one : items) {
+    if (!item.is_list() || item.size() < 3 || item.size() > 4)
+      throw FormatError("a call is no list of [layer, call, output, arguments]");
+    const Config::List& parts = item.as_list();
+    tensors.push_back(
+        arguments.add(read_triple(Config(Config::List(parts.begin(), parts.begin() + 3)))));
+    if (parts.size() < 4) continue;
+    if (!parts[3].is_dict()) throw FormatError("the arguments of a call are no dict");
+    for (const auto& [key, value] : parts[3].as_dict()) {
+      if (key == "name" || key == "mask") continue;
+      call.kwargs[key] =
+          is_triple(value) ? arguments.add(read_triple(value)) : arguments.read(value);
+    }
+  }
+  if (tensors.size() == 1)
+    call.args = std::move(tensors);
+  else
+    call.args.push_back(std::move(tensors));
+  return call;
+}
+
+const Config& config_of(const Config& record) { return dict_entry(record, "config"); }
+
+std::string name_of_record(const Config& record) {
+  const Config* name = record.find("name");
+  if (name == nullptr || !name->is_string()) name = config_of(record).find("name");
+  if (name == nullptr || !name->is_string())
+    throw FormatError("a layer of class " + class_name_of(record).substr(0, 200) + " has no name");
+  return name->as_string();
+}
+
+void collect_references(const Config& tree, std::vector<std::string>& names) {
+  if (is_triple(tree)) {
+    names.push_back(tree.as_list()[0].as_string());
+  } else if (tree.is_list()) {
+    for (const Config& item : tree.as_list()) collect_references(item, names);
+  } else if (tree.is_dict()) {
+    for (const auto& [key, item] : tree.as_dict()) collect_references(item, names);
+  }
+}
+
+void collect_unknown(const Config& record, std::vector<std::string>& unknown) {
+  const std::string& name = class_name_of(record);
+  if (is_functional_record(record)) {
+    for (const Config* layer : needed_layers(config_of(record))) collect_unknown(*layer, unknown);
+    return;
+  }
+  if (is_sequential_record(record)) {
+    for (const Config& layer : list_entry(config_of(record), "layers").as_list())
+      collect_unknown(layer, unknown);
+    return;
+  }
+  bool known = false;
+  if (is_operation_record(record)) {
+    known = is_operation_class(name);
+  } else if (name == "TFOpLambda" || name == "SlicingOpLambda") {
+    known = true;
+  } else {
+    const Config* registered = record.find("registered_name");
+    known =
+        find_layer_class(name) != nullptr || (registered != nullptr && registered->is_string() &&
+                                              find_layer_class(registered->as_string()) != nullptr);
+  }
+  const std::string shown = name.substr(0, 200);
+  if (!known && std::find(unknown.begin(), unknown.end(), shown) == unknown.end())
+    unknown.push_back(shown);
+}
+
+}  // namespace
+
+const Config& dict_entry(const Config& record, const char* key) {
+  const Config* value = record.find(key);
+  if (value == nullptr || !value->is_dict())
+    throw FormatError(std::string("no dict \"") + key + "\" in " + record.str().substr(0, 80));
+  return *value;
+}
+
+const Config& list_entry(const Config& record, const char* key) {
+  const Config* value = record.find(key);
+  if (value == nullptr || !value->is_list())
+    throw FormatError(std::string("no list \"") + key + "\" in " + record.str().substr(0, 80));
+  return *value;
+}
+
+bool is_triple(const Config& value) {
+  if (!value.is_list() || value.size() != 3) return false;
+  const Config::List& items = value.as_list();
+  return items[0].is_string() && items[1].is_int() && items[2].is_int();
+}
+
+Reference read_triple(const Config& value) {
+  if (!is_triple(value))
+    throw FormatError("received " + value.str().substr(0, 120) +
+                      ", expected [layer, call, output]");
+  const Config::List& items = value.as_list();
+  return {items[0].as_string(), items[1].as_int(), items[2].as_int()};
+}
+
+CallRecord read_call(const Config& node) {
+  if (node.is_dict()) return read_new_call(node);
+  if (node.is_list()) return read_old_call(node);
+  throw FormatError("a call is neither a dict nor a list");
+}
+
+const std::string& class_name_of(const Config& record) {
+  const Config* name = record.find("class_name");
+  if (name == nullptr || !name->is_string())
+    throw FormatError("a layer has no class_name: " + record.str().substr(0, 80));
+  return name->as_string();
+}
+
+bool is_functional_record(const Config& record) {
+  const std::string& name = class_name_of(record);
+  if (name != "Functional" && name != "Model") return false;
+  const Config* config = record.find("config");
+  return config != nullptr && config->contains("layers");
+}
+
+bool is_sequential_record(const Config& record) { return class_name_of(record) == "Sequential"; }
+
+bool is_operation_record(const Config& record) {
+  const Config* module = record.find("module");
+  if (module != nullptr && module->is_string()) {
+    const std::string& name = module->as_string();
+    return name.rfind("keras.src.ops", 0) == 0 || name.rfind("keras.ops", 0) == 0;
+  }
+  // Files without modules: every layer says whether it is trainable, no op does.
+  const Config* config = record.find("config");
+  return module == nullptr && config != nullptr && !config->contains("trainable") &&
+         class_name_of(record) != "InputLayer" && is_operation_class(class_name_of(record));
+}
+
+std::vector<const Config*> needed_layers(const Config& functional_config) {
+  const Config::List& layers = list_entry(functional_config, "layers").as_list();
+  std::unordered_map<std::string, const Config*> by_name;
+  for (const Config& layer : layers) {
+    const std::string name = name_of_record(layer);
+    if (!by_name.emplace(name, &layer).second) {
+      throw ValueError("The name \"" + name.substr(0, 200) +
+                       "\" is used more than once in the model. All operation names should be "
+                       "unique.");
+    }
+  }
+  std::unordered_set<std::string> needed;
+  std::vector<std::string> open;
+  for (const char* key : {"input_layers", "output_layers"}) {
+    const Config* tree = functional_config.find(key);
+    if (tree == nullptr) throw FormatError(std::string("a model has no \"") + key + "\"");
+    collect_references(*tree, open);
+  }
+  for (const Config& layer : layers) {
+    if (!is_operation_record(layer)) open.push_back(name_of_record(layer));
+  }
+  while (!open.empty()) {
+    const std::string name = std::move(open.back());
+    open.pop_back();
+    if (!needed.insert(name).second) continue;
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) throw ValueError("Unknown layer: " + name.substr(0, 200));
+    for (const Config& node : list_entry(*found->second, "inbound_nodes").as_list()) {
+      for (const Reference& reference : read_call(node).tensors) open.push_back(reference.layer);
+    }
+  }
+  std::vector<const Config*> result;
+  for (const Config& layer : layers) {
+    if (needed.count(name_of_record(layer)) != 0) result.push_back(&layer);
+  }
+  return result;
+}
+
+std::vector<std::string> unknown_classes(const Config& record) {
+  std::vector<std::string> unknown;
+  collect_unknown(record, unknown);
+  return unknown;
+}
+
+}  // namespace nyala::saving

@@ -1,0 +1,49 @@
+#pragma once
+/// What a model's JSON says of its graph: which calls refer to which. Private to the reader.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nyala/core/config.hpp>
+
+namespace nyala::saving {
+
+/// An output of a call: layer name, which call, which output.
+struct Reference {
+  std::string layer;
+  std::int64_t call = 0;
+  std::int64_t output = 0;
+};
+
+/// A call as JSON has it, in Keras 3's form or in that of tf.keras 2.x.
+struct CallRecord {
+  std::vector<Reference> tensors;
+  /// With `Operation::symbol_at(i)` in the place of the tensors; for a layer one list or several
+  /// tensors.
+  Config args = Config::list();
+  Config kwargs = Config::dict();
+  /// Whether a mask is computed by the graph rather than carried by the tensors.
+  bool explicit_mask = false;
+};
+
+/// Throws FormatError, UnsupportedError.
+CallRecord read_call(const Config& node);
+/// Whether this is [name, call, output].
+bool is_triple(const Config& value);
+Reference read_triple(const Config& value);
+/// The class name of a layer's record; throws FormatError.
+const std::string& class_name_of(const Config& record);
+/// Whether a record is of an op rather than a layer.
+bool is_operation_record(const Config& record);
+/// Whether a record is of a Functional model or a Sequential.
+bool is_functional_record(const Config& record);
+bool is_sequential_record(const Config& record);
+/// The entry as a dict or a list; throws FormatError when there is none.
+const Config& dict_entry(const Config& record, const char* key);
+const Config& list_entry(const Config& record, const char* key);
+/// The layers of a Functional's config that its outputs need: all but the ops that make masks.
+std::vector<const Config*> needed_layers(const Config& functional_config);
+/// Classes that neither Nyala nor the program knows, in all models inside, each once.
+std::vector<std::string> unknown_classes(const Config& record);
+
+}  // namespace nyala::saving
