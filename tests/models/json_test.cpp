@@ -1,0 +1,196 @@
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include <nyala/models/saving/json_text.hpp>
+#include <nyala/nyala.hpp>
+
+using namespace nyala;
+
+namespace {
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+Model make_towers() {
+  const Symbol a = Input({.shape = {3}, .name = "a"});
+  const Symbol b = Input({.shape = {4}, .name = "b"});
+  const Symbol x = Input({.shape = {2}, .name = "x"});
+  const Model inner(x, layers::Dense({.units = 2, .name = "inner_dense"})(x), {.name = "inner"});
+  const Sequential head({Input({.shape = {1}, .name = "in"}),
+                         layers::Dense({.units = 1, .activation = "sigmoid", .name = "score"})},
+                        {.name = "head"});
+  const Symbol u = layers::Dense({.units = 2, .name = "u"})(a);
+  const Symbol v = layers::Dense({.units = 2, .name = "v"})(b);
+  const Symbol match =
+      layers::Dot({.axes = 1, .normalize = true, .name = "match"})({inner(u), inner(v)});
+  return Model({a, b}, {head(match), inner(u)}, {.name = "towers"});
+}
+
+Tensor counting(const Shape& shape) {
+  return ops::reshape(ops::arange(shape.num_elements(), {.dtype = float32}), shape) * 0.1;
+}
+
+}  // namespace
+
+TEST_CASE("JSON is written as Python writes it") {
+  Config value = Config::dict();
+  value["list"] = Config::List{1, -2.0, 0.1, 1e-7, 1e16, 123456789.25, true, nullptr, "a\"\\\n"};
+  value["unicode"] = "é\xF0\x9F\x98\x80";
+  value["empty"] = Config::dict();
+  const std::string text = saving::to_json_text(value);
+  CHECK(text ==
+        "{\"list\": [1, -2.0, 0.1, 1e-07, 1e+16, 123456789.25, true, null, \"a\\\"\\\\\\n\"], "
+        "\"unicode\": \"\\u00e9\\ud83d\\ude00\", \"empty\": {}}");
+  CHECK(saving::parse_json(text) == value);
+  CHECK_THROWS_AS(saving::to_json_text(Config(std::nan(""))), ValueError);
+  CHECK_THROWS_AS(saving::to_json_text(Config(HUGE_VAL)), ValueError);
+}
+
+TEST_CASE("text that is no JSON is refused") {
+  for (const char* text : {"",
+                           "{",
+                           "{\"a\": }",
+                           "[1, 2",
+                           "nan",
+                           "{\"a\": NaN}",
+                           "[1e999]",
+                           "\"\xff\"",
+                           "{\"a\": 1} x",
+                           "[01]",
+                           "'a'",
+                           "{\"a\": 1,}"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(saving::parse_json(text), FormatError);
+  }
+  CHECK_THROWS_AS(saving::parse_json("{\"a\": 1, \"a\": 2}"), FormatError);
+  CHECK_NOTHROW(saving::parse_json(std::string(256, '[') + std::string(256, ']')));
+  CHECK_THROWS_AS(saving::parse_json(std::string(257, '[') + std::string(257, ']')), LimitError);
+  CHECK_THROWS_AS(saving::parse_json(std::string(1 << 20, '[')), LimitError);
+  CHECK_THROWS_AS(saving::parse_json("[1, 2, 3]", {.json_bytes = 8}), LimitError);
+  CHECK_THROWS_AS(saving::parse_json("[1, 2, 3]", {.json_values = 3}), LimitError);
+}
+
+TEST_CASE("a model comes back from its JSON") {
+  const Model model = make_towers();
+  const std::string json = model.to_json();
+  const Model twin = model_from_json(json);
+  CHECK(twin.to_json() == json);
+  CHECK(twin.name() == "towers");
+  twin.set_weights(model.get_weights());
+  const std::vector<Tensor> data = {counting({5, 3}), counting({5, 4})};
+  const std::vector<Tensor> want = model.call_all(data);
+  const std::vector<Tensor> got = twin.call_all(data);
+  REQUIRE(got.size() == 2);
+  CHECK(ops::array_equal(got[0], want[0]));
+  CHECK(ops::array_equal(got[1], want[1]));
+}
+
+TEST_CASE("the ways of giving inputs and outputs come back") {
+  const Symbol x = Input({.shape = {2}, .name = "x"});
+  const layers::Dense dense({.units = 1, .name = "dense"});
+  const Symbol y = dense(x);
+  const std::string single = Model(x, y).to_json();
+  CHECK(contains(single, "\"input_layers\": [\"x\", 0, 0], \"output_layers\": [\"dense\", 0, 0]"));
+  const std::string list = Model({x}, {y}).to_json();
+  CHECK(
+      contains(list, "\"input_layers\": [[\"x\", 0, 0]], \"output_layers\": [[\"dense\", 0, 0]]"));
+  const std::string named = Model({{"x", x}}, {{"y", y}, {"again", dense(x)}}).to_json();
+  CHECK(contains(named, "\"input_layers\": {\"x\": [\"x\", 0, 0]}"));
+  CHECK(contains(named,
+                 "\"output_layers\": {\"again\": [\"dense\", 1, 0], \"y\": [\"dense\", 0, 0]}"));
+  for (const std::string& json : {single, list, named})
+    CHECK(model_from_json(json).to_json() == json);
+}
+
+TEST_CASE("a stack comes back, built or not") {
+  const Sequential built({Input({.shape = {4}}), layers::Dense({.units = 2})});
+  CHECK(model_from_json(built.to_json()).to_json() == built.to_json());
+  CHECK(model_from_json(built.to_json()).count_params() == 10);
+  const Sequential unbuilt({layers::Dense({.units = 2})});
+  const Model twin = model_from_json(unbuilt.to_json());
+  CHECK(twin.to_json() == unbuilt.to_json());
+  CHECK_FALSE(twin.built());
+}
+
+TEST_CASE("wrong models say what is wrong and where") {
+  const std::string json = make_towers().to_json();
+  const auto error = [&](const std::string& from, const std::string& to) {
+    return message_of([&] { model_from_json(replaced(json, from, to)); });
+  };
+  // All unknown classes at once, those inside too.
+  std::string two = replaced(json, "\"class_name\": \"Dot\"", "\"class_name\": \"Dott\"");
+  const std::string inner = "\"class_name\": \"Dense\", \"config\": {\"name\": \"inner_dense\"";
+  two = replaced(two, inner, "\"class_name\": \"Denze\", \"config\": {\"name\": \"inner_dense\"");
+  const std::string unknown = message_of([&] { model_from_json(two); });
+  CHECK(contains(unknown, "Dott"));
+  CHECK(contains(unknown, "Denze"));
+
+  CHECK(contains(error("\"normalize\": true", "\"normalise\": true"), "towers/match"));
+  CHECK(contains(error("\"units\": 2", "\"units\": \"two\""), "units"));
+  CHECK(contains(error("\"units\": 2", "\"units\": 0"), "units"));
+  CHECK(contains(error("\"keras_history\": [\"a\"", "\"keras_history\": [\"z\""), "z"));
+  CHECK(contains(error("\"keras_history\": [\"a\", 0", "\"keras_history\": [\"a\", 7"), "u"));
+  CHECK(contains(error("\"keras_history\": [\"a\", 0, 0", "\"keras_history\": [\"a\", 0, 5"),
+                 "output 5"));
+  CHECK(contains(error("\"keras_history\": [\"a\"", "\"keras_history\": [\"u\""), "loops"));
+  CHECK(contains(error("[[\"a\", 0, 0], [\"b\", 0, 0]]", "[[\"a\", 0, 0]]"), "\"b\""));
+  CHECK(contains(error("\"name\": \"v\", \"inbound", "\"name\": \"u\", \"inbound"), "\"u\""));
+  CHECK(contains(error("\"batch_shape\": [null, 3]", "\"batch_shape\": [null, -3]"), "towers/a"));
+  CHECK_THROWS_AS(model_from_json("[]"), FormatError);
+  CHECK_THROWS_AS(model_from_json("{}"), FormatError);
+  CHECK_THROWS_AS(model_from_json("3"), FormatError);
+  CHECK_THROWS_AS(model_from_json(R"({"class_name": "Dense", "config": {"units": 1}})"),
+                  FormatError);
+  CHECK_THROWS_AS(model_from_json(R"({"class_name": "Functional", "config": {"layers": []}})"),
+                  FormatError);
+  CHECK_THROWS_AS(model_from_json(R"({"class_name": "Sequential", "config": {"layers": 4}})"),
+                  FormatError);
+}
+
+TEST_CASE("every cut of a model's text is an error and nothing else") {
+  const std::string json = make_towers().to_json();
+  for (std::size_t length = 0; length < json.size(); length += 97) {
+    CHECK_THROWS_AS(model_from_json(json.substr(0, length)), Error);
+  }
+}
+
+TEST_CASE("what an op of a file is given is checked") {
+  const Symbol x = Input({.shape = {4}, .name = "x"});
+  const std::string json = Model(x, ops::slice(x + 1.0, {{}, {.start = 1}})).to_json();
+  CHECK_NOTHROW(model_from_json(json));
+  const auto error = [&](const std::string& from, const std::string& to) {
+    return message_of([&] { model_from_json(replaced(json, from, to)); });
+  };
+  CHECK(error(", 1.0]", ", {\"__symbol__\": 9}]") != "");
+  CHECK(error(", 1.0]", ", \"one\"]") != "");
+  CHECK(error(", 1.0]", "]") != "");
+  CHECK(error("\"start\": 1", "\"start\": 1.5") != "");
+  CHECK(error("\"class_name\": \"Add\"", "\"class_name\": \"Ad\"") != "");
+}
+
+TEST_CASE("a deep chain of layers neither recurses nor takes long") {
+  const Symbol x = Input({.shape = {1}, .name = "x"});
+  Symbol y = x;
+  for (int i = 0; i < 3000; ++i) y = y + 1.0;
+  const Model model(x, y);
+  CHECK(model(ops::zeros({1, 1})).item<float>() == 3000.0f);
+  const Model twin = model_from_json(model.to_json());
+  CHECK(twin(ops::zeros({1, 1})).item<float>() == 3000.0f);
+}
