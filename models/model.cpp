@@ -44,8 +44,63 @@ Layer Model::get_layer(int index) const {
   return all[static_cast<std::size_t>(index < 0 ? index + count : index)];
 }
 
+namespace {
+
+Tensor only(std::vector<Tensor> outputs, const ModelBase& model) {
+  if (outputs.size() == 1) return std::move(outputs[0]);
+  throw StateError(model.label() + " has " + std::to_string(outputs.size()) +
+                   " outputs; use predict_all");
+}
+
+}  // namespace
+
+History Model::fit(const Data& x, const Data& y, const FitArgs& args) const {
+  return base().trainer().fit(x, y, args);
+}
+History Model::fit(DataSource& source, const FitArgs& args) const {
+  return base().trainer().fit(source, args);
+}
+EvaluateResult Model::evaluate(const Data& x, const Data& y, const EvaluateArgs& args) const {
+  return base().trainer().evaluate(x, y, args);
+}
+EvaluateResult Model::evaluate(DataSource& source, const EvaluateArgs& args) const {
+  return base().trainer().evaluate(source, args);
+}
+Tensor Model::predict(const Data& x, const PredictArgs& args) const {
+  return only(base().trainer().predict(x, args), base());
+}
+std::vector<Tensor> Model::predict_all(const Data& x, const PredictArgs& args) const {
+  return base().trainer().predict(x, args);
+}
+EvaluateResult Model::train_on_batch(const Data& x,
+                                     const Data& y,
+                                     const TrainOnBatchArgs& args) const {
+  return base().trainer().train_on_batch(x, y, args);
+}
+EvaluateResult Model::test_on_batch(const Data& x,
+                                    const Data& y,
+                                    const TestOnBatchArgs& args) const {
+  return base().trainer().test_on_batch(x, y, args);
+}
+Tensor Model::predict_on_batch(const Data& x) const {
+  return only(base().trainer().predict_on_batch(x), base());
+}
+
 void Model::summary(std::ostream& out, const SummaryArgs& args) const {
-  print_summary(base(), out, args);
+  const Trainer& trainer = base().trainer();
+  std::optional<OptimizerSize> slots;
+  if (trainer.compiled()) {
+    const std::vector<Variable> variables = trainer.optimizer()->variables();
+    // Keras counts an optimizer once it has slots for the model's variables.
+    if (variables.size() > 2) {
+      slots.emplace();
+      for (const Variable& variable : variables) {
+        slots->count += variable.size();
+        slots->bytes += variable.size() * static_cast<std::int64_t>(size_of(variable.dtype()));
+      }
+    }
+  }
+  print_summary(base(), out, args, slots);
 }
 
 Sequential::Sequential(std::initializer_list<Layer> layers, const ModelArgs& args)

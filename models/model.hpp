@@ -10,6 +10,7 @@
 
 #include <nyala/models/model_base.hpp>
 #include <nyala/models/summary.hpp>
+#include <nyala/models/training/trainer.hpp>
 
 namespace nyala {
 
@@ -43,6 +44,34 @@ class Model : public Layer {
   std::vector<std::string> output_names() const { return base().output_names(); }
   Shape input_shape() const { return inputs().at(0).shape(); }
   Shape output_shape() const { return outputs().at(0).shape(); }
+
+  /// Sets how the model is trained. Throws ValueError for names that are unknown and for options
+  /// that do not fit its outputs, and then changes nothing.
+  void compile(const CompileArgs& args = {}) const { base().trainer().compile(args); }
+  /// Trains for a number of epochs. Throws StateError before `compile`, ValueError for data that do
+  /// not fit each other or the model.
+  History fit(const Data& x, const Data& y, const FitArgs& args = {}) const;
+  History fit(DataSource& source, const FitArgs& args = {}) const;
+  /// The loss and the metrics over the data.
+  EvaluateResult evaluate(const Data& x, const Data& y, const EvaluateArgs& args = {}) const;
+  EvaluateResult evaluate(DataSource& source, const EvaluateArgs& args = {}) const;
+  /// The output for x, batch by batch. May be called from several threads at once. Throws
+  /// StateError for a model with several outputs.
+  Tensor predict(const Data& x, const PredictArgs& args = {}) const;
+  /// All outputs.
+  std::vector<Tensor> predict_all(const Data& x, const PredictArgs& args = {}) const;
+
+  /// One step on these samples as they are; the loss and metrics of this batch alone.
+  EvaluateResult train_on_batch(const Data& x,
+                                const Data& y,
+                                const TrainOnBatchArgs& args = {}) const;
+  EvaluateResult test_on_batch(const Data& x,
+                               const Data& y,
+                               const TestOnBatchArgs& args = {}) const;
+  Tensor predict_on_batch(const Data& x) const;
+
+  /// Throws StateError before `compile`.
+  const optimizers::Optimizer& optimizer() const { return base().trainer().optimizer(); }
 
   /// Prints Keras's table of layers, shapes and parameters.
   void summary(std::ostream& out, const SummaryArgs& args = {}) const;

@@ -1,5 +1,6 @@
 #include <nyala/models/model_base.hpp>
 
+#include <nyala/models/training/trainer.hpp>
 #include <sstream>
 
 namespace nyala {
@@ -41,6 +42,14 @@ const Graph& ModelBase::built_graph(const char* wanted) const {
   }
   return *graph();
 }
+
+ModelBase::ModelBase()
+    : trainer_(std::make_unique<Trainer>(*this, [this] {
+        if (graph() == nullptr) return ModelNames();
+        return ModelNames{input_names(), output_names()};
+      })) {}
+
+ModelBase::~ModelBase() = default;
 
 std::vector<std::string> ModelBase::input_names() const { return layer_names(inputs()); }
 std::vector<std::string> ModelBase::output_names() const { return layer_names(outputs()); }

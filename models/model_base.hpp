@@ -15,8 +15,15 @@ struct ModelArgs {
   DTypePolicy dtype = {};
 };
 
+class Trainer;
+
 class ModelBase : public BaseLayer {
  public:
+  ModelBase();
+  ~ModelBase() override;
+
+  /// What compiles, trains and runs it.
+  Trainer& trainer() const { return *trainer_; }
   /// Its graph; null as long as it is not built, or when it is called with several inputs and has
   /// no Input.
   virtual const Graph* graph() const = 0;
@@ -47,6 +54,9 @@ class ModelBase : public BaseLayer {
   const Graph& built_graph(const char* wanted) const;
   /// The inputs as the graph wants them; throws ValueError that names the input that does not fit.
   std::vector<Tensor> standardize(Inputs<Tensor> inputs) const;
+
+ private:
+  std::unique_ptr<Trainer> trainer_;
 };
 
 /// A model from its inputs and outputs.

@@ -20,4 +20,5 @@
 #include <nyala/models/model.hpp>
 #include <nyala/models/optimizers.hpp>
 #include <nyala/models/saving/json.hpp>
+#include <nyala/models/saving/npz.hpp>
 #include <nyala/models/training/trainer.hpp>

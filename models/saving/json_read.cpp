@@ -303,7 +303,12 @@ Model model_from_json(const std::string& json, const saving::Limits& limits) {
   const std::string& name = saving::class_name_of(record);
   if (!is_functional_record(record) && !is_sequential_record(record))
     throw FormatError("JSON: the class " + name.substr(0, 200) + " is no model");
-  return Model::from(read_checked(record));
+  Model model = Model::from(read_checked(record));
+  if (const Config* compile = record.find("compile_config")) {
+    if (compile->is_dict() && compile->size() > 0)
+      model.base().trainer().compile_from_config(*compile);
+  }
+  return model;
 }
 
 }  // namespace nyala

@@ -2,6 +2,7 @@
 #include <nyala/models/built_early.hpp>
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/json_text.hpp>
+#include <nyala/models/training/trainer.hpp>
 
 namespace nyala {
 namespace {
@@ -151,7 +152,7 @@ Config serialize_layer(const BaseLayer& layer) {
     record["config"] = layer.get_config();
     record["registered_name"] = "Functional";
     record["build_config"] = dict({{"input_shape", Config()}});
-    record["compile_config"] = Config::dict();
+    record["compile_config"] = static_cast<const ModelBase&>(layer).trainer().get_compile_config();
     return record;
   }
   const auto* model = dynamic_cast<const ModelBase*>(&layer);
@@ -165,7 +166,7 @@ Config serialize_layer(const BaseLayer& layer) {
   record["config"] = layer.get_config();
   record["registered_name"] = registered.empty() ? Config() : Config(registered);
   if (writes_build_config(layer)) record["build_config"] = build_config(layer);
-  if (model != nullptr) record["compile_config"] = Config::dict();
+  if (model != nullptr) record["compile_config"] = model->trainer().get_compile_config();
   return record;
 }
 
