@@ -124,7 +124,7 @@ NYALA_DECLARE_LAYER(Embedding);
 /// is [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]....
 /// https://keras.io/api/layers/core_layers/einsum_dense/
 struct EinsumDenseArgs {
-  Required<std::string> equation;
+  RequiredText equation;
   RequiredSizes output_shape;
   activations::Activation activation = {};
   std::optional<std::string> bias_axes = {};

@@ -82,6 +82,22 @@ struct ConfigCodec<AxisList> {
   static AxisList from(const Config& config);
 };
 
+/// Text that must be given.
+class RequiredText {
+ public:
+  RequiredText(const char* text) : value(text) {}
+  RequiredText(std::string text) : value(std::move(text)) {}
+  RequiredText(Unset) : is_set(false) {}
+
+  std::string value;
+  bool is_set = true;
+};
+template <>
+struct ConfigCodec<RequiredText> {
+  static Config to(const RequiredText& text) { return text.value; }
+  static RequiredText from(const Config& config) { return config.as_string(); }
+};
+
 /// Whole numbers that must be given: `.dims = {2, 1}`. (Leaving them out does not compile.)
 template <class T>
 class RequiredList {

@@ -103,7 +103,7 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
 
  private:
   void validate() override {
-    const auto parsed = parse(args().equation);
+    const auto parsed = parse(args().equation.value);
     if (!parsed) {
       throw ValueError(label() + ": received equation \"" + args().equation.value.substr(0, 200) +
                        "\", expected [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]...");

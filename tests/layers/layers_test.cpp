@@ -17,7 +17,7 @@ using conformance::Json;
 
 namespace {
 
-struct Sample {
+struct LayerSample {
   const char* class_name;
   const char* config;
   std::vector<Shape> inputs;
@@ -25,8 +25,8 @@ struct Sample {
   std::optional<bool> training = {};
 };
 
-const std::vector<Sample>& samples() {
-  static const std::vector<Sample> all = {
+const std::vector<LayerSample>& samples() {
+  static const std::vector<LayerSample> all = {
       {"Dense", R"({"units": 3, "activation": "tanh"})", {{2, 4}}},
       {"Dense", R"({"units": 2, "use_bias": false})", {{2, 3, 4}}},
       {"EinsumDense",
@@ -77,7 +77,7 @@ const std::vector<Sample>& samples() {
   return all;
 }
 
-std::shared_ptr<BaseLayer> make(const Sample& sample) {
+std::shared_ptr<BaseLayer> make(const LayerSample& sample) {
   Json config = Json::parse(sample.config);
   config["dtype"] = "float64";
   return conformance::make_layer_of(sample.class_name, config);
@@ -91,7 +91,7 @@ Tensor numbers(const Shape& shape, double phase) {
   return Tensor::from(values, shape);
 }
 
-std::vector<Tensor> inputs_of(const Sample& sample) {
+std::vector<Tensor> inputs_of(const LayerSample& sample) {
   std::vector<Tensor> inputs;
   for (const Shape& shape : sample.inputs) {
     const Tensor x = numbers(shape, 0.4 + static_cast<double>(inputs.size()));
@@ -152,14 +152,14 @@ TEST_CASE("layers: there is a sample of every class") {
   for (const std::string& name : layer_class_names()) {
     if (name == "InputLayer" || name.find('>') != std::string::npos) continue;
     CAPTURE(name);
-    CHECK(std::any_of(samples().begin(), samples().end(), [&](const Sample& sample) {
+    CHECK(std::any_of(samples().begin(), samples().end(), [&](const LayerSample& sample) {
       return name == sample.class_name;
     }));
   }
 }
 
 TEST_CASE("layers: configurations come back") {
-  for (const Sample& sample : samples()) {
+  for (const LayerSample& sample : samples()) {
     CAPTURE(sample.class_name);
     const auto layer = make(sample);
     const Config config = layer->get_config();
@@ -172,7 +172,7 @@ TEST_CASE("layers: configurations come back") {
 }
 
 TEST_CASE("layers: symbols have the shapes, dtypes and masks of eager calls") {
-  for (const Sample& sample : samples()) {
+  for (const LayerSample& sample : samples()) {
     CAPTURE(sample.class_name);
     const auto layer = make(sample);
     const std::vector<Tensor> inputs = inputs_of(sample);
@@ -193,7 +193,7 @@ TEST_CASE("layers: symbols have the shapes, dtypes and masks of eager calls") {
 }
 
 TEST_CASE("layers: traced functions give what eager calls give") {
-  for (const Sample& sample : samples()) {
+  for (const LayerSample& sample : samples()) {
     CAPTURE(sample.class_name);
     const auto layer = make(sample);
     const std::vector<Tensor> inputs = inputs_of(sample);
@@ -218,7 +218,7 @@ TEST_CASE("layers: traced functions give what eager calls give") {
 }
 
 TEST_CASE("layers: gradients of inputs and weights") {
-  for (const Sample& sample : samples()) {
+  for (const LayerSample& sample : samples()) {
     CAPTURE(sample.class_name);
     const auto layer = make(sample);
     const std::vector<Tensor> inputs = inputs_of(sample);
@@ -234,7 +234,7 @@ TEST_CASE("layers: gradients of inputs and weights") {
 }
 
 TEST_CASE("layers: a second call shares the weights, and a step changes them") {
-  for (const Sample& sample : samples()) {
+  for (const LayerSample& sample : samples()) {
     CAPTURE(sample.class_name);
     const auto layer = make(sample);
     const std::vector<Tensor> inputs = inputs_of(sample);
