@@ -52,9 +52,9 @@ struct Random {
   }
   static SampleInput sample_state() { return {{2}, 0, 1000, DType::int64}; }
   static std::vector<SampleOf<Self>> samples() {
-    const auto make = [](Shape shape) {
+    const auto make = [](Shape sizes) {
       Self op;
-      op.shape = std::move(shape);
+      op.shape = std::move(sizes);
       return SampleOf<Self>{op, {sample_state()}};
     };
     return {make({3, 5}), make({}), make({0, 2})};
