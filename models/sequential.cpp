@@ -1,5 +1,6 @@
 #include <nyala/layers/core.hpp>
 #include <nyala/models/model_base.hpp>
+#include <nyala/models/training/trainer.hpp>
 
 namespace nyala {
 namespace {
@@ -69,6 +70,7 @@ void SequentialModel::rebuild(Layers layers) {
       return set_graph(std::move(layers));
     }
   }
+  trainer().invalidate();
   graph_.reset();
   built_ = false;
   build_shapes_.clear();
@@ -88,6 +90,7 @@ void SequentialModel::set_graph(Layers layers) {
   }
   auto graph = std::make_unique<Graph>(input, x);
   unique_name("Functional");  // Keras makes a model of this name inside
+  trainer().invalidate();
   graph_ = std::move(graph);
   layers_ = std::move(layers);
   built_ = true;

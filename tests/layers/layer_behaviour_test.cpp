@@ -84,7 +84,7 @@ TEST_CASE("configurations of tf.keras 2.x are understood") {
 TEST_CASE("inputs of the wrong rank or size are refused, and nothing is changed") {
   const layers::Dense dense({.units = 2, .name = "d"});
   CHECK(message_of([&] { dense(ops::ones({3})); }) ==
-        "Dense \"d\" received shape (3), expected rank 2 or more");
+        "Dense \"d\" received shape (3,), expected rank 2 or more");
   CHECK(!dense.built());
   dense(ops::ones({1, 3}));
   CHECK_THROWS_AS(dense(ops::ones({1, 4})), ShapeError);

@@ -164,7 +164,8 @@ TEST_CASE("layers: configurations come back") {
     const auto layer = make(sample);
     const Config config = layer->get_config();
     CHECK((*find_layer_class(sample.class_name))(config)->get_config() == config);
-    for (const auto& [key, value] : Json::parse(sample.config).items()) {
+    const Json given = Json::parse(sample.config);
+    for (const auto& [key, value] : given.items()) {
       CAPTURE(key);
       CHECK(conformance::to_json(config).at(key) == value);
     }
