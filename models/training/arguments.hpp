@@ -109,6 +109,7 @@ class EvaluateResult {
 
   /// Throws IndexError, with the names there are, for another one.
   double operator[](const std::string& name) const { return values_.at(name); }
+  double operator[](const char* name) const { return values_.at(name); }
   double loss() const { return values_.at("loss"); }
   operator double() const { return loss(); }
   bool contains(const std::string& name) const { return values_.contains(name); }
