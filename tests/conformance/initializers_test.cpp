@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <nyala/autograd/random.hpp>
 #include <nyala/core/ops.hpp>
 #include <nyala/layers/initializers.hpp>
 
