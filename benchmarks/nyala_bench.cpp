@@ -1,78 +1,94 @@
-// Measures Nyala's side of the table. It reads requests from standard input, one a line:
-//
-//   WORKLOAD SECONDS
-//
-// and answers each with the time of one step in microseconds: the lowest median of ten consecutive
-// steps, the window in which the machine was quietest. `--list` prints the workloads.
-#include <algorithm>
-#include <chrono>
-#include <iostream>
-#include <map>
-#include <sstream>
+// Nyala's side of the table; `nyala_bench --help` says how it is used.
+#include <cstring>
+#include <iomanip>
 
 #include "workloads.hpp"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using bench::find_workload;
+using bench::Workload;
+using bench::workloads;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+constexpr const char* kHelp = R"(usage:
+  nyala_bench                              answer each line "WORKLOAD SECONDS" of standard input
+  nyala_bench --run NAME,... [--seconds S] print "NAME MICROSECONDS" for each; "all" stands for all
+  nyala_bench --list                       name, meaning, tags, flops and bytes of each workload
+  nyala_bench --steps NAME COUNT           run COUNT steps, untimed (for profilers)
+)";
+
+int list() {
+  for (const Workload& w : workloads()) {
+    std::cout << w.name << '\t' << w.what << '\t' << (w.tags & bench::kQuick ? "quick " : "")
+              << (w.tags & bench::kOverhead ? "overhead" : "") << '\t' << w.flops << '\t' << w.bytes
+              << '\n';
+  }
+  return 0;
 }
 
-// Steps too short for the clock are timed in groups.
-int group_size(const std::function<void()>& step) {
-  for (int count = 1;; count *= 2) {
-    const auto start = Clock::now();
-    for (int i = 0; i < count; ++i) step();
-    if (seconds_since(start) > 20e-6) return count;
-  }
+const Workload& need_workload(const std::string& name) {
+  const Workload* found = find_workload(name);
+  if (!found) throw std::runtime_error("no workload \"" + name + "\"; see --list");
+  return *found;
 }
 
-double quiet_median(const std::function<void()>& step, double budget) {
-  for (int i = 0; i < 5; ++i) step();
-  const int group = group_size(step);
-  std::vector<double> times;
-  const auto begin = Clock::now();
-  do {
-    const auto start = Clock::now();
-    for (int i = 0; i < group; ++i) step();
-    times.push_back(seconds_since(start) / group);
-  } while (seconds_since(begin) < budget || times.size() < 10);
-  double best = 1e9;
-  for (std::size_t i = 0; i + 10 <= times.size(); ++i) {
-    std::vector<double> window(times.begin() + static_cast<std::ptrdiff_t>(i),
-                               times.begin() + static_cast<std::ptrdiff_t>(i) + 10);
-    std::nth_element(window.begin(), window.begin() + 5, window.end());
-    best = std::min(best, window[5]);
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream stream(text);
+  for (std::string name; std::getline(stream, name, ',');) names.push_back(name);
+  if (text == "all") {
+    names.clear();
+    for (const Workload& workload : workloads()) names.push_back(workload.name);
   }
-  return best * 1e6;
+  return names;
+}
+
+int run(const std::string& names, double seconds) {
+  for (const std::string& name : split_names(names)) {
+    const Workload& workload = need_workload(name);
+    const double figure = bench::quiet_median(workload.make(), seconds) / workload.units;
+    std::cout << std::left << std::setw(28) << name << ' ' << figure << std::endl;
+  }
+  return 0;
+}
+
+int run_steps(const std::string& name, long count) {
+  const bench::Step step = need_workload(name).make();
+  for (long i = 0; i < count; ++i) step();
+  return 0;
+}
+
+bench::Maker maker(const std::string& name) {
+  const Workload* workload = find_workload(name);
+  if (!workload) return {};
+  return [workload] { return bench::Measured{workload->make(), workload->units}; };
+}
+
+int serve() {
+  std::cout << "ready" << std::endl;
+  bench::serve(maker);
+  return 0;
+}
+
+int dispatch(const std::vector<std::string>& args) {
+  const std::string mode = args.empty() ? "" : args[0];
+  if (mode.empty()) return serve();
+  if (mode == "--list") return list();
+  if (mode == "--run" && args.size() == 2) return run(args[1], 0.3);
+  if (mode == "--run" && args.size() == 4 && args[2] == "--seconds")
+    return run(args[1], std::stod(args[3]));
+  if (mode == "--steps" && args.size() == 3) return run_steps(args[1], std::stol(args[2]));
+  std::cout << kHelp;
+  return mode == "--help" ? 0 : 2;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string(argv[1]) == "--list") {
-    for (const Workload& workload : workloads())
-      std::cout << workload.name << '\t' << workload.what << '\n';
-    return 0;
+  try {
+    return dispatch(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception& error) {
+    std::cerr << "nyala_bench: " << error.what() << '\n';
+    return 1;
   }
-  std::map<std::string, std::function<void()>> steps;
-  std::string line;
-  while (std::getline(std::cin, line)) {
-    std::istringstream request(line);
-    std::string name;
-    double budget = 0.3;
-    request >> name >> budget;
-    const auto found = std::find_if(
-        workloads().begin(), workloads().end(), [&](const Workload& w) { return w.name == name; });
-    if (found == workloads().end()) {
-      std::cout << "unknown" << std::endl;
-      continue;
-    }
-    auto& step = steps[name];
-    if (!step) step = found->make();
-    std::cout << quiet_median(step, budget) / found->per_step << std::endl;
-  }
-  return 0;
 }

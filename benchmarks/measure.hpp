@@ -1,0 +1,109 @@
+#pragma once
+// What the C++ programs of the benchmarks share, Nyala's and the peers': the figure of a step, the
+// data that every program computes on, and the protocol that benchmarks/run speaks. Its Python
+// counterpart is peers/worker.py.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+using Step = std::function<void()>;
+
+/// A step that counts as `units` ones (the thousand ops of a chain).
+struct Measured {
+  Step step = {};
+  double units = 1;
+};
+using Maker = std::function<Measured()>;
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+inline double time_group(const Step& step, int count) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < count; ++i) step();
+  return seconds_since(start) / count;
+}
+
+/// The time of a step in microseconds: the lowest median of ten consecutive ones, the window in
+/// which the machine was quietest. Steps too short for the clock are timed in groups.
+inline double quiet_median(const Step& step, double budget) {
+  constexpr std::size_t kWindow = 10;
+  for (int i = 0; i < 3; ++i) step();
+  int group = 1;
+  while (time_group(step, group) * group < 20e-6) group *= 2;
+  std::vector<double> times;
+  const auto begin = std::chrono::steady_clock::now();
+  while (times.size() < kWindow || seconds_since(begin) < budget)
+    times.push_back(time_group(step, group));
+  double best = 1e9;
+  for (std::size_t i = 0; i + kWindow <= times.size(); ++i) {
+    std::vector<double> window(times.begin() + static_cast<std::ptrdiff_t>(i),
+                               times.begin() + static_cast<std::ptrdiff_t>(i + kWindow));
+    std::nth_element(window.begin(), window.begin() + kWindow / 2, window.end());
+    best = std::min(best, window[kWindow / 2]);
+  }
+  return best * 1e6;
+}
+
+/// Answers each line `WORKLOAD SECONDS` of standard input with the figure, or with "unknown".
+/// `find` gives the maker of a workload, an empty one for a name that it does not know.
+inline void serve(const std::function<Maker(const std::string&)>& find) {
+  std::map<std::string, Measured> made;
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    std::istringstream request(line);
+    std::string name;
+    double budget = 0.3;
+    request >> name >> budget;
+    try {
+      Measured& measured = made[name];
+      const Maker maker = find(name);
+      if (!measured.step && maker) measured = maker();
+      if (measured.step)
+        std::cout << quiet_median(measured.step, budget) / measured.units << std::endl;
+      else
+        std::cout << "unknown" << std::endl;
+    } catch (const std::exception& error) {
+      std::cerr << name << ": " << error.what() << std::endl;
+      std::cout << "unknown" << std::endl;
+    }
+  }
+}
+
+/// The same numbers in every program: a hash of the position.
+inline std::uint32_t hash(std::uint32_t i, std::uint32_t seed) {
+  std::uint32_t h = i + seed * 0x9e3779b9u;
+  h = (h ^ (h >> 16)) * 0x85ebca6bu;
+  h = (h ^ (h >> 13)) * 0xc2b2ae35u;
+  return h ^ (h >> 16);
+}
+/// `count` floats between low and high.
+inline std::vector<float> floats(std::int64_t count,
+                                 std::uint32_t seed,
+                                 float low = -1,
+                                 float high = 1) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  std::uint32_t i = 0;
+  for (float& value : values)
+    value = low + (high - low) * static_cast<float>(hash(i++, seed) >> 8) / 16777216.0f;
+  return values;
+}
+/// `count` integers in [0, high).
+template <class Int = std::int32_t>
+std::vector<Int> integers(std::int64_t count, std::uint32_t seed, std::uint32_t high) {
+  std::vector<Int> values(static_cast<std::size_t>(count));
+  std::uint32_t i = 0;
+  for (Int& value : values) value = static_cast<Int>(hash(i++, seed) % high);
+  return values;
+}
+
+}  // namespace bench
