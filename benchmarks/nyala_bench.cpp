@@ -1,7 +1,7 @@
 // Nyala's side of the table; `nyala_bench --help` says how it is used.
-#include <cstring>
 #include <iomanip>
 
+#include "guard.hpp"
 #include "workloads.hpp"
 
 namespace {
@@ -13,15 +13,19 @@ using bench::workloads;
 constexpr const char* kHelp = R"(usage:
   nyala_bench                              answer each line "WORKLOAD SECONDS" of standard input
   nyala_bench --run NAME,... [--seconds S] print "NAME MICROSECONDS" for each; "all" stands for all
-  nyala_bench --list                       name, meaning, tags, flops and bytes of each workload
+  nyala_bench --list                       name, meaning, tags, units in a step, flops and bytes
   nyala_bench --steps NAME COUNT           run COUNT steps, untimed (for profilers)
+  nyala_bench --guard FILE                 compare the quick workloads with recorded multiples of a
+                                           reference loop; fails when one is twice as slow
+  nyala_bench --record-guard FILE          record them
 )";
 
 int list() {
   for (const Workload& w : workloads()) {
     std::cout << w.name << '\t' << w.what << '\t' << (w.tags & bench::kQuick ? "quick " : "")
-              << (w.tags & bench::kOverhead ? "overhead" : "") << '\t' << w.flops << '\t' << w.bytes
-              << '\n';
+              << (w.tags & bench::kOverhead ? "overhead " : "")
+              << (w.tags & bench::kThreads ? "threads" : "") << '\t' << w.units << '\t' << w.flops
+              << '\t' << w.bytes << '\n';
   }
   return 0;
 }
@@ -78,6 +82,11 @@ int dispatch(const std::vector<std::string>& args) {
   if (mode == "--run" && args.size() == 4 && args[2] == "--seconds")
     return run(args[1], std::stod(args[3]));
   if (mode == "--steps" && args.size() == 3) return run_steps(args[1], std::stol(args[2]));
+  if (mode == "--guard" && args.size() == 2) return bench::guard(args[1]) > 0;
+  if (mode == "--record-guard" && args.size() == 2) {
+    bench::record_guard(args[1]);
+    return 0;
+  }
   std::cout << kHelp;
   return mode == "--help" ? 0 : 2;
 }

@@ -9,7 +9,7 @@
 namespace bench {
 
 /// What a workload is good for, beside the full table.
-enum Tag : unsigned { kPlain = 0, kQuick = 1, kOverhead = 2 };
+enum Tag : unsigned { kPlain = 0, kQuick = 1, kOverhead = 2, kThreads = 4 };
 
 /// One thing measured. `make` builds its data and gives one step, which counts as `units` ones.
 struct Workload {

@@ -1,68 +1,66 @@
-"""The workloads in PyTorch, eager."""
-import os
+"""The workloads in PyTorch: eager, or with the argument "compile" through torch.compile."""
 import sys
 
 import torch
 from torch import nn
 import torch.nn.functional as F
 
-from worker import serve
+import worker
 
-torch.set_num_threads(int(os.environ.get("BENCH_THREADS", "1")))
+COMPILED = sys.argv[1:] == ["compile"]
+torch.set_num_threads(worker.THREADS)
 torch.set_num_interop_threads(1)
 torch.manual_seed(0)
-OPS = 1000
+prepare = torch.compile if COMPILED else (lambda f: f)
 
 
 def small_ops(gradient):
-    x = torch.rand(16, requires_grad=gradient)
-    a = torch.full((16,), 0.999)
+    x = torch.full((16,), 0.5, requires_grad=gradient)
+    factor, term, one = torch.full((16,), 1.01), torch.full((16,), 0.01), torch.ones(16)
 
     def forward():
-        y = x
-        for _ in range(OPS):
-            y = y * a
-        return y
+        return worker.chain(x, factor, term, torch.tanh)
 
-    if not gradient:
-        def step():
-            with torch.inference_mode():
-                forward()
-        return step, OPS
-    one = torch.ones(16)
-    return (lambda: torch.autograd.grad(forward(), x, one)), OPS
+    def inference():
+        with torch.inference_mode():
+            forward()
+    return (lambda: torch.autograd.grad(forward(), x, one)) if gradient else inference, worker.OPS
+
+
+def inference(f, *arguments):
+    f = prepare(f)
+
+    def step():
+        with torch.inference_mode():
+            return f(*arguments)
+    return step
 
 
 def dot_tiny():
-    x = torch.arange(10.0).reshape(1, 5, 2)
-    y = torch.arange(10.0, 20.0).reshape(1, 2, 5)
-
-    def step():
-        with torch.inference_mode():
-            torch.bmm(x.transpose(1, 2), y.transpose(1, 2))
-    return step, 1
+    x, y = map(torch.from_numpy, worker.tiny_inputs())
+    return inference(lambda x, y: torch.bmm(x.transpose(1, 2), y.transpose(1, 2)), x, y)
 
 
 def dot(attention, normalized):
-    shape = (16, 128, 64) if attention else (256, 64)
-    a = torch.randn(shape, requires_grad=True)
-    b = torch.randn(shape, requires_grad=True)
+    a, b = (torch.from_numpy(v).requires_grad_() for v in worker.dot_inputs(attention))
 
-    def forward():
-        x, y = (F.normalize(a, dim=-1), F.normalize(b, dim=-1)) if normalized else (a, b)
-        return torch.bmm(x, y.transpose(1, 2)) if attention else (x * y).sum(1, keepdim=True)
+    def forward(a, b):
+        if normalized:
+            a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+        return torch.bmm(a, b.transpose(1, 2)) if attention else (a * b).sum(1, keepdim=True)
 
-    one = torch.ones_like(forward())
-    return (lambda: torch.autograd.grad(forward(), (a, b), one)), 1
+    one = torch.ones_like(forward(a, b))
+    forward = prepare(forward)
+    return lambda: torch.autograd.grad(forward(a, b), (a, b), one)
 
 
 def gemm(n):
-    a, b = torch.randn(n, n), torch.randn(n, n)
+    a, b, out = (torch.from_numpy(worker.floats((n, n), seed)) for seed in (1, 2, 3))
+    return inference(lambda a, b, out: torch.mm(a, b, out=out), a, b, out)
 
-    def step():
-        with torch.inference_mode():
-            torch.mm(a, b)
-    return step, 1
+
+def kernel(op, count=1):
+    return lambda: inference(op, *(torch.from_numpy(worker.floats(worker.KERNEL_SHAPE, i + 1)) for i in range(count)))
 
 
 class TwoTower(nn.Module):
@@ -85,52 +83,73 @@ class Siamese(nn.Module):
         return (F.normalize(self.tower(a), dim=1) * F.normalize(self.tower(b), dim=1)).sum(1, keepdim=True)
 
 
-def train(model, inputs, target, loss, sgd=False):
-    parameters = list(model.parameters())
-    optimizer = torch.optim.SGD(parameters, 0.1) if sgd else torch.optim.Adam(parameters, 1e-4, fused=True)
+def model(name):
+    if name == "two_tower":
+        return TwoTower()
+    if name == "siamese":
+        return Siamese()
+    sizes = worker.SIZES[name]
+    activation = nn.Tanh if name == "xor_mlp" else nn.ReLU
+    layers = []
+    for rows, columns in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(rows, columns), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+LOSSES = {"binary": F.binary_cross_entropy_with_logits, "classes": F.cross_entropy, "mse": F.mse_loss}
+
+
+def train(name, fused):
+    task = worker.task(name)
+    wide = lambda v: torch.from_numpy(v).long() if v.dtype == "int32" else torch.from_numpy(v)
+    x, y = [wide(v) for v in task.x], wide(task.y)
+    network, loss = model(name), LOSSES[task.loss]
+    options = {"fused": True} if fused else {"foreach": True}
+    optimizer = (torch.optim.SGD if task.sgd else torch.optim.Adam)(network.parameters(), task.rate, **options)
+    forward = prepare(lambda *x: loss(network(*x), y))
+    update = optimizer.step if fused else prepare(optimizer.step)
 
     def step():
         optimizer.zero_grad()
-        loss(model(*inputs), target).backward()
-        optimizer.step()
-    return step, 1
+        forward(*x).backward()
+        update()
+    return step
 
 
-def mlp(*sizes, activation=nn.ReLU):
-    layers = []
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
-        layers += [nn.Linear(a, b)] + ([activation()] if i + 2 < len(sizes) else [])
-    return nn.Sequential(*layers)
+def predict_row():
+    network, x = model("mnist_mlp_small").eval(), torch.from_numpy(worker.row())
+    plain = lambda: inference(lambda x: torch.softmax(network(x), 1), x)
+    if COMPILED:
+        return plain()
+
+    def frozen():
+        traced = torch.jit.trace(nn.Sequential(network, nn.Softmax(1)).eval(), x)
+        return inference(torch.jit.optimize_for_inference(torch.jit.freeze(traced)), x)
+    return worker.best_of(plain, frozen)()
 
 
-def classifier(batch, *sizes):
-    return train(mlp(*sizes), [torch.rand(batch, sizes[0])], torch.randint(0, sizes[-1], (batch,)), F.cross_entropy)
-
-
-def xor():
-    x = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
-    y = torch.tensor([[0.0], [1], [1], [0]])
-    return train(mlp(2, 8, 1, activation=nn.Tanh), [x], y, F.binary_cross_entropy_with_logits, sgd=True)
-
-
-def two_tower():
-    ids = [torch.randint(0, 10000, (256, 1)), torch.randint(0, 5000, (256, 1))]
-    return train(TwoTower(), ids, torch.randint(0, 2, (256, 1)).float(), F.binary_cross_entropy_with_logits)
-
-
-serve({
-    "small_ops_forward": lambda: small_ops(False),
-    "small_ops_gradient": lambda: small_ops(True),
-    "dot_tiny": dot_tiny,
+makers = {
     "dot_vec": lambda: dot(False, False),
     "dot_vec_normalized": lambda: dot(False, True),
     "dot_attn": lambda: dot(True, False),
     "dot_attn_normalized": lambda: dot(True, True),
-    **{f"gemm_{n}": (lambda n=n: gemm(n)) for n in (16, 32, 64, 128, 256, 512, 1024)},
-    "xor_mlp": xor,
-    "iris_mlp": lambda: classifier(32, 4, 16, 3),
-    "mnist_mlp_small": lambda: classifier(32, 784, 128, 10),
-    "mnist_mlp_big": lambda: classifier(128, 784, 512, 512, 10),
-    "two_tower": two_tower,
-    "siamese": lambda: train(Siamese(), [torch.rand(64, 128), torch.rand(64, 128)], torch.rand(64, 1), F.mse_loss),
-})
+    "predict_row": predict_row,
+    "kernel_exp": kernel(torch.exp),
+    "kernel_tanh": kernel(torch.tanh),
+    "kernel_sigmoid": kernel(torch.sigmoid),
+    "kernel_softmax": kernel(lambda x: torch.softmax(x, -1)),
+    "kernel_layer_norm": kernel(lambda x: F.layer_norm(x, x.shape[1:])),
+    **worker.for_names(worker.MODELS, lambda name: train(name, fused=True)),
+}
+if not COMPILED:
+    makers |= {
+        "small_ops_forward": lambda: small_ops(False),
+        "small_ops_gradient": lambda: small_ops(True),
+        "dot_tiny": dot_tiny,
+        "kernel_add": kernel(torch.add, 2),
+        **{f"gemm_{n}": (lambda n=n: gemm(n)) for n in worker.GEMM_SIZES},
+    }
+else:
+    makers |= {name: worker.best_of(makers[name], lambda name=name: train(name, fused=False))
+               for name in ("xor_mlp", "iris_mlp", "mnist_mlp_small")}
+worker.serve(f"torch {torch.__version__}", makers)

@@ -1,15 +1,98 @@
-"""What the peers' programs share: they answer requests as nyala_bench does.
+"""What the peers' programs share: the workloads' data, the figure of a step, and the protocol.
 
-Each line of standard input, `WORKLOAD SECONDS`, is answered with the time of one step in microseconds:
-the lowest median of ten consecutive steps.
+A program says "ready VERSIONS", then answers each line of standard input, `WORKLOAD SECONDS`, with the
+time of one step in microseconds: the lowest median of ten consecutive steps. "unknown" stands for a
+workload that it has not. The C++ counterpart is ../measure.hpp.
 """
+import os
 import statistics
 import sys
 import time
+from types import SimpleNamespace
+
+import numpy as np
+
+THREADS = int(os.environ.get("BENCH_THREADS", "1"))
+OPS = 1000  # in a chain of small ops
+GEMM_SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048)
+KERNEL_SHAPE = (256, 1024)
+FIT_STEPS = 200  # in an epoch of fit
+
+
+def _hash(count, seed):
+    h = np.arange(count, dtype=np.uint32) + np.uint32(seed * 0x9E3779B9 & 0xFFFFFFFF)
+    h = (h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    h = (h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return h ^ (h >> np.uint32(16))
+
+
+def floats(shape, seed=1, low=-1.0, high=1.0):
+    unit = (_hash(np.prod(shape), seed) >> np.uint32(8)).astype(np.float32) / np.float32(16777216)
+    return (np.float32(low) + np.float32(high - low) * unit).reshape(shape)
+
+
+def integers(shape, seed, high):
+    return (_hash(np.prod(shape), seed) % np.uint32(high)).astype(np.int32).reshape(shape)
+
+
+SIZES = {"xor_mlp": (2, 8, 1), "iris_mlp": (4, 16, 3), "mnist_mlp_small": (784, 128, 10),
+         "mnist_mlp_big": (784, 512, 512, 10)}
+RATES = {"xor_mlp": 0.1, "iris_mlp": 1e-3, "two_tower": 1e-4}
+MODELS = (*SIZES, "two_tower", "siamese")
+
+
+def task(name, batches=1):
+    """Inputs `x` (a list), target `y`, `loss` (binary, classes or mse) and the learning `rate`."""
+    result = SimpleNamespace(name=name, rate=RATES.get(name, 1e-5), sgd=name == "xor_mlp", loss="classes")
+    if name == "xor_mlp":
+        result.loss = "binary"
+        result.x = [np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)]
+        result.y = np.array([[0], [1], [1], [0]], np.float32)
+    elif name == "two_tower":
+        result.loss = "binary"
+        result.x = [integers((256, 1), 1, 10000), integers((256, 1), 2, 5000)]
+        result.y = integers((256, 1), 3, 2).astype(np.float32)
+    elif name == "siamese":
+        result.loss = "mse"
+        result.x = [floats((64, 128), seed, 0) for seed in (1, 2)]
+        result.y = floats((64, 1), 3, 0)
+    else:
+        batch = {"iris_mlp": 32, "mnist_mlp_small": 32, "mnist_mlp_big": 128}[name] * batches
+        low = -1 if name == "iris_mlp" else 0
+        result.x = [floats((batch, SIZES[name][0]), 1, low)]
+        result.y = integers(batch, 9, SIZES[name][-1])
+    return result
+
+
+def row():
+    """The input of predict_row."""
+    return floats((1, 784), 1, 0)
+
+
+def dot_inputs(attention):
+    shape = (16, 128, 64) if attention else (256, 64)
+    return floats(shape, 1), floats(shape, 2)
+
+
+def tiny_inputs():
+    """Those of the example in Keras's documentation of Dot."""
+    return np.arange(10, dtype=np.float32).reshape(1, 5, 2), np.arange(10, 20, dtype=np.float32).reshape(1, 2, 5)
+
+
+def chain(y, factor, term, tanh):
+    """OPS ops on 16 floats."""
+    for _ in range(OPS // 3):
+        y = tanh(y * factor + term)
+    return y * factor
+
+
+def glorot(random, rows, columns):
+    limit = np.sqrt(6 / (rows + columns))
+    return random.uniform(-limit, limit, (rows, columns)).astype(np.float32)
 
 
 def quiet_median(step, budget):
-    for _ in range(5):
+    for _ in range(3):
         step()
     start = time.perf_counter()
     step()
@@ -21,24 +104,43 @@ def quiet_median(step, budget):
         for _ in range(group):
             step()
         times.append((time.perf_counter() - start) / group)
-    windows = (statistics.median(times[i:i + 10]) for i in range(len(times) - 9))
-    return min(windows) * 1e6
+    return min(statistics.median(times[i:i + 10]) for i in range(len(times) - 9)) * 1e6
 
 
-def serve(makers):
-    """makers: workload -> a function that builds it and gives (step, units in a step)."""
+def best_of(*makers):
+    """A maker of the fastest among several ways to write one step."""
+    def make():
+        found = []
+        for maker in makers:
+            try:
+                step = maker()
+                found.append((quiet_median(step, 0.05), step))
+            except Exception as error:  # a way that does not work here is no candidate
+                print("left out:", type(error).__name__, error, file=sys.stderr)
+        return min(found, key=lambda pair: pair[0])[1]
+    return make
+
+
+def for_names(names, maker):
+    """Makers by workload from one that takes the workload's name."""
+    return {name: (lambda name=name: maker(name)) for name in names}
+
+
+def serve(versions, makers):
+    """makers: workload -> a function that builds it and gives its step, or (step, units in a step)."""
     made = {}
-    print("ready", flush=True)
+    print("ready", versions, flush=True)
     for line in sys.stdin:
         name, budget = line.split()
-        if name not in makers:
-            print("unknown", flush=True)
-            continue
         try:
             if name not in made:
-                made[name] = makers[name]()
-            step, units = made[name]
+                made[name] = makers[name]() if name in makers else None
+            if made[name] is None:
+                print("unknown", flush=True)
+                continue
+            step, units = made[name] if isinstance(made[name], tuple) else (made[name], 1)
             print(quiet_median(step, float(budget)) / units, flush=True)
         except Exception as error:  # a peer that fails must not end the run
-            print("failed", type(error).__name__, file=sys.stderr, flush=True)
+            made[name] = None
+            print(f"{name}: {type(error).__name__}: {error}"[:500], file=sys.stderr, flush=True)
             print("unknown", flush=True)

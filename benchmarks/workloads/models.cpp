@@ -131,26 +131,34 @@ Step predict_row() {
 
 void add_models(std::vector<Workload>& list) {
   constexpr unsigned overhead = kQuick | kOverhead;
-  list.push_back({"xor_mlp", "2-8-1, SGD, batch 4", [] { return train(xor_mlp()); }, 1, overhead});
+  constexpr unsigned threads = kQuick | kThreads;
   list.push_back(
-      {"iris_mlp", "4-16-3, Adam, batch 32", [] { return train(iris_mlp()); }, 1, overhead});
+      {"xor_mlp", "2-8-1, SGD, batch 4", [] { return train(xor_mlp()); }, 1, overhead | kThreads});
+  list.push_back({"iris_mlp",
+                  "4-16-3, Adam, batch 32",
+                  [] { return train(iris_mlp()); },
+                  1,
+                  overhead | kThreads});
   list.push_back({"mnist_mlp_small",
                   "784-128-10, Adam, batch 32",
                   [] { return train(mnist_mlp_small()); },
                   1,
-                  kQuick});
-  list.push_back(
-      {"mnist_mlp_big", "784-512-512-10, Adam, batch 128", [] { return train(mnist_mlp_big()); }});
+                  threads});
+  list.push_back({"mnist_mlp_big",
+                  "784-512-512-10, Adam, batch 128",
+                  [] { return train(mnist_mlp_big()); },
+                  1,
+                  kThreads});
   list.push_back({"two_tower",
                   "Embedding 10000x32 and 5000x32, Dot, Adam, batch 256",
                   [] { return train(two_tower()); },
                   1,
-                  kQuick});
+                  threads});
   list.push_back({"siamese",
                   "a shared tower 128-64-32, Dot normalised, Adam, batch 64",
                   [] { return train(siamese()); },
                   1,
-                  kQuick});
+                  threads});
   list.push_back(
       {"predict_row", "784-128-10, predict_on_batch of one row", predict_row, 1, overhead});
   list.push_back({"fit_iris",

@@ -57,7 +57,9 @@ Step dot_step(const Shape& shape, int axis, bool normalize) {
   const auto step = function([=] {
     GradientTape tape;
     const Tensor z = dot({x, y});
-    return tape.gradient(z, std::vector<Variable>{x, y});
+    std::vector<Tensor> results = tape.gradient(z, std::vector<Variable>{x, y});
+    results.push_back(z);
+    return results;
   });
   return [=] { step(); };
 }
@@ -107,7 +109,7 @@ void add_small_ops(std::vector<Workload>& list) {
 }
 
 void add_dots(std::vector<Workload>& list) {
-  constexpr double vec_flops = 256 * 64 * 4, vec_bytes = 256 * 64 * 4 * sizeof(float);
+  constexpr double vec_bytes = 256 * 64 * 4 * sizeof(float);
   constexpr double attn_flops = 3.0 * 2 * 16 * 128 * 128 * 64;
   list.push_back({"dot_tiny",
                   "Dot of the documentation's example, one eager call",
@@ -121,7 +123,7 @@ void add_dots(std::vector<Workload>& list) {
                   },
                   1,
                   kQuick,
-                  vec_flops,
+                  0,
                   vec_bytes});
   list.push_back({"dot_vec_normalized",
                   "the same, normalised",
@@ -136,7 +138,7 @@ void add_dots(std::vector<Workload>& list) {
                     return dot_step({16, 128, 64}, 2, false);
                   },
                   1,
-                  kQuick,
+                  kQuick | kThreads,
                   attn_flops});
   list.push_back({"dot_attn_normalized",
                   "the same, normalised",
@@ -144,7 +146,7 @@ void add_dots(std::vector<Workload>& list) {
                     return dot_step({16, 128, 64}, 2, true);
                   },
                   1,
-                  kQuick,
+                  kQuick | kThreads,
                   attn_flops});
 }
 
@@ -155,7 +157,7 @@ void add_kernels(std::vector<Workload>& list) {
                     "matmul of two square float32 matrices",
                     [n] { return gemm(n); },
                     1,
-                    n <= 256 ? kQuick : kPlain,
+                    n < 256 ? kQuick : kThreads,
                     2 * cube});
   }
   const auto add = [&](const char* name, const char* what, std::function<Step()> make, int arrays) {
