@@ -1,5 +1,6 @@
 #include <nyala/autograd/variable.hpp>
 
+#include <algorithm>
 #include <atomic>
 
 namespace nyala {
@@ -11,6 +12,7 @@ struct Variable::State {
   std::string path;
   bool trainable = true;
   std::uint64_t id = 0;
+  std::function<Tensor(const Tensor&)> constraint;
 };
 
 namespace {
@@ -100,6 +102,17 @@ std::uint64_t Variable::id() const { return state_->id; }
 void Variable::set_trainable(bool trainable) const {
   state_->trainable = trainable && is_floating(dtype());
   detail::mark_value(state_->value, *this);
+}
+
+const std::function<Tensor(const Tensor&)>& Variable::constraint() const {
+  return state_->constraint;
+}
+void Variable::set_constraint(std::function<Tensor(const Tensor&)> constraint) const {
+  state_->constraint = std::move(constraint);
+}
+
+bool contains(const std::vector<Variable>& all, const Variable& variable) {
+  return std::any_of(all.begin(), all.end(), [&](const Variable& v) { return v.is(variable); });
 }
 
 }  // namespace nyala

@@ -1,6 +1,7 @@
 #pragma once
 /// Variable: a tensor that changes over time. Weights are variables.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -55,6 +56,9 @@ class Variable {
   void set_path(std::string path) const;
   bool trainable() const;
   void set_trainable(bool trainable) const;
+  /// What an optimizer makes of the value after each of its steps; none at first.
+  const std::function<Tensor(const Tensor&)>& constraint() const;
+  void set_constraint(std::function<Tensor(const Tensor&)> constraint) const;
 
   /// Tells variables apart: never 0, never given twice.
   std::uint64_t id() const;
@@ -65,6 +69,9 @@ class Variable {
  private:
   std::shared_ptr<State> state_;
 };
+
+/// Whether `variable` is one of `all`.
+bool contains(const std::vector<Variable>& all, const Variable& variable);
 
 namespace detail {
 

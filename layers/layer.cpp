@@ -181,7 +181,11 @@ Variable BaseLayer::add_weight(const WeightArgs& args) {
   const Variable variable((*initializer)(args.shape, dtype),
                           {.trainable = args.trainable, .name = args.name});
   variable.set_path(scope_ + "/" + args.name);
-  weights_.push_back({variable, args.regularizer, args.constraint});
+  if (args.constraint) {
+    variable.set_constraint(
+        [constraint = args.constraint](const Tensor& value) { return (*constraint)(value); });
+  }
+  weights_.push_back({variable, args.regularizer});
   add_variable(variable);
   return variable;
 }
@@ -332,16 +336,6 @@ void BaseLayer::set_weights(const std::vector<Tensor>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) variables[i].assign(values[i].clone());
 }
 
-std::vector<Weight> BaseLayer::all_weights() const {
-  std::vector<Weight> all = weights_;
-  for (const auto& child : submodules()) {
-    if (const auto* layer = dynamic_cast<const BaseLayer*>(child.get())) {
-      all.insert(all.end(), layer->weights_.begin(), layer->weights_.end());
-    }
-  }
-  return all;
-}
-
 std::vector<Tensor> BaseLayer::losses() const {
   std::vector<Tensor> all = call_losses_;
   for (const auto& child : submodules()) {
@@ -349,13 +343,24 @@ std::vector<Tensor> BaseLayer::losses() const {
       all.insert(all.end(), layer->call_losses_.begin(), layer->call_losses_.end());
     }
   }
-  const std::vector<Variable> trained = trainable_variables();
-  for (const Weight& weight : all_weights()) {
-    const bool counts = std::any_of(
-        trained.begin(), trained.end(), [&](const Variable& v) { return v.is(weight.variable); });
-    if (counts && weight.regularizer) all.push_back((*weight.regularizer)(weight.variable));
-  }
+  for (const Tensor& penalty : regularization_losses()) all.push_back(penalty);
   return all;
+}
+
+std::vector<Tensor> BaseLayer::regularization_losses() const {
+  const std::vector<Variable> trained = trainable_variables();
+  std::vector<Tensor> penalties;
+  const auto add = [&](const BaseLayer& layer) {
+    for (const Weight& weight : layer.weights_) {
+      if (weight.regularizer && contains(trained, weight.variable))
+        penalties.push_back((*weight.regularizer)(weight.variable));
+    }
+  };
+  add(*this);
+  for (const auto& child : submodules()) {
+    if (const auto* layer = dynamic_cast<const BaseLayer*>(child.get())) add(*layer);
+  }
+  return penalties;
 }
 
 void BaseLayer::clear_call_losses() {
@@ -371,8 +376,6 @@ void BaseLayer::add_loss(const Tensor& loss) {
   else
     call_losses_.push_back(loss);
 }
-
-void BaseLayer::set_trainable(bool trainable) { Module::set_trainable(trainable); }
 
 namespace {
 

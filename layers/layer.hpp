@@ -47,13 +47,6 @@ struct WeightArgs {
   std::string name = {};
 };
 
-/// A weight and what hangs on it.
-struct Weight {
-  Variable variable;
-  regularizers::Regularizer regularizer;
-  constraints::Constraint constraint;
-};
-
 /// The options that every layer takes, last in its Args.
 #define NYALA_LAYER_ARGS           \
   std::string name = {};           \
@@ -103,12 +96,8 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   /// Penalties: of the regularizers (over trainable weights), of layers inside, and what `call`
   /// added last.
   std::vector<Tensor> losses() const;
-  /// Own weights with their regularizers and constraints.
-  const std::vector<Weight>& own_weights() const { return weights_; }
-  /// Those of this layer and of all layers inside.
-  std::vector<Weight> all_weights() const;
-
-  void set_trainable(bool trainable) override;
+  /// The regularizers' part of them.
+  std::vector<Tensor> regularization_losses() const;
 
   // For those who write layers.
 
@@ -171,7 +160,11 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   std::vector<Shape> build_shapes_;
 
  private:
-  friend class LayerAccess;
+  /// A weight and its penalty.
+  struct Weight {
+    Variable variable;
+    regularizers::Regularizer regularizer;
+  };
   std::vector<Tensor> cast_inputs(Inputs<Tensor> inputs) const;
   void expect_computable() const;
   void clear_call_losses();

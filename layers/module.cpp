@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace nyala {
-namespace {
-
-bool holds(const std::vector<Variable>& all, const Variable& variable) {
-  return std::any_of(all.begin(), all.end(), [&](const Variable& v) { return v.is(variable); });
-}
-
-}  // namespace
 
 void Module::set_trainable(bool trainable) {
   trainable_ = trainable;
@@ -19,7 +12,7 @@ void Module::set_trainable(bool trainable) {
 void Module::collect(std::vector<Variable>& all) const {
   for (bool trainable : {true, false}) {
     for (const Variable& variable : own_) {
-      if (variable.trainable() == trainable && !holds(all, variable)) all.push_back(variable);
+      if (variable.trainable() == trainable && !contains(all, variable)) all.push_back(variable);
     }
   }
   for (const auto& child : children()) child->collect(all);
@@ -28,7 +21,7 @@ void Module::collect(std::vector<Variable>& all) const {
 void Module::collect_trainable(std::vector<Variable>& all) const {
   if (!trainable_) return;
   for (const Variable& variable : own_) {
-    if (variable.trainable() && !holds(all, variable)) all.push_back(variable);
+    if (variable.trainable() && !contains(all, variable)) all.push_back(variable);
   }
   for (const auto& child : children()) child->collect_trainable(all);
 }
@@ -49,7 +42,7 @@ std::vector<Variable> Module::non_trainable_variables() const {
   const std::vector<Variable> trainable = trainable_variables();
   std::vector<Variable> rest;
   for (const Variable& variable : variables()) {
-    if (!holds(trainable, variable)) rest.push_back(variable);
+    if (!contains(trainable, variable)) rest.push_back(variable);
   }
   return rest;
 }

@@ -216,8 +216,8 @@ void OptimizerBase::apply(const std::vector<Tensor>& gradients,
   condition_ = Tensor();
   computed_.clear();
   if (common_.use_ema) update_averages();
-  if (after_update_) {
-    for (const Variable& variable : updates.variables) after_update_(variable);
+  for (const Variable& variable : updates.variables) {
+    if (const auto& constraint = variable.constraint()) variable.assign(constraint(variable));
   }
   iterations_.assign(iterations_.value() + 1);
 }
@@ -276,9 +276,7 @@ void OptimizerBase::clip(std::vector<Tensor>& gradients) const {
 }
 
 bool OptimizerBase::decays(const Variable& variable) const {
-  for (const Variable& other : not_decayed_) {
-    if (other.is(variable)) return false;
-  }
+  if (contains(not_decayed_, variable)) return false;
   return std::none_of(not_decayed_names_.begin(), not_decayed_names_.end(), [&](const auto& part) {
     return variable.name().find(part) != std::string::npos;
   });

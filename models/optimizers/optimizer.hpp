@@ -1,7 +1,6 @@
 #pragma once
 /// Optimizers: how gradients change variables. Every step is made of ops on variables, so that it
 /// can be traced as part of a function.
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -87,10 +86,11 @@ class OptimizerBase : public Object {
   /// Makes the slot variables. Does nothing when built already.
   void build(const std::vector<Variable>& variables);
   bool built() const { return built_; }
-  /// One step. A variable without a gradient (an undefined tensor) stays as it is, which is told
-  /// once. Without `variables`, those that the optimizer was built on. Throws ValueError, changing
-  /// nothing, for another number of gradients, for variables that it was not built on and when
-  /// there is no gradient at all; ShapeError for gradients of other shapes.
+  /// One step, after which the variables' constraints hold. A variable without a gradient (an
+  /// undefined tensor) stays as it is, which is told once. Without `variables`, those that the
+  /// optimizer was built on. Throws ValueError, changing nothing, for another number of gradients,
+  /// for variables that it was not built on and when there is no gradient at all; ShapeError for
+  /// gradients of other shapes.
   void apply(const std::vector<Tensor>& gradients, const std::vector<Variable>& variables = {});
   void apply_gradients(const std::vector<std::pair<Tensor, Variable>>& gradients_and_variables);
 
@@ -113,10 +113,6 @@ class OptimizerBase : public Object {
   /// optimizer is built (else StateError).
   void exclude_from_weight_decay(const std::vector<Variable>& variables,
                                  const std::vector<std::string>& names = {});
-  /// Is called for each variable that a step changed, for what must hold afterwards: constraints.
-  void set_after_update(std::function<void(const Variable&)> after_update) {
-    after_update_ = std::move(after_update);
-  }
 
   /// The loss to take gradients of: multiplied by loss_scale_factor where there is one.
   Tensor scale_loss(const Tensor& loss) const;
@@ -216,7 +212,6 @@ class OptimizerBase : public Object {
   std::vector<Variable> accumulators_;
   std::vector<Variable> not_decayed_;
   std::vector<std::string> not_decayed_names_;
-  std::function<void(const Variable&)> after_update_;
   // Of the step that is being made:
   std::vector<Computed> computed_;
   Tensor condition_;  // whether it counts; undefined when it does for sure

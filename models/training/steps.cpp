@@ -11,10 +11,6 @@ namespace {
 
 enum StepKind : int { kTrain, kTest, kPredict };
 
-bool holds(const std::vector<Variable>& all, const Variable& variable) {
-  return std::any_of(all.begin(), all.end(), [&](const Variable& v) { return v.is(variable); });
-}
-
 // What traced steps depend on beside the variables' values.
 std::vector<std::uint64_t> layout_of(const BaseLayer& layer) {
   std::vector<std::uint64_t> layout{layer.trainable()};
@@ -27,22 +23,6 @@ std::vector<std::uint64_t> layout_of(const BaseLayer& layer) {
     layout.push_back(variable.trainable());
   }
   return layout;
-}
-
-std::vector<Tensor> regularization(const BaseLayer& layer, const std::vector<Variable>& trainable) {
-  std::vector<Tensor> penalties;
-  for (const Weight& weight : layer.all_weights()) {
-    if (weight.regularizer && holds(trainable, weight.variable))
-      penalties.push_back((*weight.regularizer)(weight.variable));
-  }
-  return penalties;
-}
-
-void apply_constraints(const BaseLayer& layer, const std::vector<Variable>& trainable) {
-  for (const Weight& weight : layer.all_weights()) {
-    if (weight.constraint && holds(trainable, weight.variable))
-      weight.variable.assign((*weight.constraint)(weight.variable));
-  }
 }
 
 }  // namespace
@@ -190,8 +170,7 @@ Tensor Trainer::compute_loss(const Feed& feed,
                              std::vector<Tensor>& values) const {
   Tensor total = compiled_->loss.compute(feed.y, y_pred, feed.sample_weight, values);
   std::vector<Tensor> penalties = added;
-  for (const Tensor& penalty : regularization(layer_, programs_->trainable))
-    penalties.push_back(penalty);
+  for (const Tensor& penalty : layer_.regularization_losses()) penalties.push_back(penalty);
   for (const Tensor& penalty : penalties) {
     const Tensor scalar = ops::sum(ops::cast(penalty, floatx()));
     total = total.defined() ? total + scalar : scalar;
@@ -215,10 +194,7 @@ std::vector<Tensor> Trainer::train_step(const Feed& feed) const {
     loss = compute_loss(feed, y_pred, collector.losses(), values);
     if (!trainable.empty()) gradients = tape.gradient(optimizer->scale_loss(loss), trainable);
   }
-  if (!trainable.empty()) {
-    optimizer->apply(gradients, trainable);
-    apply_constraints(layer_, trainable);
-  }
+  if (!trainable.empty()) optimizer->apply(gradients, trainable);
   const std::int64_t batch = feed.x[0].shape()[0];
   compiled_->loss_tracker.update(loss, batch);
   compiled_->loss.track(values, batch);

@@ -6,6 +6,8 @@
 #include <nyala/autograd/random.hpp>
 #include <nyala/autograd/tape.hpp>
 #include <nyala/core/log.hpp>
+#include <nyala/layers/layers.hpp>
+#include <nyala/models/model.hpp>
 #include <nyala/models/optimizers.hpp>
 
 using namespace nyala;
@@ -87,13 +89,38 @@ TEST_CASE("weight decay leaves out what it is told to, and constraints come last
   const Variable kernel(ops::ones({2}), {.name = "kernel"}), bias(ops::ones({2}), {.name = "bias"});
   const Optimizer optimizer = SGD({.learning_rate = 1, .weight_decay = 0.5});
   optimizer->exclude_from_weight_decay({}, {"bias"});
-  optimizer->set_after_update([&](const Variable& v) {
-    if (v.is(kernel)) v.assign(ops::minimum(v, 0.25));
-  });
+  kernel.set_constraint([](const Tensor& value) { return ops::minimum(value, 0.25); });
   optimizer->apply_gradients({{ops::zeros({2}), kernel}, {ops::zeros({2}), bias}});
   CHECK(ops::array_equal(kernel, ops::array<float>({0.25, 0.25})));
   CHECK(ops::array_equal(bias, ops::ones({2})));
   CHECK_THROWS_AS(optimizer->exclude_from_weight_decay({}), StateError);
+}
+
+TEST_CASE("constraints of layers hold in fit and in loops of one's own") {
+  const Tensor x = ops::array<float>({{1, -1}, {2, 1}, {-1, 3}});
+  const Tensor y = ops::array<float>({{1}, {-2}, {3}});
+  const Sequential model(
+      {Input({.shape = {2}}),
+       layers::Dense({.units = 1,
+                      .kernel_initializer = initializers::Constant({.value = 0.5}),
+                      .kernel_constraint = "non_neg"})});
+  SUBCASE("fit") {
+    model.compile({.optimizer = SGD({.learning_rate = 0.1}), .loss = "mse"});
+    model.fit(x, y, {.batch_size = 3, .epochs = 3, .verbose = 0, .shuffle = false});
+  }
+  SUBCASE("a loop") {
+    const Optimizer optimizer = SGD({.learning_rate = 0.1});
+    for (int i = 0; i < 3; ++i) {
+      GradientTape tape;
+      const Tensor loss = ops::mean(ops::square(model(x) - y));
+      const std::vector<Variable> weights = model.trainable_variables();
+      optimizer->apply(tape.gradient(loss, weights), weights);
+    }
+  }
+  // Recorded from Keras 3.15.1.
+  const std::vector<Tensor> weights = model.get_weights();
+  CHECK(ops::allclose(weights[0], ops::array<float>({{0}, {0.55377775}})));
+  CHECK(ops::allclose(weights[1], ops::array<float>({0.00933332}), {.rtol = 1e-4}));
 }
 
 TEST_CASE("a missing gradient is told once") {
