@@ -66,7 +66,11 @@ class Program:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:  # some tidy up for minutes, and have nothing to save
+            self.process.kill()
+            self.process.wait()
         self.errors.close()
 
 
