@@ -1,7 +1,5 @@
 #pragma once
-/// Matrix products. float32 and float64 run on OpenBLAS, or on a SIMD kernel of our own where the
-/// product is small; bool (or of ands), uint8, int32 and int64 (wrapping) on exact loops. Results
-/// do not depend on the number of threads.
+/// Matrix products in one call: `matmul.hpp` plans them and says what they do.
 #include <cstdint>
 #include <span>
 #include <string_view>

@@ -1,5 +1,6 @@
 #include <nyala/core/kernels/simd/gemm.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include <nyala/core/kernels/simd/targets.hpp>
@@ -9,222 +10,275 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <nyala/core/kernels/simd/vector-inl.hpp>
-
-// Loops over registers must be unrolled before the compiler decides what to keep in them.
-#ifdef __clang__
-#define NYALA_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define NYALA_UNROLL _Pragma("GCC unroll 16")
-#endif
-
-// The largest number of multiplications done here, and of elements of b that may have to be packed.
-#ifndef NYALA_SMALL_MATMUL
-#define NYALA_SMALL_MATMUL
-namespace nyala::kernels {
-inline constexpr std::int64_t kSmallProduct = 32 * 32 * 32;
-inline constexpr std::int64_t kSmallPacked = 4096;
-}  // namespace nyala::kernels
-#endif
+#include <nyala/core/kernels/simd/pack-inl.hpp>
 
 HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
 namespace {
 
-// a (any strides), b (adjacent columns) and c (adjacent columns), of which a block is computed.
+// Of a product that is packed: how much of k, of a's rows and of b's columns is taken at once, so
+// that a's part fits half of a second cache of 1 MiB and b's part a third one.
 template <class T>
-struct Block {
-  const T* a;
-  std::int64_t a_row, a_col;
-  const T* b;
-  std::int64_t b_row;
-  T* c;
-  std::int64_t c_row;
-  std::int64_t k;
-};
-
-// `rows` rows and `vectors` vectors of columns, all kept in registers; of the last vector only
-// `last` lanes where `partial` is set.
-template <int rows, int vectors, bool partial, class D, class T = hn::TFromD<D>>
-HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
-  using V = hn::Vec<D>;
-  const std::int64_t step = lanes(d);
-  V sum[rows][vectors];
-  NYALA_UNROLL
-  for (int i = 0; i < rows; ++i) {
-    NYALA_UNROLL
-    for (int v = 0; v < vectors; ++v) sum[i][v] = hn::Zero(d);
-  }
-  for (std::int64_t p = 0; p < x.k; ++p) {
-    V right[vectors];
-    NYALA_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      const T* from = x.b + p * x.b_row + v * step;
-      right[v] = partial && v == vectors - 1 ? load_first(d, from, last) : hn::LoadU(d, from);
-    }
-    NYALA_UNROLL
-    for (int i = 0; i < rows; ++i) {
-      const V left = hn::Set(d, x.a[i * x.a_row + p * x.a_col]);
-      NYALA_UNROLL
-      for (int v = 0; v < vectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
-    }
-  }
-  NYALA_UNROLL
-  for (int i = 0; i < rows; ++i) {
-    NYALA_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      T* to = x.c + i * x.c_row + v * step;
-      if (partial && v == vectors - 1)
-        store_first(d, sum[i][v], to, last);
-      else
-        hn::StoreU(sum[i][v], d, to);
-    }
-  }
-}
-
-// The columns that are left: `count`, at most `vectors` vectors.
-template <int rows, int vectors, class D, class T = hn::TFromD<D>>
-HWY_INLINE void rest_product(D d, const Block<T>& x, std::int64_t count) {
-  const std::int64_t step = lanes(d);
-  if constexpr (vectors > 1) {
-    if (count <= (vectors - 1) * step) return rest_product<rows, vectors - 1>(d, x, count);
-  }
-  const std::int64_t last = count - (vectors - 1) * step;
-  if (last == step)
-    block_product<rows, vectors, false>(d, x, 0);
-  else
-    block_product<rows, vectors, true>(d, x, last);
-}
-
-// With few rows more columns are needed to keep the multipliers busy.
-template <int rows, class T>
-HWY_NOINLINE void rows_product(const Block<T>& block, std::int64_t n) {
-  Block<T> x = block;
-  constexpr int vectors = rows <= 2 ? 4 : 2;
-  const hn::ScalableTag<T> d;
-  const std::int64_t width = vectors * lanes(d);
-  for (; n > width; n -= width, x.b += width, x.c += width) {
-    block_product<rows, vectors, false>(d, x, 0);
-  }
-  rest_product<rows, vectors>(d, x, n);
-}
+constexpr std::int64_t kDepth = 2048 / std::int64_t{sizeof(T)};
+constexpr std::int64_t kRowsAtOnce = 256;
+template <class T>
+constexpr std::int64_t kColumnsAtOnce = 8192 / std::int64_t{sizeof(T)};
+// The most elements of a packed panel of b that lies on the stack.
+template <class T>
+constexpr std::int64_t kStackPanel = 32768 / std::int64_t{sizeof(T)};
+// The most columns of c that are computed as rows of its transpose.
+constexpr std::int64_t kFewColumns = 12;
 
 template <class T>
-void product(Block<T> x, std::int64_t m, std::int64_t n) {
-#if HWY_TARGET == HWY_AVX3
-  for (; m >= 8; m -= 8, x.a += 8 * x.a_row, x.c += 8 * x.c_row) rows_product<8>(x, n);
-#endif
-  for (; m >= 4; m -= 4, x.a += 4 * x.a_row, x.c += 4 * x.c_row) rows_product<4>(x, n);
-  if (m == 3) rows_product<3>(x, n);
-  if (m == 2) rows_product<2>(x, n);
-  if (m == 1) rows_product<1>(x, n);
+HWY_INLINE Block<T> whole_block(
+    const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  return {static_cast<const T*>(a),
+          p.a.row,
+          p.a.column,
+          static_cast<const T*>(b),
+          p.b.row,
+          static_cast<T*>(c),
+          p.c_row,
+          p.k,
+          static_cast<const T*>(bias),
+          p.bias_step,
+          p.accumulate,
+          p.relu};
 }
 
-// The inner products of one row with `count` (at most 4) rows, all contiguous.
-template <int count, class T>
-HWY_INLINE void dots(const T* a, const T* b, std::int64_t b_step, std::int64_t k, T* c) {
-  const hn::ScalableTag<T> d;
-  using V = hn::Vec<decltype(d)>;
-  const std::int64_t step = lanes(d);
-  V sum[count];
-  NYALA_UNROLL
-  for (int j = 0; j < count; ++j) sum[j] = hn::Zero(d);
-  std::int64_t p = 0;
-  for (; p + step <= k; p += step) {
-    const V left = hn::LoadU(d, a + p);
-    NYALA_UNROLL
-    for (int j = 0; j < count; ++j)
-      sum[j] = hn::MulAdd(left, hn::LoadU(d, b + j * b_step + p), sum[j]);
-  }
-  if (p < k) {
-    const V left = load_first(d, a + p, k - p);
-    NYALA_UNROLL
-    for (int j = 0; j < count; ++j) {
-      sum[j] = hn::MulAdd(left, load_first(d, b + j * b_step + p, k - p), sum[j]);
-    }
-  }
-  NYALA_UNROLL
-  for (int j = 0; j < count; ++j) c[j] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
-}
+// ---- both operands as they lie
 
 template <class T>
-void row_of_dots(
-    const T* a, const T* b, std::int64_t b_step, std::int64_t k, std::int64_t n, T* c) {
-  for (; n >= 4; n -= 4, b += 4 * b_step, c += 4) dots<4>(a, b, b_step, k, c);
-  for (; n > 0; --n, b += b_step, ++c) dots<1>(a, b, b_step, k, c);
+void run_rows(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  all_rows_product(whole_block<T>(p, a, b, bias, c), p.m, p.n);
 }
 
-// Lays b out with adjacent columns.
+// Column panel by column panel, where b is too large for the first cache.
 template <class T>
-void pack(
-    const T* b, std::int64_t b_row, std::int64_t b_col, std::int64_t k, std::int64_t n, T* to) {
-  const hn::ScalableTag<T> d;
-  const hn::RebindToSigned<decltype(d)> index_tag;
-  using Index = hn::TFromD<decltype(index_tag)>;
-  const std::int64_t step = lanes(d);
-  const bool fits = b_col < (1 << 16) && b_col > -(1 << 16);  // times a lane, in the index's type
-  const std::int64_t whole = fits ? n / step * step : 0;
-  if (whole > 0) {
-    const auto index =
-        hn::Mul(hn::Iota(index_tag, 0), hn::Set(index_tag, static_cast<Index>(b_col)));
-    for (std::int64_t j = 0; j < whole; j += step) {
-      for (std::int64_t p = 0; p < k; ++p) {
-        hn::StoreU(hn::GatherIndex(d, b + j * b_col + p * b_row, index), d, to + p * n + j);
+void run_panels(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  const std::int64_t width = kBlockVectors * lanes(hn::ScalableTag<T>());
+  const Block<T> x = whole_block<T>(p, a, b, bias, c);
+  for (std::int64_t j = 0; j < p.n; j += width)
+    panel_product<false>(x.columns_from(j), p.m, std::min(width, p.n - j));
+}
+
+// ---- operands packed
+
+// b in panels on the stack.
+template <class T>
+HWY_NOINLINE void run_packed_b(
+    const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  HWY_ALIGN T panel[kStackPanel<T>];
+  const std::int64_t width = kBlockVectors * lanes(hn::ScalableTag<T>());
+  const Block<T> x = whole_block<T>(p, a, b, bias, c);
+  for (std::int64_t j = 0; j < p.n; j += width) {
+    const std::int64_t count = std::min(width, p.n - j);
+    pack_panel(x.b + j * p.b.column, p.b.column, p.b.row, count, p.k, panel, width);
+    Block<T> y = x.columns_from(j);
+    y.b = panel;
+    y.b_row = width;
+    panel_product<false>(y, p.m, count);
+  }
+}
+
+// `count` in nearly even parts of at most `most`, each a multiple of `unit`.
+std::int64_t even_parts(std::int64_t count, std::int64_t most, std::int64_t unit) {
+  const std::int64_t parts = (count - 1) / most + 1;
+  return ((count - 1) / parts + unit) / unit * unit;
+}
+
+// Blocks of b that stay in the third cache, of a that stay in the second.
+template <class T>
+void run_packed(
+    const MatmulPlan& p, const void* a_data, const void* b_data, const void* bias, void* c_data) {
+  const std::int64_t width = kBlockVectors * lanes(hn::ScalableTag<T>());
+  const std::int64_t depth = even_parts(p.k, kDepth<T>, 1);
+  const std::int64_t columns = even_parts(p.n, kColumnsAtOnce<T>, width);
+  const std::int64_t rows = even_parts(p.m, kRowsAtOnce, kBlockRows);
+  T* packed_b = static_cast<T*>(
+      matmul_workspace(static_cast<std::size_t>(depth * (rows + columns)) * sizeof(T)));
+  T* packed_a = packed_b + depth * columns;
+  // Rows of a are read side by side, which a cache cannot hold where they are whole pages apart.
+  const bool pack_a = p.a.column != 1 || p.a.row * std::int64_t{sizeof(T)} % 4096 == 0;
+  const Block<T> whole = whole_block<T>(p, a_data, b_data, bias, c_data);
+  for (std::int64_t first = 0; first < p.n; first += columns) {
+    const std::int64_t n = std::min(columns, p.n - first);
+    for (std::int64_t q = 0; q < p.k; q += depth) {
+      Block<T> x = whole.columns_from(first);
+      x.k = std::min(depth, p.k - q);
+      x.accumulate |= q > 0;
+      if (q > 0) x.bias = nullptr;
+      x.relu &= q + x.k == p.k;
+      const T* b = whole.b + q * p.b.row + first * p.b.column;
+      for (std::int64_t i = 0; i < p.m; i += rows) {
+        const std::int64_t m = std::min(rows, p.m - i);
+        const T* a = whole.a + i * p.a.row + q * p.a.column;
+        if (pack_a)
+          for_each_row_block(m, [&]<int count>(std::int64_t r) HWY_ATTR {
+            pack_panel(a + r * p.a.row, p.a.row, p.a.column, count, x.k, packed_a + r * x.k, count);
+          });
+        for (std::int64_t j = 0; j < n; j += width) {
+          Block<T> y = x.columns_from(j);
+          const std::int64_t count = std::min(width, n - j);
+          y.a = pack_a ? packed_a : a;
+          y.b = packed_b + j * x.k;
+          y.b_row = width;
+          y.c += i * p.c_row;
+          if (i == 0) {
+            if (p.b.column == 1 && count == width && m >= kBlockRows) {
+              y.b_copy = packed_b + j * x.k;
+              y.b = b + j;
+              y.b_row = p.b.row;
+            } else {
+              pack_panel(
+                  b + j * p.b.column, p.b.column, p.b.row, count, x.k, packed_b + j * x.k, width);
+            }
+          }
+          if (pack_a)
+            panel_product<true>(y, m, count);
+          else
+            panel_product<false>(y, m, count);
+        }
       }
     }
   }
-  for (std::int64_t j = whole; j < n; ++j) {
-    for (std::int64_t p = 0; p < k; ++p) to[p * n + j] = b[j * b_col + p * b_row];
+}
+
+// ---- inner products
+
+template <class T>
+void run_dots(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  Block<T> x = whole_block<T>(p, a, b, bias, c);
+  for (std::int64_t i = 0; i < p.m; ++i, x.a += p.a.row, x.c += p.c_row) {
+    row_of_dots(x, p.b.column, p.n);
   }
 }
 
 template <class T>
-HWY_NOINLINE void product_packed(Block<T> x, std::int64_t b_col, std::int64_t m, std::int64_t n) {
-  HWY_ALIGN T packed[kSmallPacked];
-  pack(x.b, x.b_row, b_col, x.k, n, packed);
-  x.b = packed;
-  x.b_row = n;
-  product(x, m, n);
+void run_dot(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  const T sum = dot(static_cast<const T*>(a), static_cast<const T*>(b), p.k);
+  put_sums(whole_block<T>(p, a, b, bias, c), &sum, 0, 1);
+}
+
+// ---- many products
+
+template <class T>
+void run_batch(const MatmulPlan& p,
+               std::int64_t count,
+               const void* a,
+               std::int64_t a_step,
+               const void* b,
+               std::int64_t b_step,
+               void* c,
+               std::int64_t c_step) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    p.run_tile(p,
+               static_cast<const T*>(a) + i * a_step,
+               static_cast<const T*>(b) + i * b_step,
+               nullptr,
+               static_cast<T*>(c) + i * c_step);
+  }
+}
+
+// Inner products of rows.
+template <class T>
+void run_batch_of_dots(const MatmulPlan& p,
+                       std::int64_t count,
+                       const void* a,
+                       std::int64_t a_step,
+                       const void* b,
+                       std::int64_t b_step,
+                       void* c,
+                       std::int64_t c_step) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    static_cast<T*>(c)[i * c_step] =
+        dot(static_cast<const T*>(a) + i * a_step, static_cast<const T*>(b) + i * b_step, p.k);
+  }
+}
+
+// Each row of b times one number of a.
+template <class T>
+void run_batch_of_scales(const MatmulPlan& p,
+                         std::int64_t count,
+                         const void* a,
+                         std::int64_t a_step,
+                         const void* b,
+                         std::int64_t b_step,
+                         void* c,
+                         std::int64_t c_step) {
+  const hn::ScalableTag<T> d;
+  const std::int64_t step = lanes(d), n = p.n;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto factor = hn::Set(d, static_cast<const T*>(a)[i * a_step]);
+    const T* from = static_cast<const T*>(b) + i * b_step;
+    T* to = static_cast<T*>(c) + i * c_step;
+    std::int64_t j = 0;
+    for (; j + step <= n; j += step) hn::StoreU(hn::Mul(factor, hn::LoadU(d, from + j)), d, to + j);
+    if (j < n) store_first(d, hn::Mul(factor, load_first(d, from + j, n - j)), to + j, n - j);
+  }
+}
+
+// ---- the choice
+
+template <class T>
+MatmulPlan::Run choose_rows(const MatmulPlan& p) {
+  const bool rows_meet_columns = p.a.column == 1 && p.b.row == 1;
+  if (p.m == 1 && p.n == 1 && rows_meet_columns) return run_dot<T>;
+  if (p.b.column == 1 || p.n == 1) {
+    if (p.m <= kBlockRows) return run_rows<T>;
+    const bool far = p.m >= 64 || p.k * p.b.row * std::int64_t{sizeof(T)} > 1 << 20;
+    return p.k > 256 && p.n >= 64 && far ? run_packed<T> : run_panels<T>;
+  }
+  if (rows_meet_columns && p.m <= 2) return run_dots<T>;
+  const std::int64_t panel = p.k * kBlockVectors * lanes(hn::ScalableTag<T>());
+  return panel <= kStackPanel<T> ? run_packed_b<T> : run_packed<T>;
+}
+
+// c' = b' a', for few columns of c and an a whose rows are adjacent: these fill the vectors.
+template <class T>
+void run_columns(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  if (bias != nullptr) return choose_rows<T>(p)(p, a, b, bias, c);
+  constexpr std::int64_t width = kBlockVectors * hn::MaxLanes(hn::ScalableTag<T>());
+  HWY_ALIGN T turned[kFewColumns * width];
+  Block<T> x = whole_block<T>(p, b, a, nullptr, turned);
+  x.a_row = p.b.column;
+  x.a_col = p.b.row;
+  x.b_row = p.a.column;
+  x.c_row = width;
+  for (std::int64_t i = 0; i < p.m; i += width, x.b += width) {
+    const std::int64_t count = std::min(width, p.m - i);
+    panel_product<false>(x, p.n, count);
+    T* to = static_cast<T*>(c) + i * p.c_row;
+    pack_panel(turned, width, std::int64_t{1}, p.n, count, to, p.c_row);
+  }
 }
 
 template <class T>
-void multiply(
-    std::int64_t m, std::int64_t n, std::int64_t k, Matrix a, Matrix b, T* c, std::int64_t c_row) {
-  if (n == 1 && c_row == 1) {
-    // A column is the transpose of a row: c' = b' a'.
-    std::swap(a, b);
-    std::swap(a.row_stride, a.col_stride);
-    std::swap(b.row_stride, b.col_stride);
-    std::swap(m, n);
-  }
-  const T* left = static_cast<const T*>(a.data);
-  const T* right = static_cast<const T*>(b.data);
-  if (b.col_stride == 1 || n == 1) {
-    return product(
-        Block<T>{left, a.row_stride, a.col_stride, right, b.row_stride, c, c_row, k}, m, n);
-  }
-  if (b.row_stride == 1 && a.col_stride == 1 && m <= 2) {
-    for (std::int64_t i = 0; i < m; ++i) {
-      row_of_dots(left + i * a.row_stride, right, b.col_stride, k, n, c + i * c_row);
-    }
-    return;
-  }
-  product_packed(Block<T>{left, a.row_stride, a.col_stride, right, b.row_stride, c, c_row, k},
-                 b.col_stride,
-                 m,
-                 n);
+MatmulPlan::Run choose_tile(const MatmulPlan& p) {
+  const std::int64_t step = lanes(hn::ScalableTag<T>());
+  const bool few = p.n > step / 2 ? p.n <= step * 3 / 4 : p.n > 1 && p.n <= step * 3 / 8;
+  const bool plain = !p.accumulate && !p.relu && !p.turned;
+  if (p.a.row == 1 && p.m >= step && few && p.n <= kFewColumns && plain) return run_columns<T>;
+  return choose_rows<T>(p);
 }
 
-void multiply_any(DType dtype,
-                  std::int64_t m,
-                  std::int64_t n,
-                  std::int64_t k,
-                  const Matrix& a,
-                  const Matrix& b,
-                  void* c,
-                  std::int64_t c_row) {
-  if (dtype == DType::float32) return multiply(m, n, k, a, b, static_cast<float*>(c), c_row);
-  multiply(m, n, k, a, b, static_cast<double*>(c), c_row);
+template <class T>
+MatmulPlan::RunBatch choose_batch(const MatmulPlan& p) {
+  if (p.m > 1 || p.accumulate || p.relu) return run_batch<T>;
+  if (p.n == 1 && p.a.column == 1 && p.b.row == 1) return run_batch_of_dots<T>;
+  if (p.k == 1 && p.b.column == 1) return run_batch_of_scales<T>;
+  return run_batch<T>;
+}
+
+template <class T>
+void choose(MatmulPlan& p) {
+  p.run_tile = choose_tile<T>(p);
+  p.run_batch = choose_batch<T>(p);
+}
+
+void choose_any(MatmulPlan& plan) {
+  if (plan.dtype == DType::float32) return choose<float>(plan);
+  choose<double>(plan);
 }
 
 }  // namespace
@@ -234,24 +288,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace nyala::kernels {
 
-HWY_EXPORT(multiply_any);
+HWY_EXPORT(choose_any);
 
-bool is_small_matmul(std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t longest = kSmallProduct;  // no factor alone can overflow the product
-  return m <= longest && n <= longest && k <= longest && m * n <= kSmallProduct &&
-         m * n * k <= kSmallProduct && n * k <= kSmallPacked && m * k <= kSmallPacked;
-}
-
-void small_matmul(DType dtype,
-                  std::int64_t m,
-                  std::int64_t n,
-                  std::int64_t k,
-                  Matrix a,
-                  Matrix b,
-                  void* c,
-                  std::int64_t c_row_stride) {
-  HWY_DYNAMIC_DISPATCH(multiply_any)(dtype, m, n, k, a, b, c, c_row_stride);
-}
+void choose_simd_loops(MatmulPlan& plan) { HWY_DYNAMIC_DISPATCH(choose_any)(plan); }
 
 }  // namespace nyala::kernels
 #endif

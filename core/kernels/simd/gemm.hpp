@@ -1,20 +1,13 @@
 #pragma once
-#include <nyala/core/kernels/blas.hpp>
+#include <nyala/core/kernels/matmul.hpp>
 
 namespace nyala::kernels {
 
-/// Whether a product of floats is small enough for `small_matmul`: decided by its size alone.
-bool is_small_matmul(std::int64_t m, std::int64_t n, std::int64_t k);
+/// Sets `run_tile` and `run_batch` of a plan for float32 or float64 to loops over SIMD vectors that
+/// suit its sizes and strides, which are set already; all sizes are at least 1.
+void choose_simd_loops(MatmulPlan& plan);
 
-/// c = a b for float32 and float64, without packing or threads; all sizes at least 1. For products
-/// that `is_small_matmul` accepts.
-void small_matmul(DType dtype,
-                  std::int64_t m,
-                  std::int64_t n,
-                  std::int64_t k,
-                  Matrix a,
-                  Matrix b,
-                  void* c,
-                  std::int64_t c_row_stride);
+/// At least `bytes` bytes for packed parts of a matrix, aligned to 64, kept by this thread.
+void* matmul_workspace(std::size_t bytes);
 
 }  // namespace nyala::kernels

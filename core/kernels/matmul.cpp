@@ -1,0 +1,272 @@
+#include <nyala/core/kernels/matmul.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <nyala/core/error.hpp>
+#include <nyala/core/kernels/blas.hpp>
+#include <nyala/core/kernels/integer_matmul.hpp>
+#include <nyala/core/kernels/simd/gemm.hpp>
+#include <nyala/core/parallel.hpp>
+
+namespace nyala::kernels {
+namespace {
+
+// Multiplications that are worth a thread's while.
+constexpr std::int64_t kThreadWork = std::int64_t{1} << 21;
+
+double work_of(const MatmulPlan& p) {
+  return static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+}
+
+// A large product is halved along its longer side as long as each part is worth a thread's while
+// and its sides are long enough for packing to pay.
+void choose_tiles(MatmulPlan& p) {
+  constexpr double enough = kThreadWork;
+  for (double work = work_of(p); work > enough; work /= 2) {
+    const std::int64_t shortest = work > enough * 16 ? 256 : work > enough * 2 ? 128 : 64;
+    const bool across = p.tile_columns >= p.tile_rows;
+    std::int64_t& side = across ? p.tile_columns : p.tile_rows;
+    if (side / 2 < shortest) return;
+    const std::int64_t unit = across ? 32 : 8;
+    side = ((side + 1) / 2 + unit - 1) / unit * unit;
+  }
+}
+
+bool is_tiled(const MatmulPlan& p) { return p.tile_rows < p.m || p.tile_columns < p.n; }
+
+const std::byte* moved(const void* data, std::int64_t bytes) {
+  return data == nullptr ? nullptr : static_cast<const std::byte*>(data) + bytes;
+}
+std::byte* moved(void* data, std::int64_t bytes) { return static_cast<std::byte*>(data) + bytes; }
+
+// Each element of c is summed in the same order whatever its tile, so that the number of threads
+// may decide whether there are any.
+void run_tiles(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  if (num_threads() == 1) return p.run_tile(p, a, b, bias, c);
+  const std::int64_t across = (p.n - 1) / p.tile_columns + 1;
+  const std::int64_t down = (p.m - 1) / p.tile_rows + 1;
+  const auto item = static_cast<std::int64_t>(size_of(p.dtype));
+  parallel_for(across * down, 1, [&](std::int64_t tile, std::int64_t) {
+    const std::int64_t row = tile / across * p.tile_rows;
+    const std::int64_t column = tile % across * p.tile_columns;
+    MatmulPlan part = p;
+    part.m = std::min(p.tile_rows, p.m - row);
+    part.n = std::min(p.tile_columns, p.n - column);
+    p.run_tile(part,
+               moved(a, row * p.a.row * item),
+               moved(b, column * p.b.column * item),
+               moved(bias, column * p.bias_step * item),
+               moved(c, (row * p.c_row + column) * item));
+  });
+}
+
+void run_turned(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  if (is_tiled(p)) return run_tiles(p, b, a, bias, c);
+  p.run_tile(p, b, a, bias, c);
+}
+
+void run_nothing(const MatmulPlan&, const void*, const void*, const void*, void*) {}
+
+// A sum of no products.
+void run_empty(const MatmulPlan& p, const void*, const void*, const void* bias, void* c_data) {
+  visit_dtype(p.dtype, [&]<class T>() {
+    for (std::int64_t i = 0; i < p.m; ++i) {
+      T* c = static_cast<T*>(c_data) + i * p.c_row;
+      if (!p.accumulate) std::fill_n(c, p.n, T{0});
+      if constexpr (std::is_floating_point_v<T>) {
+        const T* add = static_cast<const T*>(bias);
+        for (std::int64_t j = 0; add != nullptr && j < p.n; ++j) c[j] += add[j];
+        for (std::int64_t j = 0; p.relu && j < p.n; ++j) c[j] = c[j] < T{0} ? T{0} : c[j];
+      }
+    }
+  });
+}
+
+void run_integers(const MatmulPlan& p, const void* a, const void* b, const void*, void* c) {
+  integer_matmul(
+      p.dtype, p.m, p.n, p.k, {a, p.a.row, p.a.column}, {b, p.b.row, p.b.column}, c, p.c_row);
+}
+
+void run_one_by_one(const MatmulPlan& p,
+                    std::int64_t count,
+                    const void* a,
+                    std::int64_t a_step,
+                    const void* b,
+                    std::int64_t b_step,
+                    void* c,
+                    std::int64_t c_step) {
+  const auto item = static_cast<std::int64_t>(size_of(p.dtype));
+  for (std::int64_t i = 0; i < count; ++i) {
+    p.run_tile(p,
+               moved(a, i * a_step * item),
+               moved(b, i * b_step * item),
+               nullptr,
+               moved(c, i * c_step * item));
+  }
+}
+
+void turn(MatmulPlan& p) {
+  std::swap(p.m, p.n);
+  std::swap(p.a, p.b);
+  std::swap(p.a.row, p.a.column);
+  std::swap(p.b.row, p.b.column);
+  p.bias_step = 0;
+  p.turned = true;
+}
+
+void choose_floats(MatmulPlan& p) {
+  if (p.n == 1 && p.c_row == 1 && p.m > 1) {
+    turn(p);
+    p.tile_rows = p.m;
+    p.tile_columns = p.n;
+  }
+  choose_simd_loops(p);
+  if (p.m * p.n > 1 && p.k > 16) choose_tiles(p);
+  p.run = p.turned ? run_turned : is_tiled(p) ? run_tiles : p.run_tile;
+}
+
+}  // namespace
+
+MatmulPlan plan_matmul(DType dtype,
+                       std::int64_t m,
+                       std::int64_t n,
+                       std::int64_t k,
+                       MatrixStrides a,
+                       MatrixStrides b,
+                       std::int64_t c_row,
+                       MatmulOptions options) {
+  MatmulPlan p{.run = nullptr,
+               .dtype = dtype,
+               .accumulate = options.accumulate,
+               .relu = options.relu,
+               .turned = false,
+               .m = m,
+               .n = n,
+               .k = k,
+               .a = a,
+               .b = b,
+               .c_row = m == 1 ? n : c_row,
+               .bias_step = 1,
+               .tile_rows = m,
+               .tile_columns = n,
+               .run_tile = nullptr,
+               .run_batch = run_one_by_one};
+  const bool floats = dtype == DType::float32 || dtype == DType::float64;
+  if (!floats && (options.accumulate || options.relu)) {
+    throw TypeError("matmul: received dtype " + std::string(name_of(dtype)) +
+                    ", expected float32 or float64 to accumulate or for relu");
+  }
+  if (m == 0 || n == 0)
+    p.run = p.run_tile = run_nothing;
+  else if (k == 0)
+    p.run = p.run_tile = run_empty;
+  else if (floats)
+    choose_floats(p);
+  else
+    p.run = p.run_tile = run_integers;
+  return p;
+}
+
+namespace {
+
+// Whether a batch lies as one tall matrix: the batch strides go on where the rows end.
+bool is_one_matrix(std::span<const std::int64_t> batch_shape,
+                   const std::int64_t* strides,
+                   std::int64_t m,
+                   std::int64_t row) {
+  std::int64_t expected = m * row;
+  for (std::size_t axis = batch_shape.size(); axis-- > 0;) {
+    if (batch_shape[axis] != 1 && strides[axis] != expected) return false;
+    expected *= batch_shape[axis];
+  }
+  return true;
+}
+
+// What one product of a batch costs, in multiplications: memory counts where there are few.
+std::int64_t cost_of(const MatmulPlan& p) {
+  const double elements = static_cast<double>(p.m * p.k + p.k * p.n + p.m * p.n);
+  const double cost = std::max(work_of(p), 4 * elements);
+  return static_cast<std::int64_t>(std::clamp(cost, 1.0, 1e15));
+}
+
+}  // namespace
+
+BatchedMatmulPlan plan_batched_matmul(DType dtype,
+                                      std::span<const std::int64_t> batch_shape,
+                                      const std::int64_t* a_batch_strides,
+                                      const std::int64_t* b_batch_strides,
+                                      std::int64_t m,
+                                      std::int64_t n,
+                                      std::int64_t k,
+                                      MatrixStrides a,
+                                      MatrixStrides b) {
+  BatchedMatmulPlan p;
+  p.batch = product(batch_shape);
+  if (p.batch == 1 || (is_one_element(batch_shape, b_batch_strides) &&
+                       is_one_matrix(batch_shape, a_batch_strides, m, a.row))) {
+    p.one = plan_matmul(dtype, p.batch * m, n, k, a, b, n);
+    p.batch = 1;
+    return p;
+  }
+  p.one = plan_matmul(dtype, m, n, k, a, b, n);
+  p.layout = Layout<2>(batch_shape, {a_batch_strides, b_batch_strides});
+  return p;
+}
+
+void BatchedMatmulPlan::operator()(const void* a, const void* b, void* c) const {
+  if (batch == 1) return one(a, b, c);
+  if (batch == 0 || one.m == 0 || one.n == 0) return;
+  const auto item = static_cast<std::int64_t>(size_of(one.dtype));
+  const std::int64_t size = one.m * one.n;
+  const std::int64_t cost = cost_of(one);
+  // Few large products are better cut themselves.
+  const bool in_tiles = is_tiled(one) && batch < 2 * num_threads();
+  const std::int64_t piece = in_tiles ? batch : std::max<std::int64_t>(kThreadWork / 2 / cost, 1);
+  const auto part = [&](std::int64_t begin, std::int64_t end) {
+    Odometer<2> at(layout, layout.rank - 1, begin / layout.back_size());
+    for (std::int64_t inner = begin % layout.back_size(); begin < end; inner = 0, at.next()) {
+      const std::int64_t count = std::min(layout.back_size() - inner, end - begin);
+      const std::int64_t a_step = layout.back_stride(0), b_step = layout.back_stride(1);
+      const void* left = moved(a, (at.offset(0) + inner * a_step) * item);
+      const void* right = moved(b, (at.offset(1) + inner * b_step) * item);
+      void* to = moved(c, begin * size * item);
+      if (in_tiles) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          one(moved(left, i * a_step * item),
+              moved(right, i * b_step * item),
+              moved(to, i * size * item));
+        }
+      } else if (one.turned) {
+        one.run_batch(one, count, right, b_step, left, a_step, to, size);
+      } else {
+        one.run_batch(one, count, left, a_step, right, b_step, to, size);
+      }
+      begin += count;
+    }
+  };
+  if (piece >= batch) return part(0, batch);
+  parallel_for(batch, piece, part);
+}
+
+void* matmul_workspace(std::size_t bytes) {
+  struct Free {
+    void operator()(void* data) const { std::free(data); }
+  };
+  thread_local std::unique_ptr<void, Free> data;
+  thread_local std::size_t size = 0;
+  if (size < bytes) {
+    data.reset();
+    size = 0;
+    const std::size_t rounded = (bytes + 4095) / 4096 * 4096;
+    data.reset(std::aligned_alloc(64, rounded));
+    if (!data) throw LimitError("matmul: no memory for packed operands");
+    size = rounded;
+  }
+  return data.get();
+}
+
+}  // namespace nyala::kernels

@@ -1,0 +1,94 @@
+#pragma once
+/// Matrix products that are planned once and run many times: `plan_matmul` looks at dtype, sizes
+/// and strides and picks the loops, and running a plan is one call through a pointer. Of every
+/// dtype: float32 and float64 by SIMD loops, bool (or of ands), uint8, int32 and int64 (wrapping)
+/// exactly. Results do not depend on the number of threads.
+#include <cstdint>
+#include <span>
+
+#include <nyala/core/dtype.hpp>
+#include <nyala/core/kernels/layout.hpp>
+
+namespace nyala::kernels {
+
+/// How a matrix lies in memory, in elements.
+struct MatrixStrides {
+  std::int64_t row;
+  std::int64_t column;
+};
+
+/// What is done beside the product, for float32 and float64.
+struct MatmulOptions {
+  bool accumulate = false;  ///< c += a b instead of c = a b
+  bool relu = false;        ///< in the end, after a bias, c = max(c, 0); a NaN stays
+};
+
+/// c = a b, for a (m, k), b (k, n) and c (m, n), whose columns are adjacent.
+struct MatmulPlan {
+  /// `bias` is null or, for float32 and float64, n elements, which are added to every row.
+  using Run = void (*)(const MatmulPlan&, const void* a, const void* b, const void* bias, void* c);
+  /// `count` products one after the other; steps are in elements.
+  using RunBatch = void (*)(const MatmulPlan&,
+                            std::int64_t count,
+                            const void* a,
+                            std::int64_t a_step,
+                            const void* b,
+                            std::int64_t b_step,
+                            void* c,
+                            std::int64_t c_step);
+
+  /// What to call; large products run on the pool.
+  Run run;
+
+  /// The rest is for the loops themselves. One column is computed as the transpose of one row:
+  /// sizes, strides, and the operands of `run_tile` and `run_batch` are then turned.
+  DType dtype;
+  bool accumulate, relu, turned;
+  std::int64_t m, n, k;
+  MatrixStrides a, b;
+  std::int64_t c_row;
+  std::int64_t bias_step;                ///< 0 where one bias serves all of c
+  std::int64_t tile_rows, tile_columns;  ///< what one thread takes of a large product
+  Run run_tile;                          ///< all on the calling thread
+  RunBatch run_batch;                    ///< all on the calling thread
+
+  void operator()(const void* a_data, const void* b_data, void* c_data) const {
+    run(*this, a_data, b_data, nullptr, c_data);
+  }
+  void operator()(const void* a_data, const void* b_data, const void* bias, void* c_data) const {
+    run(*this, a_data, b_data, bias, c_data);
+  }
+};
+
+/// Plans a product of any sizes, 0 included; k == 0 gives zeros. The operands may not overlap c.
+/// Throws TypeError for options with integers.
+MatmulPlan plan_matmul(DType dtype,
+                       std::int64_t m,
+                       std::int64_t n,
+                       std::int64_t k,
+                       MatrixStrides a,
+                       MatrixStrides b,
+                       std::int64_t c_row,
+                       MatmulOptions options = {});
+
+/// One product for each position of some batch axes; c is contiguous (batch..., m, n).
+struct BatchedMatmulPlan {
+  MatmulPlan one;
+  std::int64_t batch;  ///< 1 where `one` does it all
+  Layout<2> layout;    ///< of the batch axes of a and b
+
+  void operator()(const void* a, const void* b, void* c) const;
+};
+
+/// The batch strides of a and b may be 0.
+BatchedMatmulPlan plan_batched_matmul(DType dtype,
+                                      std::span<const std::int64_t> batch_shape,
+                                      const std::int64_t* a_batch_strides,
+                                      const std::int64_t* b_batch_strides,
+                                      std::int64_t m,
+                                      std::int64_t n,
+                                      std::int64_t k,
+                                      MatrixStrides a,
+                                      MatrixStrides b);
+
+}  // namespace nyala::kernels

@@ -1,0 +1,327 @@
+// Included once for each instruction set: the innermost loops of matrix products.
+#if defined(NYALA_SIMD_GEMM_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef NYALA_SIMD_GEMM_INL
+#undef NYALA_SIMD_GEMM_INL
+#else
+#define NYALA_SIMD_GEMM_INL
+#endif
+
+#include <nyala/core/kernels/simd/vector-inl.hpp>
+
+// Loops over registers must be unrolled before the compiler decides what to keep in them.
+#ifndef NYALA_UNROLL
+#ifdef __clang__
+#define NYALA_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define NYALA_UNROLL _Pragma("GCC unroll 16")
+#endif
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace nyala::kernels::HWY_NAMESPACE {
+
+// The block that is kept in registers: of 32 registers, 16 hold sums; of 16, 12 do.
+#if HWY_MAX_BYTES == 64 || HWY_ARCH_ARM_A64
+inline constexpr int kBlockRows = 8;
+#else
+inline constexpr int kBlockRows = 6;
+#endif
+inline constexpr int kBlockVectors = 2;
+
+// a (any strides), b (adjacent columns) and c (adjacent columns), of which a block is computed.
+template <class T>
+struct Block {
+  const T* a;
+  std::int64_t a_row, a_col;
+  const T* b;
+  std::int64_t b_row;
+  T* c;
+  std::int64_t c_row;
+  std::int64_t k;
+  const T* bias = nullptr;     // for each column, added at the end
+  std::int64_t bias_step = 1;  // 0: one for all columns
+  bool accumulate = false;     // c holds a part of the sum
+  bool relu = false;
+  T* b_copy = nullptr;  // where a block that copies b leaves it, its rows one after the other
+
+  void skip_columns(std::int64_t count) {
+    b += count;
+    c += count;
+    if (bias != nullptr) bias += count * bias_step;
+  }
+  Block columns_from(std::int64_t column) const {
+    Block x = *this;
+    x.skip_columns(column);
+    return x;
+  }
+};
+
+// What the sums of one vector of columns begin with, for a block that is not plain.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> first_sum(
+    D d, const Block<T>& x, std::int64_t row, std::int64_t column, std::int64_t part) {
+  const auto load = [&](const T* from) HWY_ATTR {
+    return part > 0 ? load_first(d, from, part) : hn::LoadU(d, from);
+  };
+  auto sum = hn::Zero(d);
+  if (x.bias != nullptr) sum = x.bias_step == 0 ? hn::Set(d, *x.bias) : load(x.bias + column);
+  if (x.accumulate) sum = hn::Add(sum, load(x.c + row * x.c_row + column));
+  return sum;
+}
+
+// `rows` rows and `vectors` vectors of columns, all kept in registers; of the last vector only
+// `last` lanes where `partial` is set.
+template <int rows, int vectors, bool partial, bool copy = false, class D, class T = hn::TFromD<D>>
+HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
+  using V = hn::Vec<D>;
+  const std::int64_t step = lanes(d);
+  V sum[rows][vectors];
+  NYALA_UNROLL
+  for (int i = 0; i < rows; ++i) {
+    NYALA_UNROLL
+    for (int v = 0; v < vectors; ++v) sum[i][v] = hn::Zero(d);
+  }
+  if (x.accumulate || x.bias != nullptr) {
+    NYALA_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      NYALA_UNROLL
+      for (int v = 0; v < vectors; ++v)
+        sum[i][v] = first_sum(d, x, i, v * step, partial && v == vectors - 1 ? last : 0);
+    }
+  }
+  const T* a = x.a;
+  const T* b = x.b;
+  for (std::int64_t p = 0; p < x.k; ++p, a += x.a_col, b += x.b_row) {
+    V right[vectors];
+    NYALA_UNROLL
+    for (int v = 0; v < vectors; ++v) {
+      const T* from = b + v * step;
+      right[v] = partial && v == vectors - 1 ? load_first(d, from, last) : hn::LoadU(d, from);
+      if (copy) hn::StoreU(right[v], d, x.b_copy + (p * vectors + v) * step);
+    }
+    NYALA_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      const V left = hn::Set(d, a[i * x.a_row]);
+      NYALA_UNROLL
+      for (int v = 0; v < vectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
+    }
+  }
+  if (x.relu) {
+    NYALA_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      NYALA_UNROLL
+      for (int v = 0; v < vectors; ++v)
+        sum[i][v] = hn::IfThenElse(hn::Lt(sum[i][v], hn::Zero(d)), hn::Zero(d), sum[i][v]);
+    }
+  }
+  NYALA_UNROLL
+  for (int i = 0; i < rows; ++i) {
+    NYALA_UNROLL
+    for (int v = 0; v < vectors; ++v) {
+      T* to = x.c + i * x.c_row + v * step;
+      if (partial && v == vectors - 1)
+        store_first(d, sum[i][v], to, last);
+      else
+        hn::StoreU(sum[i][v], d, to);
+    }
+  }
+}
+
+// A block of `count` columns, at most one vector. A vector that is no more than half full is a
+// vector of half the size: on many CPUs two of these are as quick as one whole.
+template <int rows, class D, class T = hn::TFromD<D>>
+HWY_INLINE void narrow_product(D d, const Block<T>& x, std::int64_t count) {
+  const std::int64_t step = lanes(d);
+#if HWY_MAX_BYTES >= 32 && HWY_MAX_BYTES <= 64
+  if (count <= step / 2) return block_product<rows, 1, true>(hn::Half<D>(), x, count);
+#endif
+  if (count == step) return block_product<rows, 1, false>(d, x, 0);
+  block_product<rows, 1, true>(d, x, count);
+}
+
+// A block of `count` columns, at most two vectors.
+template <int rows, class D, class T = hn::TFromD<D>>
+HWY_INLINE void pair_product(D d, const Block<T>& x, std::int64_t count) {
+  const std::int64_t step = lanes(d);
+  if (count == 2 * step) return block_product<rows, 2, false>(d, x, 0);
+  if (count <= step) return narrow_product<rows>(d, x, count);
+#if HWY_MAX_BYTES >= 32 && HWY_MAX_BYTES <= 64
+  if (count <= step + step / 2) {
+    block_product<rows, 1, false>(d, x, 0);
+    return block_product<rows, 1, true>(hn::Half<D>(), x.columns_from(step), count - step);
+  }
+#endif
+  block_product<rows, 2, true>(d, x, count - step);
+}
+
+// `rows` rows of all n columns. With few rows more columns keep the multipliers busy.
+template <int rows, class T>
+HWY_NOINLINE void rows_product(const Block<T>& block, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  const std::int64_t step = lanes(d);
+  Block<T> x = block;
+  if constexpr (rows <= 2) {
+    constexpr int vectors = rows == 1 ? 8 : 4;
+    for (; n >= vectors * step; n -= vectors * step, x.skip_columns(vectors * step)) {
+      block_product<rows, vectors, false>(d, x, 0);
+    }
+  }
+  for (; n > 2 * step; n -= 2 * step, x.skip_columns(2 * step)) {
+    block_product<rows, 2, false>(d, x, 0);
+  }
+  if (n > 0) pair_product<rows>(d, x, n);
+}
+
+// `count` times `rows` rows of n columns, at most two vectors; from one to the next, a moves on by
+// a_step.
+template <int rows, class T>
+HWY_NOINLINE void tall_product(const Block<T>& block,
+                               std::int64_t count,
+                               std::int64_t a_step,
+                               std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  Block<T> x = block;
+  if constexpr (rows == kBlockRows) {
+    if (x.b_copy != nullptr && n == 2 * lanes(d)) {
+      // The first rows copy b while the multipliers are busy.
+      block_product<rows, 2, false, true>(d, x, 0);
+      x.b = x.b_copy;
+      x.b_row = n;
+      --count;
+      x.a += a_step;
+      x.c += rows * x.c_row;
+    }
+  }
+  for (; count > 0; --count, x.a += a_step, x.c += rows * x.c_row) pair_product<rows>(d, x, n);
+}
+
+// Calls f.template operator()<rows>(first row) for the blocks of rows that m is cut into.
+template <class F>
+HWY_INLINE void for_each_row_block(std::int64_t m, F&& f) {
+  std::int64_t i = 0;
+  for (; m - i >= kBlockRows; i += kBlockRows) f.template operator()<kBlockRows>(i);
+  if (m - i >= 4) {
+    f.template operator()<4>(i);
+    i += 4;
+  }
+  switch (m - i) {
+    case 3: return f.template operator()<3>(i);
+    case 2: return f.template operator()<2>(i);
+    case 1: return f.template operator()<1>(i);
+    default: return;
+  }
+}
+
+// All n columns of a block of rows, then the next rows.
+template <class T>
+HWY_INLINE void all_rows_product(const Block<T>& block, std::int64_t m, std::int64_t n) {
+  Block<T> x = block;
+  for_each_row_block(m, [&]<int rows>(std::int64_t) HWY_ATTR {
+    rows_product<rows>(x, n);
+    x.a += rows * x.a_row;
+    x.c += rows * x.c_row;
+  });
+}
+
+// All m rows of n columns, at most two vectors. A packed a holds one block of rows after the other.
+template <bool packed, class T>
+HWY_INLINE void panel_product(const Block<T>& block, std::int64_t m, std::int64_t n) {
+  Block<T> x = block;
+  const auto run = [&]<int rows>(std::int64_t count) HWY_ATTR {
+    if constexpr (packed) {
+      x.a_row = 1;
+      x.a_col = rows;
+    }
+    const std::int64_t a_step = packed ? rows * x.k : rows * x.a_row;
+    tall_product<rows>(x, count, a_step, n);
+    if (x.b_copy != nullptr) {
+      x.b = x.b_copy;
+      x.b_row = n;
+      x.b_copy = nullptr;
+    }
+    x.a += count * a_step;
+    x.c += count * rows * x.c_row;
+  };
+  if (m >= kBlockRows) run.template operator()<kBlockRows>(m / kBlockRows);
+  for_each_row_block(m % kBlockRows,
+                     [&]<int rows>(std::int64_t) HWY_ATTR { run.template operator()<rows>(1); });
+}
+
+// The inner products of `count` rows with as many others (or with one, where a_step is 0), all
+// contiguous.
+template <int count, class T>
+HWY_INLINE void dots(
+    const T* a, std::int64_t a_step, const T* b, std::int64_t b_step, std::int64_t k, T* sums) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  const std::int64_t step = lanes(d);
+  V sum[count];
+  NYALA_UNROLL
+  for (int j = 0; j < count; ++j) sum[j] = hn::Zero(d);
+  std::int64_t p = 0;
+  for (; p + step <= k; p += step) {
+    NYALA_UNROLL
+    for (int j = 0; j < count; ++j) {
+      sum[j] =
+          hn::MulAdd(hn::LoadU(d, a + j * a_step + p), hn::LoadU(d, b + j * b_step + p), sum[j]);
+    }
+  }
+  if (p < k) {
+    NYALA_UNROLL
+    for (int j = 0; j < count; ++j) {
+      sum[j] = hn::MulAdd(load_first(d, a + j * a_step + p, k - p),
+                          load_first(d, b + j * b_step + p, k - p),
+                          sum[j]);
+    }
+  }
+  NYALA_UNROLL
+  for (int j = 0; j < count; ++j) sums[j] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
+}
+
+// One inner product: of a long one four parts are summed side by side.
+template <class T>
+HWY_INLINE T dot(const T* a, const T* b, std::int64_t k) {
+  constexpr std::int64_t long_enough = 1024;
+  T sums[4];
+  if (k < long_enough) {
+    dots<1>(a, 0, b, 0, k, sums);
+    return sums[0];
+  }
+  const std::int64_t part = k / 4;
+  dots<4>(a, part, b, part, part, sums);
+  T rest = 0;
+  for (std::int64_t p = 4 * part; p < k; ++p) rest += a[p] * b[p];
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;
+}
+
+// c[j] for n sums, after what else is asked for.
+template <class T>
+HWY_INLINE void put_sums(const Block<T>& x, const T* sums, std::int64_t first, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    T value = sums[i];
+    if (x.bias != nullptr) value += x.bias[(first + i) * x.bias_step];
+    if (x.accumulate) value += x.c[first + i];
+    if (x.relu && value < T{0}) value = T{0};
+    x.c[first + i] = value;
+  }
+}
+
+// One row of c, as inner products of a row of a with columns of b, all contiguous.
+template <class T>
+void row_of_dots(const Block<T>& x, std::int64_t b_step, std::int64_t n) {
+  T sums[4];
+  std::int64_t j = 0;
+  for (; j + 4 <= n; j += 4) {
+    dots<4>(x.a, 0, x.b + j * b_step, b_step, x.k, sums);
+    put_sums(x, sums, j, 4);
+  }
+  for (; j < n; ++j) {
+    dots<1>(x.a, 0, x.b + j * b_step, 0, x.k, sums);
+    put_sums(x, sums, j, 1);
+  }
+}
+
+}  // namespace nyala::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
