@@ -32,7 +32,7 @@ def competitors(row):
 
 def cells(row, columns):
     peers = competitors(row)
-    best = min(peers.values(), default=None)
+    best = min((us for us in peers.values() if us > 0), default=None)
     bound = row["peers"].get(LOWER_BOUND)
     own = row["nyala_us"]
     named = next((name for name, us in peers.items() if us == best), "")
@@ -60,7 +60,7 @@ def memory_table(row):
     return "| program | MiB |\n|---|---:|\n" + "".join(f"| {name} | {mib:.1f} |\n" for name, mib in pairs.items())
 
 
-def text(rows, versions, peaks, workloads):
+def text(rows, counts, versions, peaks, workloads):
     out = ["# Results\n\n", "Written by `benchmarks/run --results`; see README.md for how it measures.\n\n"]
     out.append(f"- Day: {date.today()}\n- CPU: {cpu()}\n- System: {platform.system()} {platform.release()}, "
                f"glibc {platform.libc_ver()[1]}\n- Versions: {'; '.join(versions)}\n")
@@ -78,6 +78,10 @@ def text(rows, versions, peaks, workloads):
     if shares.count("\n") > 2:
         out.append("\n## Roofline\n\nThe share that a kernel reaches of the measured peak of one core: of its "
                    "arithmetic, or of a triad over as many bytes.\n\n" + shares)
+    if counts:
+        out.append("\n## Instructions\n\nA step (an op, for chains of ops) of Nyala, counted by callgrind, which "
+                   "emulates a CPU with AVX2.\n\n| workload | instructions |\n|---|---:|\n")
+        out += [f"| {row['workload']} | {row['instructions']:.0f} |\n" for row in counts]
     for row in rows:
         if "nyala_mib" in row:
             out.append("\n## Peak memory at the first prediction\n\n" + memory_table(row))
@@ -85,6 +89,6 @@ def text(rows, versions, peaks, workloads):
     return "".join(out)
 
 
-def write(rows, versions, peaks, workloads):
+def write(rows, counts, versions, peaks, workloads):
     with open(os.path.join(HERE, "RESULTS.md"), "w") as out:
-        out.write(text(rows, versions, peaks, workloads))
+        out.write(text(rows, counts, versions, peaks, workloads))
