@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <array>
-#include <numeric>
 
-#include <nyala/core/kernels/blas.hpp>
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/support.hpp>
 
 namespace nyala {
@@ -10,21 +9,37 @@ namespace {
 
 // A short list of axes: small enough that a record holds it inside.
 struct AxisList {
+  static constexpr std::size_t kMost = 11;
   std::int8_t count = 0;
-  std::array<std::int8_t, 11> axes{};
+  std::array<std::int8_t, kMost> axes{};
 
   AxisList() = default;
+  AxisList(std::initializer_list<int> list) {
+    for (int axis : list) push_back(axis);
+  }
   AxisList(const std::vector<int>& list) {
-    if (list.size() > axes.size())
-      throw LimitError("dot_general: received " + std::to_string(list.size()) +
-                       " axes, expected 11 at most");
-    for (int axis : list) axes[static_cast<std::size_t>(count++)] = static_cast<std::int8_t>(axis);
+    for (int axis : list) push_back(axis);
+  }
+  static AxisList range(int begin, int end) {
+    AxisList list;
+    for (int axis = begin; axis < end; ++axis) list.push_back(axis);
+    return list;
+  }
+
+  void push_back(int axis) {
+    if (static_cast<std::size_t>(count) == kMost)
+      throw LimitError("dot_general: received more axes than the 11 that it takes");
+    axes[static_cast<std::size_t>(count++)] = static_cast<std::int8_t>(axis);
+  }
+  void append(const AxisList& list) {
+    for (int axis : list) push_back(axis);
   }
   int size() const { return count; }
   int operator[](int i) const { return axes[static_cast<std::size_t>(i)]; }
   const std::int8_t* begin() const { return axes.data(); }
   const std::int8_t* end() const { return axes.data() + count; }
-  bool contains(int axis) const { return std::find(begin(), end(), axis) != end(); }
+  int find(int axis) const { return static_cast<int>(std::find(begin(), end(), axis) - begin()); }
+  bool contains(int axis) const { return find(axis) < count; }
   std::vector<int> to_vector() const { return {begin(), end()}; }
 };
 
@@ -62,16 +77,19 @@ bool merge(const AxisGroup& group, std::size_t first, Axis& merged) {
 
 // One operand, its axes sorted into what stays apart, what is left and what is summed.
 struct Operand {
-  Tensor tensor;
+  Tensor copy;  // undefined where the elements can be read as they lie
+  const void* data;
   AxisGroup batch, free, contract;
 
   Operand(const Tensor& x,
           const AxisList& batch_axes,
           const AxisList& free_axes,
           const AxisList& contract_axes)
-      : tensor(x) {
+      : data(x.data()) {
+    const std::int64_t* sizes = x.shape().data();
+    const std::int64_t* strides = x.strides().data();
     const auto gather = [&](const AxisList& axes, AxisGroup& group) {
-      for (int axis : axes) group.push_back({x.shape()[axis], x.strides()[axis]});
+      for (int axis : axes) group.push_back({sizes[axis], strides[axis]});
     };
     gather(batch_axes, batch);
     gather(free_axes, free);
@@ -79,7 +97,7 @@ struct Operand {
   }
 
   // Copied into the order (batch, free, contract), where every group merges.
-  void compact() {
+  void compact(const Tensor& x) {
     Shape shape, strides;
     for (const AxisGroup* group : {&batch, &free, &contract}) {
       for (const Axis& axis : *group) {
@@ -87,10 +105,11 @@ struct Operand {
         strides.push_back(axis.stride);
       }
     }
-    tensor = Tensor::strided(tensor, shape, strides, 0).clone();
+    copy = Tensor::strided(x, shape, strides, 0).clone();
+    data = copy.data();
     int at = 0;
     for (AxisGroup* group : {&batch, &free, &contract}) {
-      for (Axis& axis : *group) axis.stride = tensor.strides()[at++];
+      for (Axis& axis : *group) axis.stride = copy.strides()[at++];
     }
   }
 };
@@ -113,11 +132,14 @@ struct DotGeneral {
   }
 
   static AxisList free_axes(int rank, const AxisList& batch, const AxisList& contract) {
-    std::vector<int> axes;
+    std::uint64_t taken = 0;
+    for (int axis : batch) taken |= std::uint64_t{1} << axis;
+    for (int axis : contract) taken |= std::uint64_t{1} << axis;
+    AxisList axes;
     for (int i = 0; i < rank; ++i) {
-      if (!batch.contains(i) && !contract.contains(i)) axes.push_back(i);
+      if ((taken >> i & 1) == 0) axes.push_back(i);
     }
-    return AxisList(axes);
+    return axes;
   }
   AxisList x_free(const Shape& x) const { return free_axes(x.rank(), x_batch, x_contract); }
   AxisList y_free(const Shape& y) const { return free_axes(y.rank(), y_batch, y_contract); }
@@ -140,14 +162,15 @@ struct DotGeneral {
     const Shape& x = in[0].shape;
     const Shape& y = in[1].shape;
     check(x, y);
-    Shape out;
+    std::array<std::int64_t, 3 * AxisList::kMost> sizes;
+    std::size_t rank = 0;
     for (int i = 0; i < x_batch.size(); ++i) {
       const std::int64_t size = x[x_batch[i]];
-      out.push_back(size == None ? y[y_batch[i]] : size);
+      sizes[rank++] = size == None ? y[y_batch[i]] : size;
     }
-    for (int axis : x_free(x)) out.push_back(x[axis]);
-    for (int axis : y_free(y)) out.push_back(y[axis]);
-    return {out, in[0].dtype};
+    for (int axis : x_free(x)) sizes[rank++] = x[axis];
+    for (int axis : y_free(y)) sizes[rank++] = y[axis];
+    return {Shape(std::span<const std::int64_t>(sizes.data(), rank)), in[0].dtype};
   }
 
   void forward(Inputs<Tensor> in, Tensor& out) const {
@@ -155,11 +178,11 @@ struct DotGeneral {
     Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
     Axis x_k, y_k, n, m;
     if (!merge(x.contract, 0, x_k)) {
-      x.compact();
+      x.compact(in[0]);
       merge(x.contract, 0, x_k);
     }
     if (!merge(y.contract, 0, y_k) || !merge(y.free, 0, n)) {
-      y.compact();
+      y.compact(in[1]);
       merge(y.contract, 0, y_k);
       merge(y.free, 0, n);
     }
@@ -177,67 +200,53 @@ struct DotGeneral {
       x_strides.push_back(x.free[i].stride);
       y_strides.push_back(0);
     }
-    kernels::batched_matmul(out.dtype(),
-                            sizes,
-                            m.size,
-                            n.size,
-                            x_k.size,
-                            x.tensor.data(),
-                            x_strides.data(),
-                            m.stride,
-                            x_k.stride,
-                            y.tensor.data(),
-                            y_strides.data(),
-                            y_k.stride,
-                            n.stride,
-                            out.mutable_data());
+    const auto product = kernels::plan_batched_matmul(out.dtype(),
+                                                      {sizes.data(), sizes.size()},
+                                                      x_strides.data(),
+                                                      y_strides.data(),
+                                                      m.size,
+                                                      n.size,
+                                                      x_k.size,
+                                                      {m.stride, x_k.stride},
+                                                      {y_k.stride, n.stride});
+    product(x.data, y.data, out.mutable_data());
   }
 
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const AxisList xf = x_free(saved.shape(0));
     const AxisList yf = y_free(saved.shape(1));
-    const int batch = x_batch.size();
-    std::vector<int> d_batch(static_cast<std::size_t>(batch));
-    std::iota(d_batch.begin(), d_batch.end(), 0);
+    const int batch = x_batch.size(), rank = batch + xf.size() + yf.size();
+    const AxisList d_batch = AxisList::range(0, batch);
     Grads grads(2);
     if (saved.wants(0)) {
-      std::vector<int> over(static_cast<std::size_t>(yf.size()));
-      std::iota(over.begin(), over.end(), batch + xf.size());
-      const Tensor g =
-          dot_general(d, saved.input(1), {d_batch, y_batch.to_vector(), over, yf.to_vector()});
+      const AxisList over = AxisList::range(batch + xf.size(), rank);
+      const Tensor g = run_op(DotGeneral{d_batch, y_batch, over, yf}, {d, saved.input(1)});
       // Its axes, named by those of x: batch, free, then contracted in the order that y has them.
-      std::vector<int> labels = x_batch.to_vector();
-      labels.insert(labels.end(), xf.begin(), xf.end());
+      AxisList labels = x_batch;
+      labels.append(xf);
       append_partners(y_contract, x_contract, labels);
       grads[0] = put_back(g, labels);
     }
     if (saved.wants(1)) {
-      std::vector<int> over(static_cast<std::size_t>(xf.size()));
-      std::iota(over.begin(), over.end(), batch);
-      const Tensor g =
-          dot_general(saved.input(0), d, {x_batch.to_vector(), d_batch, xf.to_vector(), over});
-      std::vector<int> labels = y_batch.to_vector();
+      const AxisList over = AxisList::range(batch, batch + xf.size());
+      const Tensor g = run_op(DotGeneral{x_batch, d_batch, xf, over}, {saved.input(0), d});
+      AxisList labels = y_batch;
       append_partners(x_contract, y_contract, labels);
-      labels.insert(labels.end(), yf.begin(), yf.end());
+      labels.append(yf);
       grads[1] = put_back(g, labels);
     }
     return grads;
   }
-  static void append_partners(const AxisList& from,
-                              const AxisList& partners,
-                              std::vector<int>& labels) {
-    std::vector<int> order = from.to_vector();
-    std::sort(order.begin(), order.end());
-    for (int axis : order) {
-      labels.push_back(
-          partners[static_cast<int>(std::find(from.begin(), from.end(), axis) - from.begin())]);
-    }
+  static void append_partners(const AxisList& from, const AxisList& partners, AxisList& labels) {
+    AxisList order = from;
+    std::sort(order.axes.begin(), order.axes.begin() + order.count);
+    for (int axis : order) labels.push_back(partners[from.find(axis)]);
   }
-  static Tensor put_back(const Tensor& g, const std::vector<int>& labels) {
-    std::vector<int> order(labels.size());
-    for (std::size_t i = 0; i < labels.size(); ++i)
-      order[static_cast<std::size_t>(labels[i])] = static_cast<int>(i);
-    return std::is_sorted(order.begin(), order.end()) ? g : transpose(g, order);
+  static Tensor put_back(const Tensor& g, const AxisList& labels) {
+    if (std::is_sorted(labels.begin(), labels.end())) return g;
+    std::vector<int> order(static_cast<std::size_t>(labels.size()));
+    for (int i = 0; i < labels.size(); ++i) order[static_cast<std::size_t>(labels[i])] = i;
+    return transpose(g, order);
   }
 
   static std::vector<SampleOf<DotGeneral>> samples() {
@@ -253,11 +262,16 @@ struct DotGeneral {
   }
 };
 
+Tensor contract(const Tensor& x, const Tensor& y, const DotGeneral& op) {
+  if (x.dtype() == y.dtype()) return run_op(op, {x, y});
+  const auto [a, b] = promote(x, y);
+  return run_op(op, {a, b});
+}
+
 }  // namespace
 
 Tensor dot_general(const Tensor& x, const Tensor& y, const DotDims& dims) {
-  const auto [a, b] = promote(x, y);
-  return run_op(DotGeneral{dims.x_batch, dims.y_batch, dims.x_contract, dims.y_contract}, {a, b});
+  return contract(x, y, {dims.x_batch, dims.y_batch, dims.x_contract, dims.y_contract});
 }
 
 Tensor matmul(const Tensor& x, const Tensor& y) {
@@ -272,7 +286,7 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
                      ", whose inner sizes " + std::to_string(x.shape()[last]) + " and " +
                      std::to_string(y.shape()[inner]) + " differ");
   }
-  if (y.rank() <= 2) return dot_general(x, y, {{}, {}, {last}, {inner}});
+  if (y.rank() <= 2) return contract(x, y, {{}, {}, {last}, {inner}});
   Shape x_batch(std::span(x.shape().data(), static_cast<std::size_t>(std::max(x.rank() - 2, 0))));
   Shape y_batch(std::span(y.shape().data(), static_cast<std::size_t>(y.rank() - 2)));
   const Shape batch = broadcast_shapes(x_batch, y_batch, "matmul");
@@ -284,9 +298,8 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
   };
   const Tensor a = spread(x, x_batch, std::min(x.rank(), 2));
   const Tensor b = spread(y, y_batch, 2);
-  std::vector<int> axes(static_cast<std::size_t>(batch.rank()));
-  std::iota(axes.begin(), axes.end(), 0);
-  return dot_general(a, b, {axes, axes, {a.rank() - 1}, {b.rank() - 2}});
+  const AxisList axes = AxisList::range(0, batch.rank());
+  return contract(a, b, {axes, axes, {a.rank() - 1}, {b.rank() - 2}});
 }
 
 Tensor batch_dot(const Tensor& x, const Tensor& y, std::pair<int, int> axes) {
@@ -297,7 +310,7 @@ Tensor batch_dot(const Tensor& x, const Tensor& y, std::pair<int, int> axes) {
   const int a = normalize_axis(axes.first, x.rank(), "batch_dot");
   const int b = normalize_axis(axes.second, y.rank(), "batch_dot");
   if (a == 0 || b == 0) throw ValueError("batch_dot: axis 0 is the batch and is not summed over");
-  const Tensor out = dot_general(x, y, {{0}, {0}, {a}, {b}});
+  const Tensor out = contract(x, y, {{0}, {0}, {a}, {b}});
   return out.rank() == 1 ? expand_dims(out, 1) : out;
 }
 

@@ -59,19 +59,21 @@ class DotLayer final : public LayerBase<DotArgs> {
   }
 
   void check_sizes(const Shape& x, const Shape& y, int a, int b) const {
-    const std::string shapes = ": received shapes " + x.str() + " and " + y.str() + " with axes (" +
-                               std::to_string(a) + ", " + std::to_string(b) + ")";
+    const auto shapes = [&] {
+      return ": received shapes " + x.str() + " and " + y.str() + " with axes (" +
+             std::to_string(a) + ", " + std::to_string(b) + ")";
+    };
     if (x.rank() < 2 || y.rank() < 2)
-      throw ShapeError(label() + shapes + ", expected rank 2 or more");
+      throw ShapeError(label() + shapes() + ", expected rank 2 or more");
     if (x[a] != y[b]) {
       const auto size = [](std::int64_t n) {
         return n == None ? std::string("None") : std::to_string(n);
       };
-      throw ShapeError(label() + shapes + ", whose sizes " + size(x[a]) + " and " + size(y[b]) +
+      throw ShapeError(label() + shapes() + ", whose sizes " + size(x[a]) + " and " + size(y[b]) +
                        " must be the same");
     }
     if (x[0] != y[0] && x[0] != None && y[0] != None) {
-      throw ShapeError(label() + shapes + ", expected the same batch size");
+      throw ShapeError(label() + shapes() + ", expected the same batch size");
     }
   }
 
