@@ -1,56 +1,54 @@
 #include <nyala/core/kernels/normalize.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 
+#include <nyala/core/kernels/normalize_loops.hpp>
 #include <nyala/core/parallel.hpp>
 
 namespace nyala::kernels {
 namespace {
 
 // Elements that a piece of parallel work reads.
-constexpr std::int64_t kGrain = 16384;
+constexpr std::int64_t kGrain = 1 << 17;
+// Rows side by side that are taken together: as much as a few lines of the cache.
+constexpr std::int64_t kSideBySide = 64;
 
-// Calls f(offset of the first element) for each row.
-template <class F>
-void for_each_row(std::int64_t outer, std::int64_t n, std::int64_t inner, F&& f) {
-  const std::int64_t grain = std::max<std::int64_t>(kGrain / std::max<std::int64_t>(n, 1), 1);
-  parallel_for(outer * inner, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) f(row / inner * n * inner + row % inner);
-  });
-}
-
-// sum(x y), in eight sums where the rows are contiguous: the compiler keeps them in one register.
-template <class T>
-T dot(const T* x, const T* y, std::int64_t n, std::int64_t stride) {
-  T total = 0;
-  std::int64_t i = 0;
-  if (stride == 1) {
-    std::array<T, 8> parts{};
-    for (; i + 8 <= n; i += 8) {
-      for (std::size_t j = 0; j < 8; ++j)
-        parts[j] += x[i + static_cast<std::int64_t>(j)] * y[i + static_cast<std::int64_t>(j)];
-    }
-    for (std::size_t j = 0; j < 8; ++j) total += parts[j];
+void run(DType dtype,
+         std::int64_t outer,
+         std::int64_t n,
+         std::int64_t inner,
+         const void* x_data,
+         const void* dy_data,
+         LengthClamp clamp,
+         void* out_data) {
+  if (dtype != DType::float32 && dtype != DType::float64) throw_no_kernel(dtype);
+  if (outer == 0 || n == 0 || inner == 0) return;
+  const NormalizeLoops loops = normalize_loops(dtype);
+  const auto item = static_cast<std::int64_t>(size_of(dtype));
+  const auto* x = static_cast<const std::byte*>(x_data);
+  const auto* dy = static_cast<const std::byte*>(dy_data);
+  auto* out = static_cast<std::byte*>(out_data);
+  const auto gradient_at = [&](std::int64_t offset) { return dy == nullptr ? dy : dy + offset; };
+  if (inner == 1) {
+    parallel_for(
+        outer, std::max<std::int64_t>(kGrain / n, 1), [&](std::int64_t begin, std::int64_t end) {
+          const std::int64_t at = begin * n * item;
+          loops.rows(x + at, gradient_at(at), out + at, end - begin, n, clamp);
+        });
+    return;
   }
-  for (; i < n; ++i) total += x[i * stride] * y[i * stride];
-  return total;
-}
-
-template <class T>
-struct Factor {
-  T value;
-  bool clamped;
-};
-
-template <class T>
-Factor<T> factor(T squares, LengthClamp clamp) {
-  const T least = static_cast<T>(clamp.least);
-  if (squares < least) return {T{1} / std::sqrt(least), true};
-  const T value = T{1} / std::sqrt(squares);
-  const T most = static_cast<T>(clamp.most);
-  return value > most ? Factor<T>{most, true} : Factor<T>{value, false};
+  const std::int64_t tiles = (inner - 1) / kSideBySide + 1;
+  const std::int64_t work = n * std::min(inner, kSideBySide);
+  parallel_for(outer * tiles,
+               std::max<std::int64_t>(kGrain / work, 1),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const std::int64_t first = i % tiles * kSideBySide;
+                   const std::int64_t at = (i / tiles * n * inner + first) * item;
+                   const std::int64_t count = std::min(kSideBySide, inner - first);
+                   loops.columns(x + at, gradient_at(at), out + at, count, n, inner, clamp);
+                 }
+               });
 }
 
 }  // namespace
@@ -59,40 +57,21 @@ void l2_normalize(DType dtype,
                   std::int64_t outer,
                   std::int64_t n,
                   std::int64_t inner,
-                  const void* x_data,
+                  const void* x,
                   LengthClamp clamp,
-                  void* y_data) {
-  visit_float(dtype, [&]<class T>() {
-    for_each_row(outer, n, inner, [&](std::int64_t first) {
-      const T* x = static_cast<const T*>(x_data) + first;
-      T* y = static_cast<T*>(y_data) + first;
-      const T scale = factor(dot(x, x, n, inner), clamp).value;
-      for (std::int64_t i = 0; i < n; ++i) y[i * inner] = x[i * inner] * scale;
-    });
-  });
+                  void* y) {
+  run(dtype, outer, n, inner, x, nullptr, clamp, y);
 }
 
 void l2_normalize_grad(DType dtype,
                        std::int64_t outer,
                        std::int64_t n,
                        std::int64_t inner,
-                       const void* x_data,
-                       const void* dy_data,
+                       const void* x,
+                       const void* dy,
                        LengthClamp clamp,
-                       void* dx_data) {
-  visit_float(dtype, [&]<class T>() {
-    for_each_row(outer, n, inner, [&](std::int64_t first) {
-      const T* x = static_cast<const T*>(x_data) + first;
-      const T* dy = static_cast<const T*>(dy_data) + first;
-      T* dx = static_cast<T*>(dx_data) + first;
-      const Factor<T> r = factor(dot(x, x, n, inner), clamp);
-      // Of the sum of squares, in the order in which Keras rounds.
-      T ds = 0;
-      if (!r.clamped) ds = dot(x, dy, n, inner) * r.value * (r.value * r.value) * T{-0.5};
-      for (std::int64_t i = 0; i < n; ++i)
-        dx[i * inner] = dy[i * inner] * r.value + ds * (x[i * inner] * 2);
-    });
-  });
+                       void* dx) {
+  run(dtype, outer, n, inner, x, dy, clamp, dx);
 }
 
 }  // namespace nyala::kernels

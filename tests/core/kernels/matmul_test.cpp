@@ -10,10 +10,9 @@
 
 #include <nyala/core/error.hpp>
 #include <nyala/core/kernels/matmul.hpp>
-#include <nyala/core/kernels/simd/targets.hpp>
 #include <nyala/core/parallel.hpp>
 
-#include <hwy/highway.h>
+#include "core/kernels/targets.hpp"
 
 using namespace nyala;
 using namespace nyala::kernels;
@@ -52,18 +51,6 @@ struct Case {
   MatmulOptions options = {};
   bool with_bias = false;
 };
-
-// Runs f with the loops for each instruction set that this CPU has.
-template <class F>
-void with_each_instruction_set(F&& f) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
-    f(std::string(hwy::TargetName(target)));
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 // What each element must be, and how far from it rounding may lead.
 struct Expected {
@@ -108,7 +95,7 @@ void check(const Case<T>& x) {
   const std::vector<T> b = numbers<T>(2 * (k + 5) * (n + 5), 2);
   const std::vector<T> bias = numbers<T>(n, 3), before = numbers<T>(m * (n + 2), 4);
   const auto expected = expected_of(x, a.data(), b.data(), bias.data(), before.data());
-  with_each_instruction_set([&](const std::string& instructions) {
+  for_each_target([&](const std::string& instructions) {
     CAPTURE(instructions);
     std::vector<T> c = before;
     const MatmulPlan plan = plan_matmul(dtype_of<T>, m, n, k, x.a, x.b, n + 2, x.options);

@@ -1,0 +1,113 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <nyala/core/kernels/normalize.hpp>
+#include <nyala/core/parallel.hpp>
+
+#include "core/kernels/targets.hpp"
+
+using namespace nyala;
+using namespace nyala::kernels;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+std::vector<T> numbers(std::int64_t size, unsigned seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> value(-1, 1);
+  std::vector<T> data(static_cast<std::size_t>(size));
+  for (T& x : data) x = static_cast<T>(value(random));
+  return data;
+}
+
+template <class T>
+void check(std::int64_t outer, std::int64_t n, std::int64_t inner, LengthClamp clamp) {
+  CAPTURE(outer);
+  CAPTURE(n);
+  CAPTURE(inner);
+  const std::vector<T> x = numbers<T>(outer * n * inner, 1), dy = numbers<T>(outer * n * inner, 2);
+  std::vector<T> y(x.size()), dx(x.size());
+  l2_normalize(dtype_of<T>, outer, n, inner, x.data(), clamp, y.data());
+  l2_normalize_grad(dtype_of<T>, outer, n, inner, x.data(), dy.data(), clamp, dx.data());
+  std::int64_t wrong = 0;
+  for (std::int64_t row = 0; row < outer * inner; ++row) {
+    const auto at = [&](std::int64_t i) {
+      return static_cast<std::size_t>((row / inner * n + i) * inner + row % inner);
+    };
+    double squares = 0, x_dy = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      squares += static_cast<double>(x[at(i)]) * static_cast<double>(x[at(i)]);
+      x_dy += static_cast<double>(x[at(i)]) * static_cast<double>(dy[at(i)]);
+    }
+    double r = 1 / std::sqrt(std::max(squares, clamp.least));
+    const bool clamped = squares < clamp.least || r > clamp.most;
+    r = std::min(r, clamp.most);
+    const double slope = clamped ? 0 : -r * r * r * x_dy;
+    // The sums round up to n times, what follows less than eight times.
+    const double bound = static_cast<double>(n + 8) * std::numeric_limits<T>::epsilon() *
+                         (r + std::abs(slope) + r * r * r * static_cast<double>(n));
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double x_i = static_cast<double>(x[at(i)]);
+      wrong += !(std::abs(static_cast<double>(y[at(i)]) - r * x_i) <= bound);
+      wrong += !(std::abs(static_cast<double>(dx[at(i)]) -
+                          (r * static_cast<double>(dy[at(i)]) + slope * x_i)) <= bound);
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("rows of every size, near and far", T, float, double) {
+  for_each_target([](const std::string& target) {
+    CAPTURE(target);
+    for (const std::int64_t n : {1, 2, 7, 16, 31, 32, 64, 100}) {
+      for (const std::int64_t inner : {1, 2, 5, 16, 33, 130}) check<T>(3, n, inner, {1e7, 0});
+    }
+    check<T>(40, 7, 1, {0.5, 0});          // every row of this length is clamped
+    check<T>(40, 3, 1, {1, 0});            // some are
+    check<T>(3, 3, 21, {kInfinity, 0.7});  // by the sum of squares
+    check<T>(0, 3, 1, {1e7, 0});
+    check<T>(3, 0, 2, {1e7, 0});
+  });
+}
+
+TEST_CASE_TEMPLATE("a row of zeros stays, and its gradient is clamped", T, float, double) {
+  const std::vector<T> x(5), dy(5, T{2});
+  std::vector<T> y(5, T{9}), dx(5);
+  l2_normalize(dtype_of<T>, 1, 5, 1, x.data(), {100, 0}, y.data());
+  l2_normalize_grad(dtype_of<T>, 1, 5, 1, x.data(), dy.data(), {100, 0}, dx.data());
+  CHECK(y == x);
+  CHECK(dx == std::vector<T>(5, T{200}));
+}
+
+TEST_CASE("NaN fills its row alone") {
+  std::vector<float> x = {1, 2, std::nanf(""), 3, 4, 5};
+  l2_normalize(float32, 2, 3, 1, x.data(), {1e7, 0}, x.data());
+  for (std::size_t i = 0; i < 3; ++i) CHECK(std::isnan(x[i]));
+  CHECK(x[3] == doctest::Approx(3 / std::sqrt(50)));
+}
+
+TEST_CASE_TEMPLATE("rows do not depend on the number of threads", T, float, double) {
+  const int threads = num_threads();
+  for (const std::int64_t inner : {1, 70}) {
+    const std::vector<T> x = numbers<T>(5000 * 70, 3), dy = numbers<T>(5000 * 70, 4);
+    std::vector<T> one(x.size()), three(x.size());
+    set_num_threads(1);
+    l2_normalize_grad(
+        dtype_of<T>, 5000 / inner, 70, inner, x.data(), dy.data(), {1e7, 0}, one.data());
+    set_num_threads(3);
+    l2_normalize_grad(
+        dtype_of<T>, 5000 / inner, 70, inner, x.data(), dy.data(), {1e7, 0}, three.data());
+    CHECK(one == three);
+  }
+  set_num_threads(threads);
+}
