@@ -137,20 +137,60 @@ Measured classifier(std::int64_t batch, std::vector<std::int64_t> sizes, float l
   });
 }
 
-Measured two_tower() {
+// Adam on the rows that a batch names.
+class LazyAdam {
+ public:
+  LazyAdam(Tensor table, double rate)
+      : table_(std::move(table)),
+        m_(torch::zeros_like(table_)),
+        v_(torch::zeros_like(table_)),
+        rate_(rate) {}
+  void step() {
+    const torch::NoGradGuard guard;
+    power1_ *= 0.9;
+    power2_ *= 0.999;
+    const Tensor gradient = table_.grad().coalesce();
+    const Tensor rows = gradient.indices()[0], values = gradient.values();
+    const Tensor m = m_.index_select(0, rows).mul_(0.9).add_(values, 0.1);
+    const Tensor v = v_.index_select(0, rows).mul_(0.999).addcmul_(values, values, 0.001);
+    m_.index_copy_(0, rows, m);
+    v_.index_copy_(0, rows, v);
+    const double alpha = rate_ * std::sqrt(1 - power2_) / (1 - power1_);
+    table_.index_add_(0, rows, m.div(v.sqrt().add_(1e-7)), -alpha);
+    table_.mutable_grad().reset();
+  }
+
+ private:
+  Tensor table_, m_, v_;
+  double rate_, power1_ = 1, power2_ = 1;
+};
+
+Measured two_tower(bool lazy) {
   const Tensor users = numbers({10000, 32}, 4).mul_(0.05).requires_grad_();
   const Tensor items = numbers({5000, 32}, 5).mul_(0.05).requires_grad_();
   torch::nn::Linear out(1, 1);
   const Tensor user = ids(256, 1, 10000), item = ids(256, 2, 5000);
   const Tensor y = ids(256, 3, 2).to(torch::kFloat).reshape({256, 1});
-  Tensors parameters = out->parameters();
-  parameters.push_back(users);
-  parameters.push_back(items);
-  return train(parameters, false, 1e-4, [=]() mutable {
-    const Tensor match =
-        (torch::embedding(users, user) * torch::embedding(items, item)).sum(1, true);
+  auto loss = [=]() mutable {
+    const Tensor match = (torch::embedding(users, user, -1, false, lazy) *
+                          torch::embedding(items, item, -1, false, lazy))
+                             .sum(1, true);
     return torch::binary_cross_entropy_with_logits(out->forward(match), y);
-  });
+  };
+  if (!lazy) {
+    Tensors parameters = out->parameters();
+    parameters.insert(parameters.end(), {users, items});
+    return train(parameters, false, 1e-4, loss);
+  }
+  const auto tables =
+      std::make_shared<std::pair<LazyAdam, LazyAdam>>(LazyAdam(users, 1e-4), LazyAdam(items, 1e-4));
+  const auto rest = std::make_shared<Optimizer>(out->parameters(), false, 1e-4);
+  return {[=]() mutable {
+    loss().backward();
+    tables->first.step();
+    tables->second.step();
+    rest->step();
+  }};
 }
 
 Measured siamese() {
@@ -215,7 +255,8 @@ bench::Maker find(const std::string& name) {
        [] {
          return classifier(128, {784, 512, 512, 10}, 0, 1e-5);
        }},
-      {"two_tower", two_tower},
+      {"two_tower", [] { return two_tower(false); }},
+      {"two_tower_lazy", [] { return two_tower(true); }},
       {"siamese", siamese},
       {"predict_row", predict_row},
       {"kernel_exp", kernel([](const Tensor& x) { return torch::exp(x); })},

@@ -64,10 +64,10 @@ def kernel(op, count=1):
 
 
 class TwoTower(nn.Module):
-    def __init__(self):
+    def __init__(self, sparse=False):
         super().__init__()
-        self.user = nn.Embedding(10000, 32)
-        self.item = nn.Embedding(5000, 32)
+        self.user = nn.Embedding(10000, 32, sparse=sparse)
+        self.item = nn.Embedding(5000, 32, sparse=sparse)
         self.out = nn.Linear(1, 1)
 
     def forward(self, user, item):
@@ -116,6 +116,23 @@ def train(name, fused):
     return step
 
 
+def two_tower_lazy():
+    """Only the rows of the embeddings that the batch names are updated."""
+    task = worker.task("two_tower")
+    x, y = [torch.from_numpy(v).long() for v in task.x], torch.from_numpy(task.y)
+    network = TwoTower(sparse=True)
+    tables = torch.optim.SparseAdam([network.user.weight, network.item.weight], task.rate)
+    rest = torch.optim.Adam(network.out.parameters(), task.rate, fused=True)
+
+    def step():
+        tables.zero_grad()
+        rest.zero_grad()
+        F.binary_cross_entropy_with_logits(network(*x), y).backward()
+        tables.step()
+        rest.step()
+    return step
+
+
 def predict_row():
     network, x = model("mnist_mlp_small").eval(), torch.from_numpy(worker.row())
     plain = lambda: inference(lambda x: torch.softmax(network(x), 1), x)
@@ -146,6 +163,7 @@ if not COMPILED:
         "small_ops_forward": lambda: small_ops(False),
         "small_ops_gradient": lambda: small_ops(True),
         "dot_tiny": dot_tiny,
+        "two_tower_lazy": two_tower_lazy,
         "kernel_add": kernel(torch.add, 2),
         **{f"gemm_{n}": (lambda n=n: gemm(n)) for n in worker.GEMM_SIZES},
     }
