@@ -1,10 +1,11 @@
 #pragma once
 /// function(f): what `tf.function` is in Python. `f` runs once for each signature (dtypes and
 /// shapes) of its tensor arguments, on abstract tensors; what it computed is replayed from then on.
-#include <map>
+#include <array>
+#include <atomic>
+#include <iterator>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -15,18 +16,27 @@
 namespace nyala {
 namespace graph {
 
-/// Programs by signature. Safe to call from several threads.
+/// Programs by signature: the specs of the inputs. Safe to call from several threads; finding one
+/// takes no lock.
 class ProgramCache {
  public:
-  /// The program for these inputs, traced from `f` when it is new.
-  std::shared_ptr<const Program> get(const TensorFunction& f, const std::vector<Tensor>& inputs);
+  ProgramCache() = default;
+  ~ProgramCache();
+  ProgramCache(const ProgramCache&) = delete;
+  ProgramCache& operator=(const ProgramCache&) = delete;
+
+  /// The program for these inputs; null for none.
+  const Program* find(Inputs<Tensor> inputs) const;
+  /// The same, traced from `f` when it is new.
+  const Program& add(const TensorFunction& f, Inputs<Tensor> inputs);
   /// Whether a call must run `f` itself: inside another trace, or while a tape records.
   static bool must_run_directly();
   std::size_t size() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const Program>> programs_;
+  struct Entry;
+  std::mutex mutex_;
+  std::atomic<const Entry*> first_{nullptr};
 };
 
 }  // namespace graph
@@ -42,17 +52,32 @@ class Function {
   auto operator()(const Args&... args) const {
     using Result = std::invoke_result_t<const F&, const Args&...>;
     if (graph::ProgramCache::must_run_directly()) return f_(args...);
-    const std::vector<Tensor> inputs{static_cast<Tensor>(args)...};
-    const auto body = [this](const std::vector<Tensor>& tensors) {
-      return call<Result>(tensors, std::index_sequence_for<Args...>());
-    };
-    return unpack<Result>(cache_->get(body, inputs)->run(inputs));
+    const std::array<Tensor, sizeof...(Args)> inputs{static_cast<Tensor>(args)...};
+    Tensors outputs;
+    find<Result, Args...>(inputs).run(std::span<const Tensor>(inputs), outputs);
+    return unpack<Result>(outputs);
+  }
+
+  /// What runs for arguments of these dtypes and shapes.
+  template <class... Args>
+  const graph::Program& program(const Args&... args) const {
+    const std::array<Tensor, sizeof...(Args)> inputs{static_cast<Tensor>(args)...};
+    return find<std::invoke_result_t<const F&, const Args&...>, Args...>(inputs);
   }
 
   /// How many signatures it has been traced for.
   std::size_t trace_count() const { return cache_->size(); }
 
  private:
+  template <class Result, class... Args>
+  const graph::Program& find(const std::array<Tensor, sizeof...(Args)>& inputs) const {
+    const std::span<const Tensor> all(inputs);
+    if (const graph::Program* program = cache_->find(all)) return *program;
+    const auto body = [this](const std::vector<Tensor>& tensors) {
+      return call<Result>(tensors, std::index_sequence_for<Args...>());
+    };
+    return cache_->add(body, all);
+  }
   template <class Result, std::size_t... I>
   std::vector<Tensor> call(const std::vector<Tensor>& tensors, std::index_sequence<I...>) const {
     if constexpr (std::is_void_v<Result>) {
@@ -68,16 +93,16 @@ class Function {
     }
   }
   template <class Result>
-  static Result unpack(std::vector<Tensor> results) {
+  static Result unpack(Tensors& results) {
     if constexpr (std::is_same_v<Result, Tensor>)
       return std::move(results[0]);
     else if constexpr (std::is_same_v<Result, std::vector<Tensor>>)
-      return results;
+      return Result(std::move_iterator(results.begin()), std::move_iterator(results.end()));
     else if constexpr (!std::is_void_v<Result>)
       return unpack_tuple<Result>(results, std::make_index_sequence<std::tuple_size_v<Result>>());
   }
   template <class Result, std::size_t... I>
-  static Result unpack_tuple(std::vector<Tensor>& results, std::index_sequence<I...>) {
+  static Result unpack_tuple(Tensors& results, std::index_sequence<I...>) {
     return Result{std::move(results[I])...};
   }
 

@@ -31,6 +31,8 @@ Tensor own(const Tensor& value) {
 
 namespace detail {
 
+Tensor& stored_value(const Variable& variable) { return variable.state_->value; }
+
 VariableListener*& variable_listener() noexcept { return t_listener; }
 
 Tensor concrete_value(const Variable& variable) {

@@ -18,6 +18,12 @@ struct VariableArgs {
   std::string name = "variable";
 };
 
+class Variable;
+namespace detail {
+/// The tensor that the variable holds; whoever changes it keeps shape and dtype, and marks it.
+Tensor& stored_value(const Variable& variable);
+}  // namespace detail
+
 /// A handle to a value that can be assigned; copies of the handle share it. Used where a Tensor is
 /// wanted it is its present value, which a later assignment does not change. Trainable variables
 /// are watched by every GradientTape.
@@ -67,6 +73,7 @@ class Variable {
   struct State;
 
  private:
+  friend Tensor& detail::stored_value(const Variable& variable);
   std::shared_ptr<State> state_;
 };
 

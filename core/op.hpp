@@ -7,6 +7,7 @@
 /// and `samples()`. NYALA_OP and one line in ops.def enrol it; eager execution, shape inference,
 /// recording, the compiled program and the generic tests come from there.
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <tuple>
@@ -54,6 +55,22 @@ struct SampleInput {
   double high = 2;
   DType dtype = DType::float64;  ///< float64 stands for the floating dtype under test
 };
+
+namespace kernels {
+enum class Unary : std::uint8_t;
+enum class Binary : std::uint8_t;
+}  // namespace kernels
+
+/// How an op that works element by element does so; a compiled program makes one pass of several
+/// such ops. An op whose `kernel` is a kernels::Unary or Binary is one of these by itself.
+struct Pointwise {
+  enum class Kind : std::uint8_t { no, unary, binary, select, cast } kind = Kind::no;
+  std::uint8_t kernel = 0;  ///< the kernels::Unary or kernels::Binary
+};
+
+/// An op with its shapes and options settled: reads and writes contiguous arrays (or strided ones,
+/// where it was made for such).
+using Kernel = std::function<void(const void* const* inputs, void* const* outputs)>;
 
 struct OpDef;
 
@@ -105,6 +122,10 @@ struct OpDef {
   /// null.
   void (*indexed_vjp)(
       const void* options, const Saved& saved, const Tensor& dy, Tensor& values, Tensor& indices);
+  Pointwise pointwise;
+  /// What a compiled program calls, for inputs and outputs that lie as these do; an empty one where
+  /// the op has nothing quicker than `forward`. May be null.
+  Kernel (*bind)(const void* options, Inputs<Tensor> inputs, std::span<const Tensor> outputs);
   Config (*config)(const void* options);
   std::vector<Sample> (*samples)();
 };
@@ -316,6 +337,35 @@ constexpr auto indexed_vjp_of() {
   }
 }
 
+template <class O>
+constexpr Pointwise pointwise_of() {
+  using Kind = Pointwise::Kind;
+  if constexpr (requires { O::pointwise; }) {
+    return {O::pointwise};
+  } else if constexpr (requires { O::kernel; }) {
+    using K = std::remove_cv_t<decltype(O::kernel)>;
+    if constexpr (std::is_same_v<K, kernels::Unary>)
+      return {Kind::unary, static_cast<std::uint8_t>(O::kernel)};
+    if constexpr (std::is_same_v<K, kernels::Binary>)
+      return {Kind::binary, static_cast<std::uint8_t>(O::kernel)};
+  }
+  return {};
+}
+
+template <Op O>
+constexpr auto bind_of() {
+  using Function = Kernel (*)(const void*, Inputs<Tensor>, std::span<const Tensor>);
+  if constexpr (requires(const O& op, Inputs<Tensor> in, std::span<const Tensor> out) {
+                  op.bind(in, out);
+                }) {
+    return Function{[](const void* options, Inputs<Tensor> in, std::span<const Tensor> out) {
+      return static_cast<const O*>(options)->bind(in, out);
+    }};
+  } else {
+    return Function{nullptr};
+  }
+}
+
 template <Op O>
 std::vector<Sample> samples_erased() {
   std::vector<Sample> all;
@@ -351,6 +401,8 @@ const OpDef& op_def() {
       .forward = forward_erased<O>,
       .vjp = vjp_erased<O>,
       .indexed_vjp = indexed_vjp_of<O>(),
+      .pointwise = pointwise_of<O>(),
+      .bind = bind_of<O>(),
       .config =
           [](const void* options) {
             Config config = Config::dict();

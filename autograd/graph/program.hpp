@@ -1,60 +1,53 @@
 #pragma once
-/// Program: a function traced once, as a flat list of ops over numbered values, and replayed.
-#include <cstdint>
-#include <functional>
+/// Program: a function traced once, optimised, planned, and replayed.
+#include <atomic>
 #include <iosfwd>
 #include <memory>
-#include <utility>
+#include <mutex>
 #include <vector>
 
-#include <nyala/autograd/variable.hpp>
-#include <nyala/core/op.hpp>
+#include <nyala/autograd/graph/tape_ir.hpp>
 
 namespace nyala::graph {
 
-using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+struct Plan;
+class Instance;
 
-/// One call of an op: which values it reads and makes.
-struct Step {
-  AnyOp op;
-  std::vector<std::int32_t> inputs;
-  std::vector<std::int32_t> outputs;
-  std::vector<Spec> specs;              // of the outputs
-  std::vector<std::int32_t> last_uses;  // values that nobody reads after this step
-};
-
-/// Where a value comes from when the program starts.
-struct Source {
-  enum class Kind : std::uint8_t { step, input, constant, variable } kind = Kind::step;
-  std::size_t input = 0;
-  Tensor constant;
-  Variable variable;
+/// What a run costs.
+struct ProgramStats {
+  std::size_t num_steps = 0;     ///< ops on the optimised tape
+  std::size_t num_units = 0;     ///< kernels or passes that are called in a run
+  std::int64_t arena_bytes = 0;  ///< memory for what lives within a run
 };
 
 class Program {
  public:
-  /// Runs `f` once on abstract tensors of these specs (all sizes known) and keeps what it did: ops,
-  /// variables read, variables assigned. Steps that nothing depends on are dropped.
-  static std::shared_ptr<const Program> trace(const TensorFunction& f,
-                                              const std::vector<Spec>& inputs);
+  /// Traces `f` for inputs of these specs.
+  Program(const TensorFunction& f, const std::vector<Spec>& inputs);
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
 
-  /// The same with new inputs: reads variables as they are now and assigns them at the end. Safe
-  /// from several threads at once unless it assigns.
-  std::vector<Tensor> run(const std::vector<Tensor>& inputs) const;
+  /// Appends the outputs for these inputs, of the specs given. Reads variables as they are now and
+  /// writes those that the function assigns; allocates nothing once it has run, but for outputs
+  /// that somebody still holds. Safe from several threads at once unless it assigns. A run that
+  /// throws leaves all variables as they were.
+  void run(Inputs<Tensor> inputs, Tensors& outputs) const;
 
-  std::size_t num_steps() const { return steps_.size(); }
-  /// One line for each step: op, options, values.
+  ProgramStats stats() const;
+  /// The optimised tape with its units, and where each value lies.
   void print(std::ostream& out) const;
 
  private:
-  friend class Tracer;
-  void drop_dead_steps();
-  void find_last_uses();
+  std::unique_ptr<Instance> take() const;
+  void give_back(std::unique_ptr<Instance> instance) const;
 
-  std::vector<Source> values_;
-  std::vector<Step> steps_;
-  std::vector<std::int32_t> outputs_;
-  std::vector<std::pair<Variable, std::int32_t>> assigned_;
+  Tape tape_;
+  std::unique_ptr<const Plan> plan_;
+  // Instances that no thread uses: one at hand without a lock, more in a list.
+  mutable std::atomic<Instance*> spare_{nullptr};
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Instance>> spares_;
 };
 
 }  // namespace nyala::graph

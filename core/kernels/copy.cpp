@@ -16,10 +16,18 @@ void convert_loop(const void* x_data, void* out_data, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = scalar::convert<To>(x[i]);
 }
 
-UnaryLoop find_convert(DType from, DType to) {
-  return visit_dtype(from, [&]<class From>() {
-    return visit_dtype(to, [&]<class To>() -> UnaryLoop { return convert_loop<From, To>; });
-  });
+template <class T, bool kScalarX, bool kScalarY>
+void choose_loop(
+    const void* condition, const void* x_data, const void* y_data, void* out, std::int64_t n) {
+  const bool* c = static_cast<const bool*>(condition);
+  const T* x = static_cast<const T*>(x_data);
+  const T* y = static_cast<const T*>(y_data);
+  T* to = static_cast<T*>(out);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const T a = x[kScalarX ? 0 : i];
+    const T b = y[kScalarY ? 0 : i];
+    to[i] = c[i] ? a : b;
+  }
 }
 
 // Copies two innermost axes: the input is fastest along one, the output along the other, so square
@@ -107,6 +115,23 @@ void copy_transposed(Layout<2> layout, const T* x, T* out) {
 
 }  // namespace
 
+UnaryLoop cast_loop(DType from, DType to) {
+  return visit_dtype(from, [&]<class From>() {
+    return visit_dtype(to, [&]<class To>() -> UnaryLoop { return convert_loop<From, To>; });
+  });
+}
+
+SelectLoop select_loop(DType dtype, bool scalar_x, bool scalar_y) {
+  SelectLoop loop = nullptr;
+  visit_size(size_of(dtype), [&]<class T>(T) {
+    if (scalar_x)
+      loop = scalar_y ? choose_loop<T, true, true> : choose_loop<T, true, false>;
+    else
+      loop = scalar_y ? choose_loop<T, false, true> : choose_loop<T, false, false>;
+  });
+  return loop;
+}
+
 void copy_strided(DType dtype,
                   std::span<const std::int64_t> shape,
                   In x,
@@ -139,7 +164,7 @@ void copy(DType dtype, std::span<const std::int64_t> shape, In x, void* out) {
 
 void cast(DType from, DType to, std::span<const std::int64_t> shape, In x, void* out) {
   if (from == to) return copy(from, shape, x, out);
-  const UnaryLoop loop = find_convert(from, to);
+  const UnaryLoop loop = cast_loop(from, to);
   const std::int64_t size = product(shape);
   if (size == 0) return;
   if (size <= kCheapGrain && is_contiguous(shape, x.strides)) return loop(x.data, out, size);
@@ -158,17 +183,12 @@ void select(DType dtype, std::span<const std::int64_t> shape, In condition, In x
   const Layout<3> layout(shape, {condition.strides, x.strides, y.strides});
   const std::size_t item = size_of(dtype);
   const Inputs<3> in{{bytes(condition), bytes(x), bytes(y)}, {1, item, item}, item};
-  visit_size(item, [&]<class T>(T) {
-    const auto run = [](const std::array<const void*, 3>& from, void* target, std::int64_t n) {
-      const bool* c = static_cast<const bool*>(from[0]);
-      const T* a = static_cast<const T*>(from[1]);
-      const T* b = static_cast<const T*>(from[2]);
-      T* to = static_cast<T*>(target);
-      for (std::int64_t i = 0; i < n; ++i) to[i] = c[i] ? a[i] : b[i];
-    };
-    if (runs_in_rows(layout, false)) return drive_rows(layout, in, out, kCheapGrain, run);
-    drive_blocks(layout, in, out, kCheapGrain, run);
-  });
+  const SelectLoop loop = select_loop(dtype, false, false);
+  const auto run = [&](const std::array<const void*, 3>& from, void* target, std::int64_t n) {
+    loop(from[0], from[1], from[2], target, n);
+  };
+  if (runs_in_rows(layout, false)) return drive_rows(layout, in, out, kCheapGrain, run);
+  drive_blocks(layout, in, out, kCheapGrain, run);
 }
 
 void fill(DType dtype, std::int64_t n, const void* value, void* out) {

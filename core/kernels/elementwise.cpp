@@ -32,12 +32,8 @@ template <class Op>
                   std::string(name_of(dtype)));
 }
 
-std::int64_t grain_of(Unary op) { return op < Unary::exp ? kCheapGrain : kMathGrain; }
-std::int64_t grain_of(Binary op) {
-  const bool slow = op == Binary::floor_divide || op == Binary::mod || op == Binary::power ||
-                    op == Binary::arctan2;
-  return slow ? kMathGrain : kCheapGrain;
-}
+std::int64_t grain_of(Unary op) { return is_slow(op) ? kMathGrain : kCheapGrain; }
+std::int64_t grain_of(Binary op) { return is_slow(op) ? kMathGrain : kCheapGrain; }
 
 const std::byte* bytes(In x) { return static_cast<const std::byte*>(x.data); }
 
@@ -65,6 +61,12 @@ struct Contiguous {
 
 std::string_view name_of(Unary op) { return kUnaryNames[static_cast<std::size_t>(op)]; }
 std::string_view name_of(Binary op) { return kBinaryNames[static_cast<std::size_t>(op)]; }
+
+bool is_slow(Unary op) { return op >= Unary::exp; }
+bool is_slow(Binary op) {
+  return op == Binary::floor_divide || op == Binary::mod || op == Binary::power ||
+         op == Binary::arctan2;
+}
 
 DType output_dtype(Unary op, DType dtype) { return scalar::is_predicate(op) ? bool_ : dtype; }
 DType output_dtype(Binary op, DType dtype) { return scalar::is_predicate(op) ? bool_ : dtype; }

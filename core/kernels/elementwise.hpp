@@ -121,9 +121,17 @@ struct BinaryLoops {
   BinaryLoop scalar_y;  ///< y is one element
   BinaryLoop scalar_x;  ///< x is one element
 };
+/// out = condition ? x : y; `select_loop` says which of x and y are one element.
+using SelectLoop =
+    void (*)(const void* condition, const void* x, const void* y, void* out, std::int64_t n);
+SelectLoop select_loop(DType dtype, bool scalar_x, bool scalar_y);
+UnaryLoop cast_loop(DType from, DType to);
 /// Throw TypeError where the op does not take the dtype.
 UnaryLoop unary_loop(Unary op, DType dtype);
 BinaryLoops binary_loops(Binary op, DType dtype);
+/// Whether an element costs more than a few instructions.
+bool is_slow(Unary op);
+bool is_slow(Binary op);
 /// The dtype that the op writes.
 DType output_dtype(Unary op, DType dtype);
 DType output_dtype(Binary op, DType dtype);

@@ -8,6 +8,7 @@ struct Cast {
   static constexpr std::string_view name = "cast";
   static constexpr std::string_view doc = "The same numbers in another dtype.";
   static constexpr Saves saves = Saves::nothing;
+  static constexpr auto pointwise = Pointwise::Kind::cast;
 
   DType dtype = DType::float32;
   static constexpr auto fields() {

@@ -35,6 +35,7 @@ struct Where : NoOptions {
   static constexpr std::string_view name = "where";
   static constexpr std::string_view doc = "x where the condition holds, y elsewhere.";
   static constexpr Saves saves = Saves::inputs;
+  static constexpr auto pointwise = Pointwise::Kind::select;
 
   Spec infer(Inputs<Spec> in) const {
     if (in[1].dtype != in[2].dtype) throw TypeError("where: x and y differ in dtype");

@@ -161,7 +161,11 @@ std::vector<Tensor> Trainer::run(int step, const Feed& feed) {
   }
   const std::vector<Tensor> inputs = feed.flat();
   const auto body = [&](const std::vector<Tensor>& tensors) { return call(feed.with(tensors)); };
-  return cache->get(body, inputs)->run(inputs);
+  const graph::Program* program = cache->find(inputs);
+  if (program == nullptr) program = &cache->add(body, inputs);
+  Tensors outputs;
+  program->run(inputs, outputs);
+  return {outputs.begin(), outputs.end()};
 }
 
 Tensor Trainer::compute_loss(const Feed& feed,

@@ -1,0 +1,236 @@
+#include <nyala/autograd/graph/instance.hpp>
+
+#include <nyala/core/kernels/elementwise.hpp>
+
+namespace nyala::graph {
+namespace {
+
+using Base = Place::Base;
+
+// Any op as it is, on tensors that point to where its values lie.
+class StepUnit final : public BoundUnit {
+ public:
+  StepUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance)
+      : op_(tape.steps[unit.steps[0]].op) {
+    const Step& step = tape.steps[unit.steps[0]];
+    for (ValueId id : step.inputs)
+      inputs_.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+    for (ValueId id : step.outputs)
+      outputs_.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      instance.point(&inputs_[i].impl()->data, step.inputs[i], unit);
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      instance.point(&outputs_[i].impl()->data, step.outputs[i], unit);
+  }
+
+  void run() override {
+    const OpDef& def = op_.def();
+    const Inputs<Tensor> inputs(inputs_.data(), inputs_.size());
+    if (!def.aliases) {
+      def.forward(op_.options(), inputs, std::span<Tensor>(outputs_.data(), outputs_.size()));
+      return;
+    }
+    Tensor result;
+    def.forward(op_.options(), inputs, std::span<Tensor>(&result, 1));
+    kernels::copy(result.dtype(),
+                  result.shape(),
+                  {result.data(), result.strides().data()},
+                  outputs_[0].mutable_data());
+  }
+
+ private:
+  const AnyOp& op_;
+  Tensors inputs_, outputs_;
+};
+
+// An op that has settled all but where its arrays lie.
+class KernelUnit final : public BoundUnit {
+ public:
+  KernelUnit(const Tape& tape, const Unit& unit, Instance& instance, Kernel kernel)
+      : kernel_(std::move(kernel)) {
+    const Step& step = tape.steps[unit.steps[0]];
+    inputs_.resize(step.inputs.size());
+    outputs_.resize(step.outputs.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      instance.point(&inputs_[i], step.inputs[i], unit);
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      instance.point(&outputs_[i], step.outputs[i], unit);
+  }
+  void run() override {
+    kernel_(const_cast<const void* const*>(reinterpret_cast<void**>(inputs_.data())),
+            reinterpret_cast<void* const*>(outputs_.data()));
+  }
+
+ private:
+  Kernel kernel_;
+  std::vector<std::byte*> inputs_, outputs_;
+};
+
+// Whether the variable alone holds its elements, so that they may be written over.
+bool is_private(const Tensor& tensor) {
+  const detail::TensorImpl& impl = *tensor.impl();
+  return impl.refs.unique() && impl.storage != nullptr && impl.storage->refs.unique();
+}
+
+void give_private_copy(const Variable& variable, Tensor& stored) {
+  Tensor copy = stored.clone();
+  detail::mark_value(copy, variable);
+  stored = std::move(copy);
+}
+
+}  // namespace
+
+std::unique_ptr<BoundUnit> bind_step(const Tape& tape,
+                                     const Plan& plan,
+                                     const Unit& unit,
+                                     Instance& instance) {
+  const Step& step = tape.steps[unit.steps[0]];
+  if (const auto bind = step.op.def().bind) {
+    Tensors inputs, outputs;
+    for (ValueId id : step.inputs)
+      inputs.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+    for (ValueId id : step.outputs)
+      outputs.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+    Kernel kernel = bind(step.op.options(),
+                         Inputs<Tensor>(inputs.data(), inputs.size()),
+                         std::span<const Tensor>(outputs.data(), outputs.size()));
+    if (kernel) return std::make_unique<KernelUnit>(tape, unit, instance, std::move(kernel));
+  }
+  return std::make_unique<StepUnit>(tape, plan, unit, instance);
+}
+
+Instance::Instance(const Tape& tape, const Plan& plan)
+    : tape_(tape),
+      plan_(plan),
+      arena_(Tensor::empty({plan.arena_bytes}, DType::uint8)),
+      variables_(plan.variables.size()),
+      outputs_(plan.output_roots.size()),
+      is_written_(plan.variables.size()),
+      results_(plan.output_roots.size()) {
+  for (const Value& value : tape.values) {
+    if (value.kind == Value::Kind::input) inputs_.emplace_back();
+  }
+  dense_.resize(inputs_.size());
+  for (const Assignment& assignment : plan.assignments)
+    if (assignment.in_place) is_written_[assignment.variable] = true;
+  for (const Unit& unit : plan.units) {
+    units_.push_back(unit.pointwise ? bind_pass(tape, plan, unit, *this)
+                                    : bind_step(tape, plan, unit, *this));
+  }
+}
+
+void Instance::point(std::byte** pointer, ValueId id, const Unit& unit) {
+  const View& view = plan_.view(id);
+  const Place& place = plan_.place(view.root);
+  auto* arena = static_cast<std::byte*>(arena_.mutable_data());
+  switch (place.base) {
+    case Base::none: *pointer = nullptr; break;
+    case Base::arena: *pointer = arena + place.offset + view.offset; break;
+    case Base::scratch:
+      *pointer =
+          arena + unit.scratch_offset + static_cast<std::int64_t>(place.index) * unit.slot_bytes;
+      break;
+    case Base::constant: *pointer = tape_[view.root].constant.impl()->data + view.offset; break;
+    case Base::input: inputs_[place.index].add(pointer, view.offset); break;
+    case Base::variable: variables_[place.index].add(pointer, view.offset); break;
+    case Base::output: outputs_[place.index].add(pointer, view.offset); break;
+  }
+}
+
+void Instance::point_variables() {
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    Tensor& stored = detail::stored_value(plan_.variables[i]);
+    if (is_written_[i] && !is_private(stored)) give_private_copy(plan_.variables[i], stored);
+    variables_[i].move_to(stored.impl()->data);
+  }
+}
+
+void Instance::point_inputs(Inputs<Tensor> inputs) {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Tensor& input = inputs[i];
+    if (!input.is_contiguous()) dense_[i] = input.contiguous();
+    inputs_[i].move_to((dense_[i].defined() ? dense_[i] : input).impl()->data);
+  }
+}
+
+// An output that nobody holds any more is written anew.
+void Instance::point_outputs() {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    Tensor& result = results_[i];
+    if (!result.defined() || !result.impl()->storage->refs.unique()) {
+      const Spec& spec = tape_[plan_.output_roots[i]].spec;
+      result = Tensor::empty(spec.shape, spec.dtype);
+    }
+    outputs_[i].move_to(result.impl()->data);
+  }
+}
+
+// A tensor of its own: not the variable's or the caller's, which a mask or a tape must not touch.
+Tensor Instance::output(ValueId id, Inputs<Tensor> inputs) const {
+  const View& view = plan_.view(id);
+  const Place& place = plan_.place(view.root);
+  const Spec& spec = tape_[id].spec;
+  const std::int64_t offset = view.offset / static_cast<std::int64_t>(size_of(spec.dtype));
+  const auto look_at = [&](const Tensor& tensor) {
+    return Tensor::strided(tensor, spec.shape, view.strides, offset);
+  };
+  switch (place.base) {
+    case Base::input:
+      return look_at(dense_[place.index].defined() ? dense_[place.index] : inputs[place.index]);
+    case Base::variable: return look_at(detail::stored_value(plan_.variables[place.index]));
+    case Base::constant: return look_at(tape_[view.root].constant);
+    default: return look_at(results_[place.index]);
+  }
+}
+
+// Variables whose new values lie elsewhere. These may be old values of others, which are kept until
+// all are read.
+void Instance::assign() {
+  SmallVector<std::pair<std::size_t, Tensor>, 3> kept;
+  for (const Assignment& assignment : plan_.assignments) {
+    if (assignment.in_place) continue;
+    const View& view = plan_.view(assignment.value);
+    const Place& place = plan_.place(view.root);
+    const Variable& variable = plan_.variables[assignment.variable];
+    std::byte* data = nullptr;
+    switch (place.base) {
+      case Base::arena: data = static_cast<std::byte*>(arena_.mutable_data()) + place.offset; break;
+      case Base::constant: data = tape_[view.root].constant.impl()->data; break;
+      case Base::input: data = const_cast<std::byte*>(inputs_[place.index].data()); break;
+      case Base::output: data = results_[place.index].impl()->data; break;
+      default: data = const_cast<std::byte*>(variables_[place.index].data());
+    }
+    const Tensor value =
+        bare_tensor(tape_[assignment.value].spec, view.strides, data + view.offset);
+    if (place.base == Base::variable) {
+      kept.push_back({assignment.variable, value.clone()});
+      continue;
+    }
+    Tensor& stored = detail::stored_value(variable);
+    if (!is_private(stored)) {
+      Tensor fresh = Tensor::empty(value.shape(), value.dtype());
+      detail::mark_value(fresh, variable);
+      stored = std::move(fresh);
+    }
+    kernels::copy(value.dtype(),
+                  value.shape(),
+                  {value.data(), value.strides().data()},
+                  stored.mutable_data());
+  }
+  for (auto& [index, value] : kept) {
+    detail::mark_value(value, plan_.variables[index]);
+    detail::stored_value(plan_.variables[index]) = value;
+  }
+}
+
+void Instance::run(Inputs<Tensor> inputs, Tensors& outputs) {
+  point_variables();
+  point_inputs(inputs);
+  point_outputs();
+  for (const auto& unit : units_) unit->run();
+  for (ValueId id : tape_.outputs) outputs.push_back(output(id, inputs));
+  assign();
+  for (Tensor& copy : dense_) copy = Tensor();
+}
+
+}  // namespace nyala::graph

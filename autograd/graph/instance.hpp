@@ -1,0 +1,75 @@
+#pragma once
+/// A planned tape with memory of its own: kernels and their arguments bound, ready to run.
+#include <memory>
+#include <vector>
+
+#include <nyala/autograd/graph/plan.hpp>
+
+namespace nyala::graph {
+
+/// What one unit does, its pointers in place.
+class BoundUnit {
+ public:
+  virtual ~BoundUnit() = default;
+  virtual void run() = 0;
+};
+
+/// Memory that may lie elsewhere in the next run, and the pointers into it.
+class Slot {
+ public:
+  void add(std::byte** pointer, std::int64_t offset) { users_.push_back({pointer, offset}); }
+  void move_to(std::byte* data) {
+    if (data == data_) return;
+    data_ = data;
+    for (const User& user : users_) *user.pointer = data + user.offset;
+  }
+  const std::byte* data() const { return data_; }
+
+ private:
+  struct User {
+    std::byte** pointer;
+    std::int64_t offset;
+  };
+  std::byte* data_ = nullptr;
+  std::vector<User> users_;
+};
+
+class Instance {
+ public:
+  Instance(const Tape& tape, const Plan& plan);
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  /// Appends the outputs to `outputs`.
+  void run(Inputs<Tensor> inputs, Tensors& outputs);
+
+  /// Sets a pointer to where a value lies, now and in each run to come.
+  void point(std::byte** pointer, ValueId id, const Unit& unit);
+
+ private:
+  void point_variables();
+  void point_inputs(Inputs<Tensor> inputs);
+  void point_outputs();
+  Tensor output(ValueId id, Inputs<Tensor> inputs) const;
+  void assign();
+
+  const Tape& tape_;
+  const Plan& plan_;
+  Tensor arena_;
+  std::vector<Slot> inputs_, variables_, outputs_;
+  std::vector<bool> is_written_;  // of each variable
+  std::vector<Tensor> results_;   // what output slots point to
+  std::vector<Tensor> dense_;     // copies of inputs with gaps, while running
+  std::vector<std::unique_ptr<BoundUnit>> units_;
+};
+
+std::unique_ptr<BoundUnit> bind_pass(const Tape& tape,
+                                     const Plan& plan,
+                                     const Unit& unit,
+                                     Instance& instance);
+std::unique_ptr<BoundUnit> bind_step(const Tape& tape,
+                                     const Plan& plan,
+                                     const Unit& unit,
+                                     Instance& instance);
+
+}  // namespace nyala::graph

@@ -1,0 +1,431 @@
+#include <nyala/autograd/graph/plan.hpp>
+
+#include <algorithm>
+#include <memory>
+
+namespace nyala::graph {
+namespace {
+
+using Base = Place::Base;
+
+std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
+
+// To whole cache lines.
+std::int64_t round_up(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+std::int64_t bytes_of(const Spec& spec) {
+  return spec.shape.num_elements() * static_cast<std::int64_t>(size_of(spec.dtype));
+}
+
+// ---- which values are looks at others ----
+
+bool is_view(const Plan& plan, const Step& step) {
+  return plan.root(step.outputs[0]) != step.outputs[0];
+}
+
+void find_views(const Tape& tape, Plan& plan) {
+  std::int64_t most = 0;
+  plan.views.resize(tape.values.size());
+  for (std::size_t i = 0; i < tape.values.size(); ++i) {
+    const Spec& spec = tape.values[i].spec;
+    plan.views[i] = {static_cast<ValueId>(i), 0, contiguous_strides(spec.shape)};
+    most = std::max(most, bytes_of(spec));
+  }
+  // Ops that may share elements are tried on memory that stands for any root.
+  const auto size = static_cast<std::size_t>(most) + 64;
+  const auto memory = std::make_unique_for_overwrite<std::byte[]>(size);
+  for (const Step& step : tape.steps) {
+    const OpDef& def = step.op.def();
+    if (!def.aliases || step.inputs.size() != 1) continue;
+    const View from = plan.view(step.inputs[0]);
+    const Tensor input =
+        bare_tensor(tape[step.inputs[0]].spec, from.strides, memory.get() + from.offset);
+    Tensor output;
+    def.forward(step.op.options(), Inputs<Tensor>(&input, 1), std::span<Tensor>(&output, 1));
+    const auto* data = static_cast<const std::byte*>(output.data());
+    if (data < memory.get() || data >= memory.get() + size) continue;
+    plan.views[at(step.outputs[0])] = {from.root, data - memory.get(), output.strides()};
+  }
+}
+
+// ---- pointwise steps ----
+
+Shape strides_within(const Shape& own, const Shape& strides, const Shape& shape) {
+  Shape result = Shape::filled(shape.rank(), 0);
+  const int extra = shape.rank() - own.rank();
+  for (int i = 0; i < own.rank(); ++i) {
+    if (own[i] != 1) result[i + extra] = strides[i];
+  }
+  return result;
+}
+
+// How strides over a shape read; `columns` is set for rows and columns.
+std::optional<Reading> reading_of(const Shape& shape, const Shape& strides, std::int64_t& columns) {
+  std::int64_t expected = 1, trailing_zeros = 1;
+  int axis = shape.rank();
+  const auto skip_ones = [&] {
+    while (axis > 0 && shape[axis - 1] == 1) --axis;
+  };
+  const auto take_dense = [&] {
+    for (skip_ones(); axis > 0 && strides[axis - 1] == expected; skip_ones())
+      expected *= shape[--axis];
+  };
+  const auto take_zeros = [&] {
+    for (skip_ones(); axis > 0 && strides[axis - 1] == 0; skip_ones())
+      trailing_zeros *= shape[--axis];
+  };
+  take_dense();
+  if (axis == 0) return Reading::full;
+  if (expected > 1) {
+    columns = expected;
+    take_zeros();
+    return axis == 0 ? std::optional(Reading::row) : std::nullopt;
+  }
+  take_zeros();
+  if (axis == 0) return Reading::scalar;
+  columns = trailing_zeros;
+  take_dense();
+  return axis == 0 && trailing_zeros > 1 ? std::optional(Reading::column) : std::nullopt;
+}
+
+bool is_one_a_row(Reading reading) {
+  return reading == Reading::column || reading == Reading::scalar;
+}
+
+// Whether there are loops for inputs read in these ways.
+bool has_loop(Pointwise::Kind kind, const SmallVector<Reading, 3>& readings) {
+  switch (kind) {
+    case Pointwise::Kind::binary: return !is_one_a_row(readings[0]) || !is_one_a_row(readings[1]);
+    default: return !is_one_a_row(readings[0]);
+  }
+}
+
+}  // namespace
+
+std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step) {
+  const OpDef& def = step.op.def();
+  if (def.pointwise.kind == Pointwise::Kind::no) return {};
+  const Shape& shape = tape[step.outputs[0]].spec.shape;
+  Pass pass;
+  pass.size = shape.num_elements();
+  if (pass.size == 0) return {};
+  for (ValueId id : step.inputs) {
+    std::int64_t columns = 0;
+    const Shape strides = strides_within(tape[id].spec.shape, plan.view(id).strides, shape);
+    const std::optional<Reading> reading = reading_of(shape, strides, columns);
+    if (!reading) return {};
+    if (columns != 0 && pass.columns != 0 && columns != pass.columns) return {};
+    if (columns != 0) pass.columns = columns;
+    pass.readings.push_back(*reading);
+  }
+  if (!has_loop(def.pointwise.kind, pass.readings)) return {};
+  return pass;
+}
+
+Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data) {
+  detail::TensorImpl* impl = detail::new_impl();
+  impl->data = data;
+  impl->spec = spec;
+  impl->size = spec.shape.num_elements();
+  impl->strides = strides;
+  std::int64_t expected = 1;
+  for (int i = spec.shape.rank() - 1; i >= 0; --i) {
+    if (spec.shape[i] != 1 && strides[i] != expected && impl->size > 0) impl->contiguous = false;
+    expected *= spec.shape[i];
+  }
+  return Tensor::adopt(impl);
+}
+
+namespace {
+
+// ---- the order of steps, and what is updated in place ----
+
+class Planner {
+ public:
+  Planner(const Tape& tape, Plan& plan) : tape_(tape), plan_(plan) {}
+
+  void run() {
+    find_views(tape_, plan_);
+    for (const Step& step : tape_.steps) passes_.push_back(pass_of(tape_, plan_, step));
+    place_sources();
+    find_outputs();
+    order_steps();
+    choose_in_place();
+    form_units();
+    shape_tiles();
+    place_results();
+  }
+
+ private:
+  void place_sources();
+  void find_outputs();
+  void order_steps();
+  void choose_in_place();
+  void form_units();
+  void shape_tiles();
+  void place_results();
+
+  std::size_t variable_index(const Variable& variable);
+  bool may_be_in_place(const Assignment& assignment) const;
+  std::int64_t assign_scratch(Unit& unit, std::size_t number);
+  bool is_pointwise(std::size_t step) const { return passes_[step].has_value(); }
+  bool may_throw(std::size_t step) const {
+    return !is_pointwise(step) && !is_view(plan_, tape_.steps[step]);
+  }
+  Place& place(ValueId root) { return plan_.places[at(root)]; }
+
+  const Tape& tape_;
+  Plan& plan_;
+  std::vector<std::optional<Pass>> passes_;
+  std::vector<std::size_t> order_;
+  std::vector<ValueId> initial_;  // of each variable: the value it starts with, or -1
+  std::vector<std::size_t> made_in_, last_used_in_;  // units, of each root
+};
+
+std::size_t Planner::variable_index(const Variable& variable) {
+  for (std::size_t i = 0; i < plan_.variables.size(); ++i) {
+    if (plan_.variables[i].is(variable)) return i;
+  }
+  plan_.variables.push_back(variable);
+  initial_.push_back(-1);
+  return plan_.variables.size() - 1;
+}
+
+void Planner::place_sources() {
+  plan_.places.resize(tape_.values.size());
+  for (std::size_t i = 0; i < tape_.values.size(); ++i) {
+    const Value& value = tape_.values[i];
+    Place& place = plan_.places[i];
+    switch (value.kind) {
+      case Value::Kind::step: break;
+      case Value::Kind::input: place = {Base::input, value.input, 0}; break;
+      case Value::Kind::constant: place = {Base::constant, i, 0}; break;
+      case Value::Kind::variable: {
+        place = {Base::variable, variable_index(value.variable), 0};
+        initial_[place.index] = static_cast<ValueId>(i);
+        break;
+      }
+    }
+  }
+  for (const auto& [variable, id] : tape_.assigned)
+    plan_.assignments.push_back({variable_index(variable), id, false});
+}
+
+void Planner::find_outputs() {
+  for (ValueId id : tape_.outputs) {
+    const ValueId root = plan_.root(id);
+    if (place(root).base != Base::none) continue;
+    place(root) = {Base::output, plan_.output_roots.size(), 0};
+    plan_.output_roots.push_back(root);
+  }
+}
+
+// Apart from the order, whether the producer of a variable's new value may write over the old one.
+bool Planner::may_be_in_place(const Assignment& assignment) const {
+  const ValueId id = assignment.value;
+  const ValueId old = initial_[assignment.variable];
+  if (plan_.root(id) != id || plan_.place(id).base != Base::none) return false;
+  for (const Assignment& other : plan_.assignments) {
+    if (&other == &assignment) continue;
+    if (plan_.root(other.value) == id || plan_.root(other.value) == old) return false;
+  }
+  return std::none_of(tape_.outputs.begin(), tape_.outputs.end(), [&](ValueId output) {
+    return plan_.root(output) == old;
+  });
+}
+
+// Steps that may write over a variable, and all that depend on them, go to the end: whatever may
+// throw comes before.
+void Planner::order_steps() {
+  std::vector<bool> late(tape_.values.size());
+  for (const Assignment& assignment : plan_.assignments) {
+    if (may_be_in_place(assignment)) late[at(assignment.value)] = true;
+  }
+  std::vector<std::size_t> last;
+  for (std::size_t i = 0; i < tape_.steps.size(); ++i) {
+    const Step& step = tape_.steps[i];
+    const auto is_late = [&](ValueId id) { return late[at(id)]; };
+    const bool waits = std::any_of(step.inputs.begin(), step.inputs.end(), is_late) ||
+                       (is_pointwise(i) && is_late(step.outputs[0]));
+    for (ValueId id : step.outputs) late[at(id)] = waits;
+    (waits ? last : order_).push_back(i);
+  }
+  order_.insert(order_.end(), last.begin(), last.end());
+}
+
+void Planner::choose_in_place() {
+  for (Assignment& assignment : plan_.assignments) {
+    if (!may_be_in_place(assignment)) continue;
+    const ValueId old = initial_[assignment.variable];
+    bool made = false, fits = true;
+    for (std::size_t i : order_) {
+      const Step& step = tape_.steps[i];
+      const bool makes = step.outputs[0] == assignment.value;
+      fits &= !makes || is_pointwise(i);
+      fits &= !made || !may_throw(i);
+      for (std::size_t k = 0; k < step.inputs.size(); ++k) {
+        if (old < 0 || plan_.root(step.inputs[k]) != old || is_view(plan_, step)) continue;
+        fits &= !made;
+        if (makes && fits) fits &= passes_[i]->readings[k] == Reading::full;
+      }
+      made |= makes;
+    }
+    if (!made || !fits) continue;
+    assignment.in_place = true;
+    place(assignment.value) = {Base::variable, assignment.variable, 0};
+  }
+}
+
+// ---- units ----
+
+void Planner::form_units() {
+  std::int64_t size = 0, columns = 0;
+  for (std::size_t i : order_) {
+    if (is_view(plan_, tape_.steps[i])) continue;
+    const std::optional<Pass>& pass = passes_[i];
+    const bool joins = pass && !plan_.units.empty() && plan_.units.back().pointwise &&
+                       pass->size == size &&
+                       (pass->columns == 0 || columns == 0 || pass->columns == columns);
+    if (!joins) {
+      plan_.units.push_back({.steps = {}, .pointwise = pass.has_value()});
+      columns = 0;
+    }
+    Unit& unit = plan_.units.back();
+    unit.steps.push_back(i);
+    if (!pass) continue;
+    size = pass->size;
+    if (pass->columns != 0) columns = pass->columns;
+    unit.columns = columns == 0 ? size : columns;
+    unit.rows = size / unit.columns;
+  }
+  // In which units each root is made and used.
+  made_in_.assign(tape_.values.size(), 0);
+  last_used_in_.assign(tape_.values.size(), 0);
+  for (std::size_t u = 0; u < plan_.units.size(); ++u) {
+    for (std::size_t i : plan_.units[u].steps) {
+      for (ValueId id : tape_.steps[i].inputs) last_used_in_[at(plan_.root(id))] = u;
+      for (ValueId id : tape_.steps[i].outputs) made_in_[at(id)] = last_used_in_[at(id)] = u;
+    }
+  }
+  for (const Assignment& assignment : plan_.assignments)
+    last_used_in_[at(plan_.root(assignment.value))] = plan_.units.size();
+}
+
+// Values that live in one pass only share slots of scratch, each as large as a tile. Gives the
+// largest item's size.
+std::int64_t Planner::assign_scratch(Unit& unit, std::size_t number) {
+  std::size_t item = 1;
+  std::vector<std::size_t> free;
+  std::vector<std::size_t> last_use(tape_.values.size(), 0);
+  for (std::size_t k = 0; k < unit.steps.size(); ++k) {
+    for (ValueId id : tape_.steps[unit.steps[k]].inputs) last_use[at(plan_.root(id))] = k;
+  }
+  for (std::size_t k = 0; k < unit.steps.size(); ++k) {
+    const Step& step = tape_.steps[unit.steps[k]];
+    // An output may take the place of an input that ends here.
+    for (ValueId id : step.inputs) {
+      Place& from = place(plan_.root(id));
+      const bool again = from.base == Base::scratch && last_use[at(plan_.root(id))] == k &&
+                         std::find(free.begin(), free.end(), from.index) == free.end();
+      if (again && made_in_[at(plan_.root(id))] == number) free.push_back(from.index);
+    }
+    const ValueId made = step.outputs[0];
+    Place& to = place(made);
+    if (to.base != Base::none || last_used_in_[at(made)] != number) continue;
+    if (free.empty()) {
+      to = {Base::scratch, unit.num_slots++, 0};
+    } else {
+      to = {Base::scratch, free.back(), 0};
+      free.pop_back();
+    }
+    item = std::max(item, size_of(tape_[made].spec.dtype));
+  }
+  return static_cast<std::int64_t>(item);
+}
+
+void Planner::shape_tiles() {
+  constexpr std::int64_t kMost = 2048, kLeast = 128;
+  for (std::size_t u = 0; u < plan_.units.size(); ++u) {
+    Unit& unit = plan_.units[u];
+    if (!unit.pointwise) continue;
+    const std::int64_t item = assign_scratch(unit, u);
+    const std::int64_t slots = std::max<std::int64_t>(static_cast<std::int64_t>(unit.num_slots), 1);
+    const std::int64_t tile = std::clamp(kScratchBytes / (slots * item) / 64 * 64, kLeast, kMost);
+    unit.tile_columns = std::min(unit.columns, tile);
+    unit.tile_rows = unit.columns > tile
+                         ? 1
+                         : std::min(unit.rows, std::max<std::int64_t>(tile / unit.columns, 1));
+    unit.slot_bytes = round_up(unit.tile_rows * unit.tile_columns * item);
+  }
+}
+
+// ---- memory ----
+
+// Blocks of memory that are needed from one unit to another, packed into one arena: the largest
+// first, each at the lowest place that is free for as long as it lives.
+class Arena {
+ public:
+  void add(std::int64_t bytes, std::size_t from, std::size_t to, std::int64_t* offset) {
+    blocks_.push_back({round_up(bytes), from, to, offset});
+  }
+  std::int64_t pack() {
+    std::stable_sort(blocks_.begin(), blocks_.end(), [](const Block& a, const Block& b) {
+      return a.bytes > b.bytes;
+    });
+    std::int64_t total = 0;
+    std::vector<const Block*> placed;  // by offset
+    for (const Block& block : blocks_) {
+      std::int64_t offset = 0;
+      for (const Block* other : placed) {
+        if (other->to < block.from || block.to < other->from) continue;
+        if (*other->offset >= offset + block.bytes) break;
+        offset = std::max(offset, *other->offset + other->bytes);
+      }
+      *block.offset = offset;
+      total = std::max(total, offset + block.bytes);
+      const auto behind = std::upper_bound(
+          placed.begin(), placed.end(), offset, [](std::int64_t value, const Block* other) {
+            return value < *other->offset;
+          });
+      placed.insert(behind, &block);
+    }
+    return total;
+  }
+
+ private:
+  struct Block {
+    std::int64_t bytes;
+    std::size_t from, to;
+    std::int64_t* offset;
+  };
+  std::vector<Block> blocks_;
+};
+
+void Planner::place_results() {
+  Arena arena;
+  for (std::size_t u = 0; u < plan_.units.size(); ++u) {
+    Unit& unit = plan_.units[u];
+    if (unit.pointwise && unit.is_single_tile() && unit.num_slots > 0) {
+      const auto slots = static_cast<std::int64_t>(unit.num_slots);
+      arena.add(slots * unit.slot_bytes, u, u, &unit.scratch_offset);
+    }
+    for (std::size_t i : unit.steps) {
+      for (ValueId id : tape_.steps[i].outputs) {
+        if (place(id).base != Base::none) continue;
+        place(id).base = Base::arena;
+        arena.add(bytes_of(tape_[id].spec), u, last_used_in_[at(id)], &place(id).offset);
+      }
+    }
+  }
+  plan_.arena_bytes = arena.pack();
+}
+
+}  // namespace
+
+Plan make_plan(const Tape& tape) {
+  Plan plan;
+  Planner(tape, plan).run();
+  return plan;
+}
+
+}  // namespace nyala::graph

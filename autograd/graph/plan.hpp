@@ -1,0 +1,85 @@
+#pragma once
+/// How a tape runs: which steps go together, in what order, and where each value lies.
+#include <optional>
+#include <vector>
+
+#include <nyala/autograd/graph/tape_ir.hpp>
+
+namespace nyala::graph {
+
+/// A value as a look at the elements of another one (of itself, mostly), its root.
+struct View {
+  ValueId root = -1;
+  std::int64_t offset = 0;  // in bytes
+  Shape strides = {};
+};
+
+/// The memory of a root.
+struct Place {
+  enum class Base : std::uint8_t { none, arena, scratch, constant, input, variable, output };
+  Base base = Base::none;
+  std::size_t index = 0;    // which input, variable or output; which slot of scratch
+  std::int64_t offset = 0;  // in the arena, in bytes
+};
+
+/// How a pointwise step reads an input, for a result seen as (rows, columns).
+enum class Reading : std::uint8_t {
+  full,    // it lies as the result does
+  row,     // the same row over and over
+  column,  // one element for each row
+  scalar   // one element
+};
+
+/// What a pointwise step asks of the steps that it runs together with.
+struct Pass {
+  std::int64_t size = 0;
+  std::int64_t columns = 0;  // 0 where any will do
+  SmallVector<Reading, 3> readings;
+};
+
+/// Steps that run together: pointwise ones tile by tile, or one step of any kind.
+struct Unit {
+  std::vector<std::size_t> steps;
+  bool pointwise = false;
+  std::int64_t rows = 1, columns = 0;
+  std::int64_t tile_rows = 1, tile_columns = 0;
+  std::size_t num_slots = 0;  // of scratch, each as large as a tile
+  std::int64_t slot_bytes = 0;
+  std::int64_t scratch_offset = 0;  // in the arena, where one tile is all
+
+  bool is_single_tile() const { return tile_rows == rows && tile_columns == columns; }
+};
+
+/// A variable's new value at the end of a run.
+struct Assignment {
+  std::size_t variable;
+  ValueId value;
+  bool in_place;  // its producer writes into the variable's own memory
+};
+
+/// The most that the scratch of a unit of several tiles takes: it lies on the stack.
+inline constexpr std::int64_t kScratchBytes = 32768;
+
+struct Plan {
+  std::vector<View> views;    // of each value
+  std::vector<Place> places;  // of each root
+  std::vector<Unit> units;
+  std::vector<Variable> variables;
+  std::vector<Assignment> assignments;
+  std::vector<ValueId> output_roots;  // those that are computed
+  std::int64_t arena_bytes = 0;
+
+  const View& view(ValueId id) const { return views[static_cast<std::size_t>(id)]; }
+  ValueId root(ValueId id) const { return view(id).root; }
+  const Place& place(ValueId root) const { return places[static_cast<std::size_t>(root)]; }
+};
+
+Plan make_plan(const Tape& tape);
+
+/// How a step would run as part of a pass; nothing where it can not.
+std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step);
+
+/// A tensor over memory that it does not own.
+Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data);
+
+}  // namespace nyala::graph
