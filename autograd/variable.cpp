@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 namespace nyala {
 
@@ -18,6 +19,7 @@ struct Variable::State {
 namespace {
 
 std::atomic<std::uint64_t> g_next_id{1};
+std::atomic<std::uint64_t> g_structure{1};
 thread_local detail::VariableListener* t_listener = nullptr;
 
 // A tensor of its own for the variable, over the same elements where these can be shared.
@@ -41,6 +43,22 @@ Tensor concrete_value(const Variable& variable) {
   t_listener = listener;
   return value;
 }
+
+bool is_private(const Tensor& tensor) {
+  const TensorImpl& impl = *tensor.impl();
+  return impl.refs.unique() && impl.storage != nullptr && impl.storage->refs.unique();
+}
+
+void set_zero(const Variable& variable) {
+  Tensor& stored = stored_value(variable);
+  if (t_listener == nullptr && is_private(stored))
+    std::memset(stored.mutable_data(), 0, stored.nbytes());
+  else
+    variable.assign(ops::zeros(variable.shape(), {variable.dtype()}));
+}
+
+std::uint64_t structure_version() noexcept { return g_structure.load(std::memory_order_acquire); }
+void structure_changed() noexcept { g_structure.fetch_add(1, std::memory_order_acq_rel); }
 
 void mark_value(const Tensor& value, const Variable& variable) {
   value.impl()->variable = variable.trainable() ? variable.id() : 0;
@@ -104,6 +122,7 @@ std::uint64_t Variable::id() const { return state_->id; }
 void Variable::set_trainable(bool trainable) const {
   state_->trainable = trainable && is_floating(dtype());
   detail::mark_value(state_->value, *this);
+  detail::structure_changed();
 }
 
 const std::function<Tensor(const Tensor&)>& Variable::constraint() const {

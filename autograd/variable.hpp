@@ -94,6 +94,14 @@ class VariableListener {
 VariableListener*& variable_listener() noexcept;
 /// The value itself, whatever is being traced.
 Tensor concrete_value(const Variable& variable);
+/// Whether nobody else holds the tensor or its elements, so that they may be written over.
+bool is_private(const Tensor& tensor);
+/// Sets all elements to 0; in place where that is private.
+void set_zero(const Variable& variable);
+/// Goes up whenever a module gets or loses variables or modules, or something becomes trainable or
+/// stops to be: what a compiled step of training depends on beside values.
+std::uint64_t structure_version() noexcept;
+void structure_changed() noexcept;
 /// Marks a tensor as the value of a trainable variable, so that tapes watch it.
 void mark_value(const Tensor& value, const Variable& variable);
 

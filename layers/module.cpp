@@ -6,6 +6,7 @@ namespace nyala {
 
 void Module::set_trainable(bool trainable) {
   trainable_ = trainable;
+  detail::structure_changed();
   for (const auto& child : children()) child->set_trainable(trainable);
 }
 

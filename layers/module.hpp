@@ -34,8 +34,14 @@ class Module {
   virtual std::vector<std::shared_ptr<Module>> children() const { return children_; }
 
  protected:
-  void add_variable(const Variable& variable) { own_.push_back(variable); }
-  void add_child(std::shared_ptr<Module> child) { children_.push_back(std::move(child)); }
+  void add_variable(const Variable& variable) {
+    own_.push_back(variable);
+    detail::structure_changed();
+  }
+  void add_child(std::shared_ptr<Module> child) {
+    children_.push_back(std::move(child));
+    detail::structure_changed();
+  }
   /// How much it holds itself, so that what is added after that can be taken back.
   struct Mark {
     std::size_t variables;
@@ -45,6 +51,7 @@ class Module {
   void go_back_to(const Mark& mark) {
     own_.resize(mark.variables);
     children_.resize(mark.children);
+    detail::structure_changed();
   }
 
   std::string name_;

@@ -75,6 +75,7 @@ void SequentialModel::rebuild(Layers layers) {
   built_ = false;
   build_shapes_.clear();
   layers_ = std::move(layers);
+  detail::structure_changed();
 }
 
 void SequentialModel::set_graph(Layers layers) {
@@ -93,6 +94,7 @@ void SequentialModel::set_graph(Layers layers) {
   trainer().invalidate();
   graph_ = std::move(graph);
   layers_ = std::move(layers);
+  detail::structure_changed();
   built_ = true;
   build_shapes_ = {input.shape()};
 }

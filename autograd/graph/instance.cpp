@@ -66,12 +66,6 @@ class KernelUnit final : public BoundUnit {
   std::vector<std::byte*> inputs_, outputs_;
 };
 
-// Whether the variable alone holds its elements, so that they may be written over.
-bool is_private(const Tensor& tensor) {
-  const detail::TensorImpl& impl = *tensor.impl();
-  return impl.refs.unique() && impl.storage != nullptr && impl.storage->refs.unique();
-}
-
 void give_private_copy(const Variable& variable, Tensor& stored) {
   Tensor copy = stored.clone();
   detail::mark_value(copy, variable);
@@ -140,7 +134,8 @@ void Instance::point(std::byte** pointer, ValueId id, const Unit& unit) {
 void Instance::point_variables() {
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     Tensor& stored = detail::stored_value(plan_.variables[i]);
-    if (is_written_[i] && !is_private(stored)) give_private_copy(plan_.variables[i], stored);
+    if (is_written_[i] && !detail::is_private(stored))
+      give_private_copy(plan_.variables[i], stored);
     variables_[i].move_to(stored.impl()->data);
   }
 }
@@ -207,7 +202,7 @@ void Instance::assign() {
       continue;
     }
     Tensor& stored = detail::stored_value(variable);
-    if (!is_private(stored)) {
+    if (!detail::is_private(stored)) {
       Tensor fresh = Tensor::empty(value.shape(), value.dtype());
       detail::mark_value(fresh, variable);
       stored = std::move(fresh);

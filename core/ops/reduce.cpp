@@ -49,6 +49,16 @@ struct Reduction {
     kernels::reduce(
         Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), reduced.data(), out.mutable_data());
   }
+  Kernel bind(Inputs<Tensor> x, std::span<const Tensor>) const {
+    const auto flags = axis.flags(x[0].rank(), Self::name.data());
+    SmallVector<bool, 8> reduced(flags.size());
+    for (std::size_t i = 0; i < flags.size(); ++i) reduced[i] = flags[i];
+    return [reduced, spec = x[0].spec(), strides = x[0].strides()](const void* const* from,
+                                                                   void* const* to) {
+      kernels::reduce(
+          Self::kernel, spec.dtype, spec.shape, {from[0], strides.data()}, reduced.data(), to[0]);
+    };
+  }
   // What stood in place of the input, with the reduced axes kept.
   Tensor keep(const Tensor& y, const Shape& shape) const {
     const Shape kept = reduced_shape(shape, axis.flags(shape.rank(), Self::name.data()), true);

@@ -98,7 +98,7 @@ Variable MetricBase::add_variable(const std::string& name, const Shape& shape) {
 
 void MetricBase::reset_state() {
   for (const Variable& variable : variables_)
-    variable.assign(ops::zeros(variable.shape(), {variable.dtype()}));
+    nyala::detail::set_zero(variable);
 }
 
 Config MetricBase::get_config() const {

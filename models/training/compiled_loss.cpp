@@ -47,13 +47,15 @@ void RunningMean::update(const Tensor& value, std::int64_t weight) const {
 }
 
 double RunningMean::result() const {
-  const float count = ops::cast(count_, DType::float32).item<float>();
-  return count == 0 ? 0.0 : (total_.value() / count_.value()).item<double>();
+  return visit_float(total_.dtype(), [&]<class T>() {
+    const T count = detail::stored_value(count_).item<T>();
+    return count == 0 ? 0.0 : static_cast<double>(detail::stored_value(total_).item<T>() / count);
+  });
 }
 
 void RunningMean::reset() const {
-  total_.assign(ops::zeros({}, {total_.dtype()}));
-  count_.assign(ops::zeros({}, {count_.dtype()}));
+  nyala::detail::set_zero(total_);
+  nyala::detail::set_zero(count_);
 }
 
 CompiledLoss::CompiledLoss(PerOutput<losses::Loss> loss, PerOutput<double> weights)

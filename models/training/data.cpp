@@ -46,7 +46,7 @@ Tensor copy_rows(const Tensor& tensor, const std::int64_t* order, std::int64_t c
 
 template <class F>
 Data each(const Data& data, F&& f) {
-  std::vector<Tensor> tensors;
+  Tensors tensors;
   for (const Tensor& tensor : data.tensors()) {
     tensors.push_back(tensor.defined() ? f(tensor) : Tensor());
   }
@@ -56,7 +56,7 @@ Data each(const Data& data, F&& f) {
     return named;
   }
   if (data.is_single()) return tensors.empty() ? Data() : Data(tensors[0]);
-  return tensors;
+  return Data(std::move(tensors));
 }
 
 template <class F>
@@ -76,9 +76,9 @@ void list_sizes(const char* what, const Data& data, std::string& text) {
 
 }  // namespace
 
-std::vector<Tensor> Data::in_order(const std::vector<std::string>& names, const char* what) const {
+Tensors Data::in_order(const std::vector<std::string>& names, const char* what) const {
   if (!is_named()) return tensors_;
-  std::vector<Tensor> ordered;
+  Tensors ordered;
   for (const std::string& name : names) {
     const auto found = std::find(names_.begin(), names_.end(), name);
     if (found == names_.end()) {

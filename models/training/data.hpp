@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <nyala/core/tensor.hpp>
+#include <nyala/core/op.hpp>
 
 namespace nyala {
 
@@ -23,7 +23,10 @@ class Data {
     if (tensor.defined()) tensors_.push_back(tensor);
   }
   Data(std::initializer_list<Tensor> tensors) : tensors_(tensors), single_(false) {}
-  Data(std::vector<Tensor> tensors) : tensors_(std::move(tensors)), single_(false) {}
+  Data(const std::vector<Tensor>& tensors) : single_(false) {
+    for (const Tensor& tensor : tensors) tensors_.push_back(tensor);
+  }
+  explicit Data(Tensors tensors) : tensors_(std::move(tensors)), single_(false) {}
   Data(std::initializer_list<std::pair<std::string, Tensor>> named) : single_(false) {
     for (const auto& [name, tensor] : named) add(name, tensor);
   }
@@ -36,13 +39,13 @@ class Data {
   /// Whether it was given as one tensor rather than a list or by name.
   bool is_single() const { return single_; }
   bool is_named() const { return !names_.empty(); }
-  const std::vector<Tensor>& tensors() const { return tensors_; }
+  const Tensors& tensors() const { return tensors_; }
   const std::vector<std::string>& names() const { return names_; }
 
   /// The tensors in the order of `names`, those given without names as they are. Throws ValueError
   /// for a name that is missing or that the model does not have. `what` says what the names are:
   /// "input".
-  std::vector<Tensor> in_order(const std::vector<std::string>& names, const char* what) const;
+  Tensors in_order(const std::vector<std::string>& names, const char* what) const;
   /// Rows [begin, end) of each tensor, as views.
   Data rows(std::int64_t begin, std::int64_t end) const;
 
@@ -52,7 +55,7 @@ class Data {
     tensors_.push_back(std::move(tensor));
   }
 
-  std::vector<Tensor> tensors_;
+  Tensors tensors_;
   std::vector<std::string> names_;
   bool single_ = true;
 };

@@ -102,7 +102,7 @@ std::vector<Tensor> Trainer::predict_source(DataSource& source,
     const std::int64_t step = batches.step() - 1;
     list.call(&Callback::on_predict_batch_begin, step);
     if (step == 0) prepare(*batch, false);
-    const std::vector<Tensor> parts = predict_batch(*batch);
+    const Tensors parts = predict_batch(*batch);
     if (step == 0) outputs.assign(parts.size(), Rows(samples));
     const std::int64_t rows = batch->x.tensors()[0].shape()[0];
     for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].add(parts[i], rows);

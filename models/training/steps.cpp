@@ -25,10 +25,18 @@ std::vector<std::uint64_t> layout_of(const BaseLayer& layer) {
   return layout;
 }
 
+std::vector<Tensor> as_vector(const Tensors& tensors) { return {tensors.begin(), tensors.end()}; }
+Inputs<Tensor> as_inputs(const Tensors& tensors) { return {tensors.data(), tensors.size()}; }
+Tensors as_tensors(const std::vector<Tensor>& tensors) {
+  Tensors all;
+  for (const Tensor& tensor : tensors) all.push_back(tensor);
+  return all;
+}
+
 }  // namespace
 
-std::vector<Tensor> Trainer::Feed::flat() const {
-  std::vector<Tensor> all;
+Tensors Trainer::Feed::flat() const {
+  Tensors all;
   for (const auto* part : {&x, &y, &sample_weight}) {
     for (const Tensor& tensor : *part) {
       if (tensor.defined()) all.push_back(tensor);
@@ -48,8 +56,8 @@ Trainer::Feed Trainer::Feed::with(const std::vector<Tensor>& tensors) const {
   return other;
 }
 
-std::string Trainer::Feed::key() const {
-  std::string text;
+std::string Trainer::Feed::key(int step) const {
+  std::string text(1, static_cast<char>('0' + step));
   for (const auto* part : {&x, &y, &sample_weight}) {
     for (const Tensor& tensor : *part) text += tensor.defined() ? '1' : '0';
     text += '/';
@@ -58,17 +66,19 @@ std::string Trainer::Feed::key() const {
 }
 
 Trainer::Feed Trainer::feed(const Batch& batch, const char* who, bool with_targets) const {
-  const ModelNames names = names_ ? names_() : ModelNames();
-  const std::string label = layer_.label();
+  const ModelNames& names = programs_->names;
+  const auto refuse = [&](const std::string& what) {
+    throw ValueError(layer_.label() + ": " + who + " was given " + what);
+  };
   Feed feed;
   feed.x = batch.x.in_order(names.inputs, "input");
-  if (feed.x.empty()) throw ValueError(label + ": " + who + " was given no input");
+  if (feed.x.empty()) refuse("no input");
   if (!names.inputs.empty() && feed.x.size() != names.inputs.size()) {
-    throw ValueError(label + ": " + who + " was given " + std::to_string(feed.x.size()) +
-                     " inputs, expected " + std::to_string(names.inputs.size()));
+    refuse(std::to_string(feed.x.size()) + " inputs, expected " +
+           std::to_string(names.inputs.size()));
   }
   for (const Tensor& x : feed.x) {
-    if (!x.defined()) throw ValueError(label + ": " + who + " was given an undefined tensor");
+    if (!x.defined()) refuse("an undefined tensor");
   }
   if (!with_targets) return feed;
 
@@ -76,14 +86,12 @@ Trainer::Feed Trainer::feed(const Batch& batch, const char* who, bool with_targe
   feed.y = batch.y.in_order(names.outputs, "output");
   feed.y.resize(std::max(outputs, feed.y.size()));
   if (feed.y.size() > outputs) {
-    throw ValueError(label + ": " + who + " was given " + std::to_string(feed.y.size()) +
-                     " targets for " + std::to_string(outputs) + " outputs");
+    refuse(std::to_string(feed.y.size()) + " targets for " + std::to_string(outputs) + " outputs");
   }
   for (std::size_t i = 0; i < outputs; ++i) {
     if (feed.y[i].defined()) continue;
     if (!compiled_->loss.uses(i) && !compiled_->metrics.uses(i)) continue;
-    throw ValueError(label + ": " + who + " was given no target for output " + std::to_string(i) +
-                     ", which has a loss or a metric");
+    refuse("no target for output " + std::to_string(i) + ", which has a loss or a metric");
   }
   if (batch.sample_weight.empty()) return feed;
   feed.sample_weight = batch.sample_weight.in_order(names.outputs, "output");
@@ -96,20 +104,19 @@ Trainer::Feed Trainer::feed(const Batch& batch, const char* who, bool with_targe
           "to use non-scalar sample weights, pass a `sample_weight` argument with one array per "
           "model output.");
     }
-    feed.sample_weight.assign(outputs, weight);
+    feed.sample_weight = Tensors();
+    for (std::size_t i = 0; i < outputs; ++i) feed.sample_weight.push_back(weight);
   }
   if (feed.sample_weight.size() != outputs) {
-    throw ValueError(label + ": " + who + " was given " +
-                     std::to_string(feed.sample_weight.size()) + " tensors of sample weights for " +
-                     std::to_string(outputs) + " outputs");
+    refuse(std::to_string(feed.sample_weight.size()) + " tensors of sample weights for " +
+           std::to_string(outputs) + " outputs");
   }
   return feed;
 }
 
-void Trainer::build(const std::vector<Tensor>& x) {
-  const ModelNames names = names_ ? names_() : ModelNames();
-  if (layer_.built() && !names.outputs.empty()) {
-    programs_->num_outputs = names.outputs.size();
+void Trainer::build(const Tensors& x) {
+  if (layer_.built() && !programs_->names.outputs.empty()) {
+    programs_->num_outputs = programs_->names.outputs.size();
     return;
   }
   std::vector<Tensor> abstract;
@@ -121,6 +128,11 @@ void Trainer::build(const std::vector<Tensor>& x) {
 
 void Trainer::prepare(const Batch& batch, bool for_training) {
   const std::lock_guard lock(programs_->mutex);
+  const bool is_ready = !for_training || programs_->optimizer_ready;
+  if (is_ready && programs_->version == detail::structure_version()) return;
+  // Written only when they differ: other threads may be reading them.
+  if (ModelNames names = names_ ? names_() : ModelNames(); names != programs_->names)
+    programs_->names = std::move(names);
   if (programs_->num_outputs == 0 || !layer_.built()) {
     build(feed(batch, "a step", false).x);
   }
@@ -131,48 +143,54 @@ void Trainer::prepare(const Batch& batch, bool for_training) {
     programs_->trainable = layer_.trainable_variables();
     programs_->optimizer_ready = false;
   }
-  if (compiled_ != nullptr)
-    compiled_->resolve((names_ ? names_() : ModelNames()).outputs, programs_->num_outputs);
+  if (compiled_ != nullptr) compiled_->resolve(programs_->names.outputs, programs_->num_outputs);
   if (for_training && !programs_->optimizer_ready) {
     if (!programs_->trainable.empty()) compiled_->args.optimizer->build(programs_->trainable);
     programs_->optimizer_ready = true;
   }
+  programs_->version = detail::structure_version();
 }
 
 void Trainer::invalidate() {
   const std::lock_guard lock(programs_->mutex);
+  programs_->version = 0;
   programs_->layout.clear();
   programs_->caches.clear();
   programs_->num_outputs = 0;
 }
 
-std::vector<Tensor> Trainer::run(int step, const Feed& feed) {
+Tensors Trainer::run(int step, const Feed& feed) {
   const DenormalGuard guard;
   const auto call = [&](const Feed& now) {
     return step == kTrain ? train_step(now) : step == kTest ? test_step(now) : predict_step(now);
   };
-  if (compiled_ != nullptr && compiled_->args.run_eagerly) return call(feed);
+  if (compiled_ != nullptr && compiled_->args.run_eagerly) return as_tensors(call(feed));
+  const std::string key = feed.key(step);
   std::shared_ptr<graph::ProgramCache> cache;
   {
     const std::lock_guard lock(programs_->mutex);
-    auto& slot = programs_->caches[std::to_string(step) + ":" + feed.key()];
-    if (slot == nullptr) slot = std::make_shared<graph::ProgramCache>();
-    cache = slot;
+    std::vector<Programs::Cache>& all = programs_->caches;
+    auto found = std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.key == key; });
+    if (found == all.end())
+      found = all.insert(all.end(), {key, std::make_shared<graph::ProgramCache>()});
+    cache = found->programs;
   }
-  const std::vector<Tensor> inputs = feed.flat();
+  const Tensors flat = feed.flat();
+  const Inputs<Tensor> inputs(flat.data(), flat.size());
   const auto body = [&](const std::vector<Tensor>& tensors) { return call(feed.with(tensors)); };
   const graph::Program* program = cache->find(inputs);
   if (program == nullptr) program = &cache->add(body, inputs);
   Tensors outputs;
   program->run(inputs, outputs);
-  return {outputs.begin(), outputs.end()};
+  return outputs;
 }
 
 Tensor Trainer::compute_loss(const Feed& feed,
                              const std::vector<Tensor>& y_pred,
                              const std::vector<Tensor>& added,
                              std::vector<Tensor>& values) const {
-  Tensor total = compiled_->loss.compute(feed.y, y_pred, feed.sample_weight, values);
+  Tensor total =
+      compiled_->loss.compute(as_vector(feed.y), y_pred, as_vector(feed.sample_weight), values);
   std::vector<Tensor> penalties = added;
   for (const Tensor& penalty : layer_.regularization_losses()) penalties.push_back(penalty);
   for (const Tensor& penalty : penalties) {
@@ -194,7 +212,7 @@ std::vector<Tensor> Trainer::train_step(const Feed& feed) const {
   {
     GradientTape tape;
     const LossCollector collector;
-    y_pred = layer_.apply(Inputs<Tensor>(feed.x), {.training = true});
+    y_pred = layer_.apply(as_inputs(feed.x), {.training = true});
     loss = compute_loss(feed, y_pred, collector.losses(), values);
     if (!trainable.empty()) gradients = tape.gradient(optimizer->scale_loss(loss), trainable);
   }
@@ -202,30 +220,30 @@ std::vector<Tensor> Trainer::train_step(const Feed& feed) const {
   const std::int64_t batch = feed.x[0].shape()[0];
   compiled_->loss_tracker.update(loss, batch);
   compiled_->loss.track(values, batch);
-  compiled_->metrics.update(feed.y, y_pred, feed.sample_weight);
+  compiled_->metrics.update(as_vector(feed.y), y_pred, as_vector(feed.sample_weight));
   return {};
 }
 
 std::vector<Tensor> Trainer::test_step(const Feed& feed) const {
   const LossCollector collector;
-  const std::vector<Tensor> y_pred = layer_.apply(Inputs<Tensor>(feed.x), {.training = false});
+  const std::vector<Tensor> y_pred = layer_.apply(as_inputs(feed.x), {.training = false});
   std::vector<Tensor> values;
   const Tensor loss = compute_loss(feed, y_pred, collector.losses(), values);
   const std::int64_t batch = feed.x[0].shape()[0];
   compiled_->loss_tracker.update(loss, batch);
   compiled_->loss.track(values, batch);
-  compiled_->metrics.update(feed.y, y_pred, feed.sample_weight);
+  compiled_->metrics.update(as_vector(feed.y), y_pred, as_vector(feed.sample_weight));
   return {};
 }
 
 std::vector<Tensor> Trainer::predict_step(const Feed& feed) const {
   const LossCollector collector;
-  return layer_.apply(Inputs<Tensor>(feed.x), {.training = false});
+  return layer_.apply(as_inputs(feed.x), {.training = false});
 }
 
 void Trainer::train_batch(const Batch& batch) { run(kTrain, feed(batch, "fit", true)); }
 void Trainer::test_batch(const Batch& batch) { run(kTest, feed(batch, "evaluate", true)); }
-std::vector<Tensor> Trainer::predict_batch(const Batch& batch) {
+Tensors Trainer::predict_batch(const Batch& batch) {
   return run(kPredict, feed(batch, "predict", false));
 }
 

@@ -66,7 +66,8 @@ callbacks::Logs Trainer::metric_results() const {
   return logs;
 }
 
-EvaluateResult Trainer::in_keras_order(const callbacks::Logs& logs) const {
+EvaluateResult Trainer::in_keras_order(callbacks::Logs logs) const {
+  if (logs.size() == 1) return EvaluateResult(std::move(logs));
   callbacks::Logs ordered;
   const auto take = [&](const std::string& name) {
     if (const double* value = logs.find(name)) ordered[name] = *value;
@@ -106,7 +107,8 @@ std::vector<Tensor> Trainer::predict_on_batch(const Data& x) {
   const Batch batch{x, {}, {}};
   detail::count_samples(batch);
   prepare(batch, false);
-  return predict_batch(batch);
+  const Tensors outputs = predict_batch(batch);
+  return {outputs.begin(), outputs.end()};
 }
 
 }  // namespace nyala

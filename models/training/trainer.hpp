@@ -16,6 +16,8 @@ namespace nyala {
 struct ModelNames {
   std::vector<std::string> inputs = {};
   std::vector<std::string> outputs = {};
+
+  friend bool operator==(const ModelNames&, const ModelNames&) = default;
 };
 
 /// Trains one layer. A step (forward, loss, gradients, update, metrics) is traced into a program
@@ -84,9 +86,9 @@ class Trainer {
 
   Compiled& need_compiled(const char* who) const;
   void prepare(const Batch& batch, bool for_training);
-  void build(const std::vector<Tensor>& x);
+  void build(const Tensors& x);
   Feed feed(const Batch& batch, const char* who, bool with_targets) const;
-  std::vector<Tensor> run(int step, const Feed& feed);
+  Tensors run(int step, const Feed& feed);
   std::vector<Tensor> train_step(const Feed& feed) const;
   std::vector<Tensor> test_step(const Feed& feed) const;
   std::vector<Tensor> predict_step(const Feed& feed) const;
@@ -96,7 +98,7 @@ class Trainer {
                       std::vector<Tensor>& values) const;
   void train_batch(const Batch& batch);
   void test_batch(const Batch& batch);
-  std::vector<Tensor> predict_batch(const Batch& batch);
+  Tensors predict_batch(const Batch& batch);
   callbacks::Logs evaluate_epoch(DataSource& source,
                                  std::optional<std::int64_t> steps,
                                  callbacks::CallbackList& callbacks);
@@ -104,7 +106,7 @@ class Trainer {
                                      const PredictArgs& args,
                                      std::int64_t samples);
   History fit_source(DataSource& source, DataSource* validation, const FitArgs& args);
-  EvaluateResult in_keras_order(const callbacks::Logs& logs) const;
+  EvaluateResult in_keras_order(callbacks::Logs logs) const;
 
   BaseLayer& layer_;
   Names names_;

@@ -34,26 +34,34 @@ struct Trainer::Compiled {
 
 /// The traced steps, and what they were traced for. `predict` reads it from several threads.
 struct Trainer::Programs {
+  /// The programs of one kind of step, for inputs that are there in one way.
+  struct Cache {
+    std::string key;
+    std::shared_ptr<graph::ProgramCache> programs;
+  };
+
   std::mutex mutex;
   std::size_t num_outputs = 0;        // 0: not known yet
+  std::uint64_t version = 0;          // of all structure, when the rest was made
   std::vector<std::uint64_t> layout;  // modules, variables and what is trainable
-  std::map<std::string, std::shared_ptr<graph::ProgramCache>> caches;
+  ModelNames names;
+  std::vector<Cache> caches;
   std::vector<Variable> trainable;
   bool optimizer_ready = false;
 };
 
 /// The tensors of one step, in the order of the model's inputs and outputs.
 struct Trainer::Feed {
-  std::vector<Tensor> x;
-  std::vector<Tensor> y;
-  std::vector<Tensor> sample_weight;
+  Tensors x;
+  Tensors y;
+  Tensors sample_weight;
 
   /// Those that are there, one after the other.
-  std::vector<Tensor> flat() const;
+  Tensors flat() const;
   /// The same with other tensors in their places.
   Feed with(const std::vector<Tensor>& tensors) const;
-  /// Which tensors are there: what `flat` does not tell.
-  std::string key() const;
+  /// Which step it is for and which tensors are there: what `flat` does not tell.
+  std::string key(int step) const;
 };
 
 }  // namespace nyala

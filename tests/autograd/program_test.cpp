@@ -1,0 +1,275 @@
+// Compiled programs: the same results as op by op, the same bits each time, and no allocation.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <new>
+#include <sstream>
+
+#include <nyala/autograd/function.hpp>
+#include <nyala/autograd/random.hpp>
+#include <nyala/autograd/tape.hpp>
+#include <nyala/core/ops.hpp>
+#include <nyala/core/parallel.hpp>
+
+using namespace nyala;
+
+namespace {
+thread_local std::uint64_t t_news = 0;
+}
+
+// Sanitizers bring operators of their own, which check more.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define NYALA_COUNTS_NEWS 1
+void* operator new(std::size_t size) {
+  ++t_news;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
+
+namespace {
+
+std::vector<double> numbers(const Tensor& tensor) {
+  return ops::cast(tensor, float64).to_vector<double>();
+}
+
+// Two layers, a loss, gradients, and an update with momentum.
+struct Training {
+  Variable w1, b1, w2, velocity;
+  Tensor x, y;
+
+  explicit Training(std::int64_t batch = 32) {
+    const auto draw = [](const Shape& shape, int seed) {
+      return random::normal(shape, {.seed = random::Seed(seed)});
+    };
+    w1 = Variable(draw({20, 48}, 1));
+    b1 = Variable(draw({48}, 2));
+    w2 = Variable(draw({48, 3}, 3));
+    velocity = Variable(ops::zeros({20, 48}), {.trainable = false});
+    x = draw({batch, 20}, 4);
+    y = draw({batch, 3}, 5);
+  }
+  Tensor operator()(const Tensor& inputs, const Tensor& targets) const {
+    GradientTape tape;
+    const Tensor hidden = ops::tanh(ops::matmul(inputs, w1) + b1);
+    const Tensor error = ops::softmax(ops::matmul(hidden, w2)) - targets;
+    const Tensor loss = ops::mean(ops::square(error) * 1.0);
+    const auto g = tape.gradient(loss, std::vector<Variable>{w1, b1, w2});
+    velocity.assign(velocity.value() * 0.9 + g[0]);
+    w1.assign_sub(0.1 * velocity.value() / (ops::sqrt(ops::square(velocity.value())) + 0.1));
+    b1.assign_sub(0.1 * g[1]);
+    w2.assign_sub(0.1 * g[2]);
+    return loss;
+  }
+  std::vector<double> state() const {
+    std::vector<double> all;
+    for (const Variable& variable : {w1, b1, w2, velocity}) {
+      for (double value : numbers(variable)) all.push_back(value);
+    }
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a compiled training step does what it does op by op") {
+  const Training eager, compiled;
+  const auto step = function(compiled);
+  for (int i = 0; i < 5; ++i) {
+    const double expected = eager(eager.x, eager.y).item<double>();
+    CHECK(step(compiled.x, compiled.y).item<double>() == doctest::Approx(expected).epsilon(1e-6));
+  }
+  const auto a = eager.state(), b = compiled.state();
+  // Five float32 steps whose sums may run in another order.
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(std::abs(a[i] - b[i]) < 1e-5);
+}
+
+TEST_CASE("a compiled step gives the same bits in each run, with one thread and with two") {
+  std::vector<std::vector<double>> states;
+  const int threads = num_threads();
+  for (int run = 0; run < 20; ++run) {
+    set_num_threads(1 + run % 2);
+    const Training training(700);  // large enough for several tiles and threads
+    const auto step = function(training);
+    for (int i = 0; i < 3; ++i) step(training.x, training.y);
+    states.push_back(training.state());
+  }
+  set_num_threads(threads);
+  for (const auto& state : states) CHECK(state == states[0]);
+}
+
+TEST_CASE("a replay allocates nothing") {
+  const Training training;
+  const auto step = function(training);
+  for (int i = 0; i < 3; ++i) step(training.x, training.y);
+  const std::uint64_t news = t_news;
+  const std::uint64_t system_calls = memory_stats().system_calls;
+  for (int i = 0; i < 10; ++i) step(training.x, training.y);
+  CHECK(t_news == news);
+  CHECK(memory_stats().system_calls == system_calls);
+#ifdef NYALA_COUNTS_NEWS
+  const auto one = std::make_unique<int>(1);
+  CHECK(t_news == news + 1);  // the count counts
+#endif
+}
+
+TEST_CASE("values taken from variables before a step are what they were after it") {
+  const Training training;
+  const auto step = function(training);
+  step(training.x, training.y);
+  const Tensor kept = training.w1;
+  const std::vector<double> before = numbers(kept);
+  step(training.x, training.y);
+  CHECK(numbers(kept) == before);
+  CHECK(numbers(training.w1) != before);
+}
+
+TEST_CASE("outputs of an earlier call stay as they were") {
+  const auto twice = function([](const Tensor& x) { return x * 2; });
+  const Tensor first = twice(ops::array<float>({1, 2}));
+  const Tensor second = twice(ops::array<float>({3, 4}));
+  CHECK(numbers(first) == std::vector<double>{2, 4});
+  CHECK(numbers(second) == std::vector<double>{6, 8});
+}
+
+TEST_CASE("variables may change places, and take inputs, constants and views") {
+  const Variable a(ops::array<float>({1, 2})), b(ops::array<float>({3, 4}));
+  const Variable c(ops::zeros({2, 2})), d(ops::zeros({2}));
+  const auto step = function([&](const Tensor& x) {
+    const Tensor old = a;
+    a.assign(b);
+    b.assign(old);
+    c.assign(ops::transpose(x));
+    d.assign(ops::array<float>({5, 6}));
+    return old;
+  });
+  const Tensor old = step(ops::array<float>({{1, 2}, {3, 4}}));
+  CHECK(numbers(old) == std::vector<double>{1, 2});
+  CHECK(numbers(a) == std::vector<double>{3, 4});
+  CHECK(numbers(b) == std::vector<double>{1, 2});
+  CHECK(numbers(c) == std::vector<double>{1, 3, 2, 4});
+  CHECK(numbers(d) == std::vector<double>{5, 6});
+  step(ops::array<float>({{1, 2}, {3, 4}}));
+  CHECK(numbers(a) == std::vector<double>{1, 2});
+}
+
+TEST_CASE("a variable read after its update gives the new value, before it the old one") {
+  const Variable v(ops::array<float>({1, 2}));
+  const auto step = function([&](const Tensor& x) {
+    const Tensor before = v * 10;
+    v.assign_add(x);
+    return std::pair{before, v * 10};
+  });
+  for (int i = 0; i < 3; ++i) {
+    const auto [before, after] = step(ops::array<float>({1, 1}));
+    CHECK(numbers(before) == std::vector<double>{10.0 + 10 * i, 20.0 + 10 * i});
+    CHECK(numbers(after) == std::vector<double>{20.0 + 10 * i, 30.0 + 10 * i});
+  }
+}
+
+TEST_CASE("a step that throws changes no variable") {
+  const Variable v(ops::array<float>({1, 2, 3}));
+  const auto step = function([&](const Tensor& x, const Tensor& index) {
+    v.assign(v.value() + x);
+    return ops::take(x, index);
+  });
+  const Tensor ones = ops::ones({3});
+  step(ones, ops::array<int>({0}));
+  CHECK_THROWS_AS(step(ones, ops::array<int>({7})), IndexError);
+  CHECK(numbers(v) == std::vector<double>{2, 3, 4});
+  step(ones, ops::array<int>({2}));
+  CHECK(numbers(v) == std::vector<double>{3, 4, 5});
+}
+
+TEST_CASE("rows, columns and scalars are read as broadcasting says, in tiles of any shape") {
+  for (const auto& [rows, columns] :
+       {std::pair{1, 1}, {1, 7}, {5, 1}, {3, 5}, {700, 3}, {40, 300}, {2, 9000}, {5000, 1}}) {
+    CAPTURE(rows);
+    CAPTURE(columns);
+    const auto body =
+        [](const Tensor& full, const Tensor& row, const Tensor& column, const Tensor& scalar) {
+          const Tensor a = full * row + column;
+          const Tensor b = ops::where(full > row, a - scalar, column);
+          const Tensor c = ops::exp(ops::minimum(b, scalar)) / (1 + ops::square(row));
+          return std::tuple{a, ops::cast(b > c, int32), c + ops::sum(c), ops::transpose(c) * 2};
+        };
+    const auto draw = [](const Shape& shape, int seed) {
+      return random::normal(shape, {.seed = random::Seed(seed)});
+    };
+    const Tensor full = draw({rows, columns}, 1), row = draw({columns}, 2),
+                 column = draw({rows, 1}, 3), scalar = draw({}, 4);
+    const auto compiled = function(body);
+    compiled(full, row, column, scalar);
+    const auto [a, b, c, d] = compiled(full, row, column, scalar);
+    const auto [e, f, g, h] = body(full, row, column, scalar);
+    // The same loops, which may take an element in a vector or at a tail.
+    CHECK(ops::allclose(a, e, {.rtol = 1e-6, .atol = 1e-6}));
+    CHECK(ops::array_equal(b, f));
+    CHECK(ops::allclose(c, g, {.rtol = 1e-5, .atol = 1e-5}));
+    CHECK(ops::allclose(d, h, {.rtol = 1e-6, .atol = 1e-6}));
+  }
+}
+
+TEST_CASE("inputs with gaps, empty ones, and outputs that are inputs") {
+  const auto f = function([](const Tensor& x) { return std::pair{x, ops::exp(x)}; });
+  const Tensor x = ops::reshape(ops::arange(6, {.dtype = float64}), {2, 3});
+  const auto [same, grown] = f(ops::transpose(x));
+  CHECK(ops::array_equal(same, ops::transpose(x)));
+  CHECK(ops::allclose(grown, ops::exp(ops::transpose(x))));
+  CHECK(f(ops::zeros({0, 3})).second.shape() == Shape{0, 3});
+}
+
+TEST_CASE("every op gives in a program what it gives by itself") {
+  for (const OpDef* def : all_ops()) {
+    const std::string name(def->name);
+    CAPTURE(name);
+    int number = 0;
+    for (const Sample& sample : def->samples()) {
+      CAPTURE(number++);
+      std::vector<Tensor> inputs;
+      for (const SampleInput& input : sample.inputs) {
+        const Tensor drawn = random::uniform(
+            input.shape,
+            {input.low, input.high, {}, random::Seed(static_cast<int>(inputs.size()) + 1)});
+        const bool whole = !is_floating(input.dtype);
+        inputs.push_back(ops::cast(whole ? ops::round(drawn) : drawn,
+                                   input.dtype == float64 ? DType::float32 : input.dtype));
+      }
+      const auto body = [&](const std::vector<Tensor>& at) {
+        const Tensors all = run_any(sample.op, at);
+        return std::vector<Tensor>(all.begin(), all.end());
+      };
+      std::vector<Spec> specs;
+      for (const Tensor& input : inputs) specs.push_back(input.spec());
+      const graph::Program program(body, specs);
+      Tensors outputs;
+      program.run(inputs, outputs);
+      const Tensors expected = run_any(sample.op, inputs);
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        CHECK(outputs[i].spec() == expected[i].spec());
+        CHECK(ops::allclose(
+            outputs[i], expected[i], {.rtol = 1e-6, .atol = 1e-6, .equal_nan = true}));
+      }
+    }
+  }
+}
+
+TEST_CASE("equal steps are made once, multiplications by one and unused steps not at all") {
+  const auto f = function([](const Tensor& x) {
+    const Tensor unused = ops::exp(x);
+    const Tensor a = ops::tanh(x * 1.0), b = ops::tanh(x);
+    const Tensor constant = ops::full({}, 2) * 3 + 1;
+    return a * b * constant;
+  });
+  const graph::Program& program = f.program(ops::ones({4}));
+  CHECK(program.stats().num_steps == 3);
+  CHECK(program.stats().num_units == 1);
+  CHECK(f(ops::ones({4})).to_vector<float>()[0] == doctest::Approx(7 * 0.5800256584));
+  std::ostringstream text;
+  program.print(text);
+  CHECK(text.str().find("tanh") != std::string::npos);
+  CHECK(text.str().find("exp") == std::string::npos);
+  CHECK(text.str().find("pass over (1, 4)") != std::string::npos);
+}
