@@ -59,13 +59,14 @@ struct SampleInput {
 namespace kernels {
 enum class Unary : std::uint8_t;
 enum class Binary : std::uint8_t;
+enum class Update : std::uint8_t;
 }  // namespace kernels
 
 /// How an op that works element by element does so; a compiled program makes one pass of several
-/// such ops. An op whose `kernel` is a kernels::Unary or Binary is one of these by itself.
+/// such ops. An op whose `kernel` is a kernels::Unary, Binary or Update is one of these by itself.
 struct Pointwise {
-  enum class Kind : std::uint8_t { no, unary, binary, select, cast } kind = Kind::no;
-  std::uint8_t kernel = 0;  ///< the kernels::Unary or kernels::Binary
+  enum class Kind : std::uint8_t { no, unary, binary, select, cast, update } kind = Kind::no;
+  std::uint8_t kernel = 0;  ///< the kernels::Unary, Binary or Update
 };
 
 /// An op with its shapes and options settled: reads and writes contiguous arrays (or strided ones,
@@ -348,6 +349,8 @@ constexpr Pointwise pointwise_of() {
       return {Kind::unary, static_cast<std::uint8_t>(O::kernel)};
     if constexpr (std::is_same_v<K, kernels::Binary>)
       return {Kind::binary, static_cast<std::uint8_t>(O::kernel)};
+    if constexpr (std::is_same_v<K, kernels::Update>)
+      return {Kind::update, static_cast<std::uint8_t>(O::kernel)};
   }
   return {};
 }

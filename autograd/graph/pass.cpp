@@ -4,6 +4,7 @@
 
 #include <nyala/autograd/graph/instance.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/core/kernels/update.hpp>
 #include <nyala/core/parallel.hpp>
 
 namespace nyala::graph {
@@ -23,8 +24,10 @@ struct Instruction {
     kernels::UnaryLoop unary = nullptr;
     kernels::BinaryLoop binary;
     kernels::SelectLoop select;
+    kernels::UpdateLoop update;
   };
-  std::array<std::uint16_t, 4> operands = {};
+  std::size_t num_inputs = 1;
+  std::array<std::uint16_t, 6> operands = {};
 };
 
 struct Operand {
@@ -122,9 +125,14 @@ void PassUnit::add(const Tape& tape, const Plan& plan, const Step& step) {
       instruction.binary = binary_loop(step, from, pass.readings[0], pass.readings[1]);
       slow = kernels::is_slow(static_cast<kernels::Binary>(def.pointwise.kernel));
       break;
+    case Kind::update:
+      instruction.update =
+          kernels::update_loop(static_cast<kernels::Update>(def.pointwise.kernel), from);
+      break;
     case Kind::select: instruction.select = kernels::select_loop(from, one(1), one(2)); break;
     default: instruction.unary = kernels::cast_loop(from, tape[step.outputs[0]].spec.dtype);
   }
+  instruction.num_inputs = step.inputs.size();
   weight_ += slow ? kSlowFactor : 1;
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
     instruction.operands[i] = operand(tape, plan, step.inputs[i], pass.readings[i]);
@@ -172,6 +180,12 @@ void PassUnit::run_tile(std::byte* const* at, std::int64_t rows, std::int64_t co
     switch (now.kind) {
       case Kind::binary: now.binary(at[o[0]], at[o[1]], at[o[2]], n); break;
       case Kind::select: now.select(at[o[0]], at[o[1]], at[o[2]], at[o[3]], n); break;
+      case Kind::update: {
+        std::array<const void*, 5> inputs;
+        for (std::size_t i = 0; i < now.num_inputs; ++i) inputs[i] = at[o[i]];
+        now.update(inputs.data(), at[o[now.num_inputs]], n);
+        break;
+      }
       default: now.unary(at[o[0]], at[o[1]], n);
     }
   }
@@ -182,7 +196,7 @@ void PassUnit::run_rows(const Instruction& now,
                         std::int64_t rows,
                         std::int64_t columns) const {
   const auto& o = now.operands;
-  const std::size_t count = now.kind == Kind::select ? 4 : now.kind == Kind::binary ? 3 : 2;
+  const std::size_t count = now.num_inputs + 1;
   std::array<std::byte*, 4> p;
   for (std::size_t i = 0; i < count; ++i) p[i] = at[o[i]];
   for (std::int64_t row = 0; row < rows; ++row) {

@@ -93,9 +93,13 @@ bool is_one_a_row(Reading reading) {
 }
 
 // Whether there are loops for inputs read in these ways.
-bool has_loop(Pointwise::Kind kind, const SmallVector<Reading, 3>& readings) {
+bool has_loop(Pointwise::Kind kind, const SmallVector<Reading, 5>& readings) {
   switch (kind) {
     case Pointwise::Kind::binary: return !is_one_a_row(readings[0]) || !is_one_a_row(readings[1]);
+    case Pointwise::Kind::update:
+      return std::all_of(readings.begin(), readings.end(), [](Reading reading) {
+        return reading == Reading::full || reading == Reading::scalar;
+      });
     default: return !is_one_a_row(readings[0]);
   }
 }

@@ -34,7 +34,7 @@ enum class Reading : std::uint8_t {
 struct Pass {
   std::int64_t size = 0;
   std::int64_t columns = 0;  // 0 where any will do
-  SmallVector<Reading, 3> readings;
+  SmallVector<Reading, 5> readings;
 };
 
 /// Steps that run together: pointwise ones tile by tile, or one step of any kind.

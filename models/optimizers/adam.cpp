@@ -1,4 +1,5 @@
 #include <nyala/core/ops.hpp>
+#include <nyala/core/ops/update.hpp>
 #include <nyala/models/optimizers/classes.hpp>
 
 namespace nyala::optimizers {
@@ -21,13 +22,13 @@ class TwoMeans : public OptimizerOf<Args, Self> {
   }
   Tensor next_momentum(const Tensor& gradient, std::size_t index) const {
     const Tensor m = momentums_[index];
-    const Tensor next = m + (gradient - m) * (1 - this->args_.beta_1);
+    const Tensor next = ops::lerp(m, gradient, 1 - this->args_.beta_1);
     this->assign(momentums_[index], next);
     return next;
   }
   Tensor next_velocity(const Tensor& gradient, std::size_t index) const {
     const Tensor v = velocities_[index];
-    const Tensor next = v + (ops::square(gradient) - v) * (1 - this->args_.beta_2);
+    const Tensor next = ops::lerp_square(v, gradient, 1 - this->args_.beta_2);
     this->assign(velocities_[index], next);
     return next;
   }
@@ -72,7 +73,7 @@ class AdamLike : public TwoMeans<Args, Self> {
       v = ops::maximum(velocity_hats_[index], v);
       this->assign(velocity_hats_[index], v);
     }
-    this->assign_sub(variable, m * alpha / (ops::sqrt(v) + this->args_.epsilon));
+    this->assign(variable, ops::root_step(variable, m, v, alpha, this->args_.epsilon));
   }
 
   std::vector<Variable> velocity_hats_;
@@ -174,7 +175,7 @@ class AdamaxOptimizer final : public OptimizerOf<AdamaxArgs, AdamaxOptimizer> {
     const Tensor correction =
         once(kBeta1, dtype, [&] { return 1 - ops::power(args_.beta_1, step_number(dtype)); });
     const Tensor old = momentums_[index];
-    const Tensor m = old + (gradient - old) * (1 - args_.beta_1);
+    const Tensor m = ops::lerp(old, gradient, 1 - args_.beta_1);
     assign(momentums_[index], m);
     const Tensor norm = ops::maximum(norms_[index].value() * args_.beta_2, ops::abs(gradient));
     assign(norms_[index], norm);

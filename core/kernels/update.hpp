@@ -1,0 +1,27 @@
+#pragma once
+/// What optimizers do to a weight, in one pass over its elements.
+#include <cstddef>
+#include <cstdint>
+
+#include <nyala/core/dtype.hpp>
+
+namespace nyala::kernels {
+
+enum class Update : std::uint8_t {
+  lerp,         ///< (x, y; w): x + (y - x) w
+  lerp_square,  ///< (x, y; w): x + (y^2 - x) w
+  root_step,    ///< (x, m, v; r, e): x - m r / (sqrt(v) + e)
+};
+
+/// How many arrays an update reads; what follows these are single elements.
+constexpr std::size_t num_arrays(Update op) { return op == Update::root_step ? 3 : 2; }
+
+/// Over contiguous arrays, on the calling thread; `out` may be one of the inputs.
+using UpdateLoop = void (*)(const void* const* inputs, void* out, std::int64_t n);
+/// For float32 and float64; throws TypeError for any other dtype.
+UpdateLoop update_loop(Update op, DType dtype);
+
+/// The same on the pool, where it is worth that.
+void update(Update op, DType dtype, std::int64_t n, const void* const* inputs, void* out);
+
+}  // namespace nyala::kernels
