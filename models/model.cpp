@@ -46,7 +46,8 @@ Layer Model::get_layer(int index) const {
 
 namespace {
 
-Tensor only(std::vector<Tensor> outputs, const ModelBase& model) {
+template <class List>
+Tensor only(List outputs, const ModelBase& model) {
   if (outputs.size() == 1) return std::move(outputs[0]);
   throw StateError(model.label() + " has " + std::to_string(outputs.size()) +
                    " outputs; use predict_all");
@@ -84,6 +85,13 @@ EvaluateResult Model::test_on_batch(const Data& x,
 }
 Tensor Model::predict_on_batch(const Data& x) const {
   return only(base().trainer().predict_on_batch(x), base());
+}
+
+const graph::Program& Model::train_program(const Data& x, const Data& y) const {
+  return base().trainer().train_program(x, y);
+}
+const graph::Program& Model::predict_program(const Data& x) const {
+  return base().trainer().predict_program(x);
 }
 
 void Model::summary(std::ostream& out, const SummaryArgs& args) const {

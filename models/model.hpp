@@ -70,6 +70,12 @@ class Model : public Layer {
                                const TestOnBatchArgs& args = {}) const;
   Tensor predict_on_batch(const Data& x) const;
 
+  /// What a training step (or predict) runs for data of these shapes and dtypes: its `print` shows
+  /// the optimised tape (docs/compiled-programs.md). Lives until the model or its compilation
+  /// changes.
+  const graph::Program& train_program(const Data& x, const Data& y) const;
+  const graph::Program& predict_program(const Data& x) const;
+
   /// Throws StateError before `compile`.
   const optimizers::Optimizer& optimizer() const { return base().trainer().optimizer(); }
 

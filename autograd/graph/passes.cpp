@@ -6,6 +6,7 @@
 
 #include <nyala/autograd/graph/tape_ir.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/core/ops/linear.hpp>
 
 namespace nyala::graph {
 namespace {
@@ -140,6 +141,67 @@ static void simplify_steps(Tape& tape) {
   for (auto& [variable, id] : tape.assigned) id = renaming(id);
 }
 
+namespace {
+
+// How often each value is used, and by which step it is made (-1 for none).
+struct Uses {
+  std::vector<int> count;
+  std::vector<std::ptrdiff_t> maker;
+
+  explicit Uses(const Tape& tape) : count(tape.values.size()), maker(tape.values.size(), -1) {
+    for (std::size_t i = 0; i < tape.steps.size(); ++i) {
+      for (ValueId id : tape.steps[i].inputs) ++count[static_cast<std::size_t>(id)];
+      for (ValueId id : tape.steps[i].outputs)
+        maker[static_cast<std::size_t>(id)] = static_cast<std::ptrdiff_t>(i);
+    }
+    for (ValueId id : tape.outputs) ++count[static_cast<std::size_t>(id)];
+    for (const auto& [variable, id] : tape.assigned) ++count[static_cast<std::size_t>(id)];
+  }
+  // The step of that name that makes a value which is used once; null for none.
+  const Step* only_for(const Tape& tape, ValueId id, std::string_view name) const {
+    const auto at = static_cast<std::size_t>(id);
+    if (maker[at] < 0 || count[at] != 1) return nullptr;
+    const Step& step = tape.steps[static_cast<std::size_t>(maker[at])];
+    return step.op.def().name == name ? &step : nullptr;
+  }
+};
+
+// Whether a product is one of rows with a matrix: (..., k) times (k, n).
+bool is_dense_product(const Tape& tape, const Step& product) {
+  const Spec &x = tape[product.inputs[0]].spec, &w = tape[product.inputs[1]].spec;
+  if (!is_floating(x.dtype) || w.shape.rank() != 2 || x.shape.rank() < 1) return false;
+  const Config config = product.op.def().config(product.op.options());
+  const auto is = [&](const char* name, std::initializer_list<int> axes) {
+    const auto& list = config.find(name)->as_list();
+    return std::equal(list.begin(), list.end(), axes.begin(), axes.end(), [](const auto& a, int b) {
+      return a.as_int() == b;
+    });
+  };
+  return is("x_batch", {}) && is("y_batch", {}) && is("x_contract", {x.shape.rank() - 1}) &&
+         is("y_contract", {0});
+}
+
+}  // namespace
+
+// A product with a matrix, the row added to it and a relu become one op.
+static void fuse_dense(Tape& tape) {
+  const Uses uses(tape);
+  // From the end, so that a relu takes its addition before that is looked at by itself.
+  for (std::size_t i = tape.steps.size(); i-- > 0;) {
+    Step& step = tape.steps[i];
+    const bool relu = step.op.def().name == "relu";
+    const Step* add = relu ? uses.only_for(tape, step.inputs[0], "add") : &step;
+    if (add == nullptr || add->op.def().name != "add") continue;
+    const Step* product = uses.only_for(tape, add->inputs[0], "dot_general");
+    if (product == nullptr || !is_dense_product(tape, *product)) continue;
+    const ValueId bias = add->inputs[1];
+    const Spec& out = tape[add->outputs[0]].spec;
+    if (tape[bias].spec != Spec{{out.shape.back()}, out.dtype}) continue;
+    if (out != tape[product->outputs[0]].spec) continue;
+    step = {ops::linear_op(relu), {product->inputs[0], product->inputs[1], bias}, step.outputs};
+  }
+}
+
 static void drop_dead_steps(Tape& tape) {
   std::vector<bool> needed(tape.values.size());
   const auto need = [&](ValueId id) { needed[static_cast<std::size_t>(id)] = true; };
@@ -162,6 +224,8 @@ static void drop_dead_steps(Tape& tape) {
 void optimize(Tape& tape) {
   drop_dead_steps(tape);
   simplify_steps(tape);
+  drop_dead_steps(tape);
+  fuse_dense(tape);
   drop_dead_steps(tape);
 }
 

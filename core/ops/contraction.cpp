@@ -173,15 +173,18 @@ struct DotGeneral {
     return {Shape(std::span<const std::int64_t>(sizes.data(), rank)), in[0].dtype};
   }
 
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
-    Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
+  // Calls `use` with the product as the kernels see it. Operands that do not lie well are copied,
+  // or, where that may not be, make it give false.
+  template <class Use>
+  bool plan(Inputs<Tensor> in, Operand& x, Operand& y, bool may_copy, Use&& use) const {
     Axis x_k, y_k, n, m;
     if (!merge(x.contract, 0, x_k)) {
+      if (!may_copy) return false;
       x.compact(in[0]);
       merge(x.contract, 0, x_k);
     }
     if (!merge(y.contract, 0, y_k) || !merge(y.free, 0, n)) {
+      if (!may_copy) return false;
       y.compact(in[1]);
       merge(y.contract, 0, y_k);
       merge(y.free, 0, n);
@@ -200,16 +203,42 @@ struct DotGeneral {
       x_strides.push_back(x.free[i].stride);
       y_strides.push_back(0);
     }
-    const auto product = kernels::plan_batched_matmul(out.dtype(),
-                                                      {sizes.data(), sizes.size()},
-                                                      x_strides.data(),
-                                                      y_strides.data(),
-                                                      m.size,
-                                                      n.size,
-                                                      x_k.size,
-                                                      {m.stride, x_k.stride},
-                                                      {y_k.stride, n.stride});
-    product(x.data, y.data, out.mutable_data());
+    use(kernels::plan_batched_matmul(in[0].dtype(),
+                                     {sizes.data(), sizes.size()},
+                                     x_strides.data(),
+                                     y_strides.data(),
+                                     m.size,
+                                     n.size,
+                                     x_k.size,
+                                     {m.stride, x_k.stride},
+                                     {y_k.stride, n.stride}));
+    return true;
+  }
+
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
+    Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
+    plan(in, x, y, true, [&](const kernels::BatchedMatmulPlan& product) {
+      product(x.data, y.data, out.mutable_data());
+    });
+  }
+
+  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
+    Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
+    Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
+    Kernel kernel;
+    plan(in, x, y, false, [&](const kernels::BatchedMatmulPlan& product) {
+      if (product.batch == 1) {
+        kernel = [one = product.one](const void* const* from, void* const* to) {
+          one(from[0], from[1], to[0]);
+        };
+      } else {
+        kernel = [product](const void* const* from, void* const* to) {
+          product(from[0], from[1], to[0]);
+        };
+      }
+    });
+    return kernel;
   }
 
   Grads vjp(const Saved& saved, const Tensor& d) const {

@@ -159,12 +159,11 @@ void Trainer::invalidate() {
   programs_->num_outputs = 0;
 }
 
-Tensors Trainer::run(int step, const Feed& feed) {
-  const DenormalGuard guard;
-  const auto call = [&](const Feed& now) {
-    return step == kTrain ? train_step(now) : step == kTest ? test_step(now) : predict_step(now);
-  };
-  if (compiled_ != nullptr && compiled_->args.run_eagerly) return as_tensors(call(feed));
+std::vector<Tensor> Trainer::call(int step, const Feed& feed) const {
+  return step == kTrain ? train_step(feed) : step == kTest ? test_step(feed) : predict_step(feed);
+}
+
+const graph::Program& Trainer::program(int step, const Feed& feed) {
   const std::string key = feed.key(step);
   std::shared_ptr<graph::ProgramCache> cache;
   {
@@ -175,13 +174,18 @@ Tensors Trainer::run(int step, const Feed& feed) {
       found = all.insert(all.end(), {key, std::make_shared<graph::ProgramCache>()});
     cache = found->programs;
   }
-  const Tensors flat = feed.flat();
-  const Inputs<Tensor> inputs(flat.data(), flat.size());
-  const auto body = [&](const std::vector<Tensor>& tensors) { return call(feed.with(tensors)); };
-  const graph::Program* program = cache->find(inputs);
-  if (program == nullptr) program = &cache->add(body, inputs);
+  const Tensors inputs = feed.flat();
+  if (const graph::Program* known = cache->find(as_inputs(inputs))) return *known;
+  return cache->add(
+      [&](const std::vector<Tensor>& tensors) { return call(step, feed.with(tensors)); },
+      as_inputs(inputs));
+}
+
+Tensors Trainer::run(int step, const Feed& feed) {
+  const DenormalGuard guard;
+  if (compiled_ != nullptr && compiled_->args.run_eagerly) return as_tensors(call(step, feed));
   Tensors outputs;
-  program->run(inputs, outputs);
+  program(step, feed).run(as_inputs(feed.flat()), outputs);
   return outputs;
 }
 
@@ -239,6 +243,18 @@ std::vector<Tensor> Trainer::test_step(const Feed& feed) const {
 std::vector<Tensor> Trainer::predict_step(const Feed& feed) const {
   const LossCollector collector;
   return layer_.apply(as_inputs(feed.x), {.training = false});
+}
+
+const graph::Program& Trainer::train_program(const Data& x, const Data& y, const Data& weight) {
+  need_compiled("train_program");
+  const Batch batch{x, y, weight};
+  prepare(batch, true);
+  return program(kTrain, feed(batch, "train_program", true));
+}
+const graph::Program& Trainer::predict_program(const Data& x) {
+  const Batch batch{x, {}, {}};
+  prepare(batch, false);
+  return program(kPredict, feed(batch, "predict_program", false));
 }
 
 void Trainer::train_batch(const Batch& batch) { run(kTrain, feed(batch, "fit", true)); }

@@ -102,13 +102,12 @@ EvaluateResult Trainer::test_on_batch(const Data& x, const Data& y, const TestOn
   return in_keras_order(metric_results());
 }
 
-std::vector<Tensor> Trainer::predict_on_batch(const Data& x) {
+Tensors Trainer::predict_on_batch(const Data& x) {
   const GradientTape::Pause pause;
   const Batch batch{x, {}, {}};
   detail::count_samples(batch);
   prepare(batch, false);
-  const Tensors outputs = predict_batch(batch);
-  return {outputs.begin(), outputs.end()};
+  return predict_batch(batch);
 }
 
 }  // namespace nyala

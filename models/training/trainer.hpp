@@ -11,6 +11,9 @@
 #include <nyala/models/training/arguments.hpp>
 
 namespace nyala {
+namespace graph {
+class Program;
+}
 
 /// Names of a model's inputs and outputs; empty while they are not known.
 struct ModelNames {
@@ -55,7 +58,12 @@ class Trainer {
   /// One step on these samples as they are; the loss and metrics of this batch alone.
   EvaluateResult train_on_batch(const Data& x, const Data& y, const TrainOnBatchArgs& args = {});
   EvaluateResult test_on_batch(const Data& x, const Data& y, const TestOnBatchArgs& args = {});
-  std::vector<Tensor> predict_on_batch(const Data& x);
+  Tensors predict_on_batch(const Data& x);
+
+  /// What a training step (or predict) runs for data of these shapes and dtypes: its `print` shows
+  /// the optimised tape. Lives until the model or its compilation changes.
+  const graph::Program& train_program(const Data& x, const Data& y, const Data& sample_weight = {});
+  const graph::Program& predict_program(const Data& x);
 
   BaseLayer& layer() const { return layer_; }
   /// Throws StateError before `compile`.
@@ -89,6 +97,8 @@ class Trainer {
   void build(const Tensors& x);
   Feed feed(const Batch& batch, const char* who, bool with_targets) const;
   Tensors run(int step, const Feed& feed);
+  std::vector<Tensor> call(int step, const Feed& feed) const;
+  const graph::Program& program(int step, const Feed& feed);
   std::vector<Tensor> train_step(const Feed& feed) const;
   std::vector<Tensor> test_step(const Feed& feed) const;
   std::vector<Tensor> predict_step(const Feed& feed) const;
