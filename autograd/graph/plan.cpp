@@ -326,23 +326,33 @@ std::int64_t Planner::assign_scratch(Unit& unit, std::size_t number) {
   }
   for (std::size_t k = 0; k < unit.steps.size(); ++k) {
     const Step& step = tape_.steps[unit.steps[k]];
-    // An output may take the place of an input that ends here.
-    for (ValueId id : step.inputs) {
-      Place& from = place(plan_.root(id));
-      const bool again = from.base == Base::scratch && last_use[at(plan_.root(id))] == k &&
-                         std::find(free.begin(), free.end(), from.index) == free.end();
-      if (again && made_in_[at(plan_.root(id))] == number) free.push_back(from.index);
-    }
     const ValueId made = step.outputs[0];
-    Place& to = place(made);
-    if (to.base != Base::none || last_used_in_[at(made)] != number) continue;
-    if (free.empty()) {
-      to = {Base::scratch, unit.num_slots++, 0};
-    } else {
-      to = {Base::scratch, free.back(), 0};
-      free.pop_back();
+    const std::size_t made_item = size_of(tape_[made].spec.dtype);
+    // An output may take the place of an input that ends here, if its elements are as large.
+    std::vector<std::size_t> free_later;
+    for (ValueId id : step.inputs) {
+      const ValueId root = plan_.root(id);
+      const Place& from = place(root);
+      if (from.base != Base::scratch || made_in_[at(root)] != number || last_use[at(root)] != k)
+        continue;
+      const auto is_free = [&](const std::vector<std::size_t>& list) {
+        return std::find(list.begin(), list.end(), from.index) != list.end();
+      };
+      if (is_free(free) || is_free(free_later)) continue;
+      const bool fits = size_of(tape_[root].spec.dtype) == made_item;
+      (fits ? free : free_later).push_back(from.index);
     }
-    item = std::max(item, size_of(tape_[made].spec.dtype));
+    Place& to = place(made);
+    if (to.base == Base::none && last_used_in_[at(made)] == number) {
+      if (free.empty()) {
+        to = {Base::scratch, unit.num_slots++, 0};
+      } else {
+        to = {Base::scratch, free.back(), 0};
+        free.pop_back();
+      }
+      item = std::max(item, made_item);
+    }
+    free.insert(free.end(), free_later.begin(), free_later.end());
   }
   return static_cast<std::int64_t>(item);
 }

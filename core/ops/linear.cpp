@@ -18,15 +18,18 @@ struct Linear {
 
   Spec infer(Inputs<Spec> in) const {
     const Shape &x = in[0].shape, &w = in[1].shape, &b = in[2].shape;
+    const auto same = [](std::int64_t p, std::int64_t q) {
+      return p == q || p == None || q == None;
+    };
     const bool fits =
-        x.rank() >= 1 && w.rank() == 2 && b.rank() == 1 && x.back() == w[0] && w[1] == b[0];
+        x.rank() >= 1 && w.rank() == 2 && b.rank() == 1 && same(x.back(), w[0]) && same(w[1], b[0]);
     if (!fits || !is_floating(in[0].dtype) || in[1].dtype != in[0].dtype ||
         in[2].dtype != in[0].dtype) {
       throw ShapeError("linear: received shapes " + x.str() + ", " + w.str() + " and " + b.str() +
                        ", expected (..., k), (k, n) and (n) of one floating dtype");
     }
     Shape shape = x;
-    shape[-1] = w[1];
+    shape[-1] = w[1] == None ? b[0] : w[1];
     return {shape, in[0].dtype};
   }
   kernels::MatmulPlan plan(const Tensor& x, const Tensor& w) const {

@@ -212,6 +212,12 @@ TEST_CASE("rows, columns and scalars are read as broadcasting says, in tiles of 
   }
 }
 
+TEST_CASE("results do not lie over inputs of smaller elements that are still read") {
+  const auto f = function([](const Tensor& x) { return 1 + ops::where(x >= 0, x, 0.0); });
+  const Tensor x = ops::array<float>({-1, 2, -3, 4, -5, 6, -7, 8});
+  CHECK(numbers(f(x)) == std::vector<double>{1, 3, 1, 5, 1, 7, 1, 9});
+}
+
 TEST_CASE("inputs with gaps, empty ones, and outputs that are inputs") {
   const auto f = function([](const Tensor& x) { return std::pair{x, ops::exp(x)}; });
   const Tensor x = ops::reshape(ops::arange(6, {.dtype = float64}), {2, 3});

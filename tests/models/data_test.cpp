@@ -88,7 +88,7 @@ TEST_CASE("data by name come in the model's order") {
   const Tensor a = ops::ones({1});
   const Tensor b = ops::zeros({1});
   const Data data{{"b", b}, {"a", a}};
-  const std::vector<Tensor> ordered = data.in_order({"a", "b"}, "input");
+  const Tensors ordered = data.in_order({"a", "b"}, "input");
   CHECK(ordered[0].is(a));
   CHECK(ordered[1].is(b));
   CHECK_THROWS_AS(data.in_order({"a"}, "input"), ValueError);

@@ -196,7 +196,14 @@ TEST_CASE("a compiled step and an eager one are equal") {
     args.validation_data = {toy.x, toy.y};
     return net->trainer.fit(toy.x, toy.y, args).history();
   };
-  CHECK(history_of(false) == history_of(true));
+  const auto compiled = history_of(false), eager = history_of(true);
+  REQUIRE(compiled.size() == eager.size());
+  for (const auto& [name, values] : eager) {
+    CAPTURE(name);
+    // A bias added inside a product rounds once less.
+    for (std::size_t i = 0; i < values.size(); ++i)
+      CHECK(compiled.at(name)[i] == doctest::Approx(values[i]).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("the same seed gives the same bits with any number of threads") {
