@@ -34,15 +34,15 @@ inline double time_group(const Step& step, int count) {
 }
 
 /// The time of a step in microseconds: the lowest median of ten consecutive ones, the window in
-/// which the machine was quietest. Steps too short for the clock are timed in groups.
-inline double quiet_median(const Step& step, double budget) {
+/// which the machine was quietest. Steps too short for the clock are timed in groups, of at least
+/// `group` steps.
+inline double quiet_median(const Step& step, double budget, int group = 1) {
   constexpr std::size_t kWindow = 10;
   for (int i = 0; i < 3; ++i) step();
   const auto shortest = [&](int count) {  // a step that was interrupted says nothing of its length
     const double first = time_group(step, count), second = time_group(step, count);
     return std::min({first, second, time_group(step, count)}) * count;
   };
-  int group = 1;
   while (shortest(group) < 20e-6) group *= 2;
   std::vector<double> times;
   const auto begin = std::chrono::steady_clock::now();
@@ -58,7 +58,7 @@ inline double quiet_median(const Step& step, double budget) {
   return best * 1e6;
 }
 
-/// Answers each line `WORKLOAD SECONDS` of standard input with the figure, or with "unknown".
+/// Answers each line `WORKLOAD SECONDS [GROUP]` of standard input with the figure, or "unknown".
 /// `find` gives the maker of a workload, an empty one for a name that it does not know.
 inline void serve(const std::function<Maker(const std::string&)>& find) {
   std::map<std::string, Measured> made;
@@ -67,13 +67,15 @@ inline void serve(const std::function<Maker(const std::string&)>& find) {
     std::istringstream request(line);
     std::string name;
     double budget = 0.3;
-    request >> name >> budget;
+    int group = 1;
+    request >> name >> budget >> group;
     try {
       Measured& measured = made[name];
       const Maker maker = find(name);
       if (!measured.step && maker) measured = maker();
       if (measured.step)
-        std::cout << quiet_median(measured.step, budget) / measured.units << std::endl;
+        std::cout << quiet_median(measured.step, budget, std::max(group, 1)) / measured.units
+                  << std::endl;
       else
         std::cout << "unknown" << std::endl;
     } catch (const std::exception& error) {

@@ -9,6 +9,8 @@ from .programs import HERE, cpus, environment
 # Workloads that are the difference of two others.
 DERIVED = {"fit_iris_overhead": ("fit_iris", "iris_mlp"),
            "fit_mnist_small_overhead": ("fit_mnist_small", "mnist_mlp_small")}
+BARE = {"keras-tf": "tensorflow", "keras-jax": "jax"}
+FIT_STEPS = 200  # in an epoch
 STARTUP = "startup"
 STARTUP_PEERS = ("onnxruntime", "pytorch", "keras-tf", "keras-jax")
 
@@ -29,11 +31,18 @@ def medians(figures):
     return {name: statistics.median(values) for name, values in figures.items()}
 
 
-def differences(whole, part):
-    """Per round: what `whole` takes beyond `part`, Keras's beyond the bare step of its backend."""
-    bare = {"keras-tf": "tensorflow", "keras-jax": "jax"}
-    part = {name: part.get(bare.get(name, name)) for name in whole}
-    return {name: [a - b for a, b in zip(whole[name], part[name])] for name in whole if part[name]}
+def beyond(programs, whole, part, rounds, seconds):
+    """What a step of `whole` takes beyond one of `part`, one figure for each round; Keras's beyond the bare
+    step of its backend. Steps of `part` are timed in groups as long as those of `whole`: a longer stretch
+    meets more of the machine's noise."""
+    by_name = {p.name: p for p in programs}
+    pairs = [(p, by_name.get(BARE.get(p.name, p.name))) for p in programs if p.ask(whole, 0) is not None]
+    pairs = [(p, bare) for p, bare in pairs if bare and bare.ask(part, 0) is not None]
+    figures = {p.name: [] for p, _ in pairs}
+    for _ in range(rounds):
+        for program, bare in pairs:
+            figures[program.name].append(program.ask(whole, seconds) - bare.ask(part, seconds, FIT_STEPS))
+    return figures
 
 
 def roofline_share(workload, microseconds, roofline, cache):

@@ -55,10 +55,10 @@ class Program:
         self.versions = first[1].strip() if len(first) > 1 else ""
         return first[:1] == ["ready"]
 
-    def ask(self, workload, seconds):
+    def ask(self, workload, seconds, group=1):
         """The figure in microseconds, None for a workload that it has not."""
         try:
-            self.process.stdin.write(f"{workload} {seconds}\n")
+            self.process.stdin.write(f"{workload} {seconds} {group}\n")
             self.process.stdin.flush()
             return float(self.process.stdout.readline())
         except (ValueError, BrokenPipeError):

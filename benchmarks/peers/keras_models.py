@@ -1,5 +1,4 @@
 """The workloads in Keras, on the backend that the argument names: tensorflow or jax."""
-import importlib.metadata
 import os
 import sys
 
@@ -95,7 +94,7 @@ def predict_row():
 
 
 
-worker.serve(f"keras {keras.__version__} on {BACKEND} {importlib.metadata.version(BACKEND)}", {
+worker.serve(f"keras {keras.__version__} on {BACKEND} {backend.__version__}", {
     "dot_tiny": dot_tiny,
     "dot_vec": lambda: dot(False, False),
     "dot_vec_normalized": lambda: dot(False, True),

@@ -1,8 +1,8 @@
 """What the peers' programs share: the workloads' data, the figure of a step, and the protocol.
 
-A program says "ready VERSIONS", then answers each line of standard input, `WORKLOAD SECONDS`, with the
-time of one step in microseconds: the lowest median of ten consecutive steps. "unknown" stands for a
-workload that it has not. The C++ counterpart is ../measure.hpp.
+A program says "ready VERSIONS", then answers each line of standard input, `WORKLOAD SECONDS [GROUP]`,
+with the time of one step in microseconds: the lowest median of ten consecutive steps, or groups of steps.
+"unknown" stands for a workload that it has not. The C++ counterpart is ../measure.hpp.
 """
 import os
 import statistics
@@ -91,7 +91,7 @@ def glorot(random, rows, columns):
     return random.uniform(-limit, limit, (rows, columns)).astype(np.float32)
 
 
-def quiet_median(step, budget):
+def quiet_median(step, budget, least_group=1):
     for _ in range(3):
         step()
     times = []
@@ -99,7 +99,7 @@ def quiet_median(step, budget):
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)
-    group = max(1, int(20e-6 / max(min(times), 1e-9)))
+    group = max(least_group, int(20e-6 / max(min(times), 1e-9)))
     times = []
     begin = time.perf_counter()
     while len(times) < 10 or time.perf_counter() - begin < budget:
@@ -134,7 +134,7 @@ def serve(versions, makers):
     made = {}
     print("ready", versions, flush=True)
     for line in sys.stdin:
-        name, budget = line.split()
+        name, budget, group = (line.split() + ["1"])[:3]
         try:
             if name not in made:
                 made[name] = makers[name]() if name in makers else None
@@ -142,7 +142,7 @@ def serve(versions, makers):
                 print("unknown", flush=True)
                 continue
             step, units = made[name] if isinstance(made[name], tuple) else (made[name], 1)
-            print(quiet_median(step, float(budget)) / units, flush=True)
+            print(quiet_median(step, float(budget), int(group)) / units, flush=True)
         except Exception as error:  # a peer that fails must not end the run
             made[name] = None
             print(f"{name}: {type(error).__name__}: {error}"[:500], file=sys.stderr, flush=True)
