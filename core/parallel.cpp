@@ -35,6 +35,21 @@ void set_denormal_mode([[maybe_unused]] unsigned mode) {
 #endif
 }
 
+// How often a thread looks for work (or for the end of it) before it sleeps: some tens of
+// microseconds, for waking a thread takes longer than many a loop.
+constexpr int kLooks = 2000;
+
+void pause_briefly() {
+#if defined(__SSE2__)
+  _mm_pause();
+#endif
+}
+
+template <class Done>
+void look_for(Done&& done) {
+  for (int i = 0; i < kLooks && !done(); ++i) pause_briefly();
+}
+
 int default_num_threads() {
   if (const char* value = std::getenv("NYALA_NUM_THREADS")) {
     const long count = std::strtol(value, nullptr, 10);
@@ -54,7 +69,7 @@ struct Loop {
   std::atomic<std::int64_t> next{0};
   std::atomic<bool> failed{false};
   std::exception_ptr error = nullptr;  // guarded by the pool's mutex
-  int num_workers = 0;                 // guarded by the pool's mutex
+  std::atomic<int> num_workers{0};     // changed with the pool's mutex held
 
   bool has_pieces() const { return next.load(std::memory_order_relaxed) < num_pieces; }
 };
@@ -70,16 +85,26 @@ class Pool {
   }
 
   void run(Loop& loop) {
+    bool must_wake = false;
     {
       const std::lock_guard lock(mutex_);
       start_workers();
       loops_.push_back(&loop);
+      num_posted_.fetch_add(1, std::memory_order_release);
+      must_wake = num_asleep_ > 0;
     }
-    wake_.notify_all();
+    if (must_wake) wake_.notify_all();
     work(loop);
-    std::unique_lock lock(mutex_);
-    std::erase(loops_, &loop);
-    left_.wait(lock, [&] { return loop.num_workers == 0; });
+    const auto is_left = [&] { return loop.num_workers.load(std::memory_order_acquire) == 0; };
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase(loops_, &loop);
+    }
+    look_for(is_left);
+    if (!is_left()) {
+      std::unique_lock lock(mutex_);
+      left_.wait(lock, is_left);
+    }
     if (loop.error) std::rethrow_exception(loop.error);
   }
 
@@ -111,17 +136,26 @@ class Pool {
   void serve() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      Loop* loop = nullptr;
-      wake_.wait(lock, [&] { return stopping_ || (loop = find_loop()) != nullptr; });
+      Loop* loop = find_loop();
+      if (loop == nullptr && !stopping_) {
+        const std::uint64_t seen = num_posted_.load(std::memory_order_relaxed);
+        lock.unlock();
+        look_for([&] { return num_posted_.load(std::memory_order_acquire) != seen; });
+        lock.lock();
+        ++num_asleep_;
+        wake_.wait(lock, [&] { return stopping_ || (loop = find_loop()) != nullptr; });
+        --num_asleep_;
+      }
       if (stopping_) return;
-      ++loop->num_workers;
+      loop->num_workers.fetch_add(1, std::memory_order_relaxed);
       lock.unlock();
       const unsigned mode = denormal_mode();
       set_denormal_mode(loop->mode);
       work(*loop);
       set_denormal_mode(mode);
       lock.lock();
-      if (--loop->num_workers == 0) left_.notify_all();
+      // From here on the loop may be gone.
+      if (loop->num_workers.fetch_sub(1, std::memory_order_release) == 1) left_.notify_all();
     }
   }
 
@@ -155,6 +189,8 @@ class Pool {
   std::condition_variable left_;
   std::vector<Loop*> loops_;
   std::vector<std::thread> workers_;
+  std::atomic<std::uint64_t> num_posted_{0};  // loops so far
+  int num_asleep_ = 0;
   bool stopping_ = false;
   std::atomic<int> num_threads_{default_num_threads()};
 };

@@ -136,8 +136,8 @@ class Printer {
 }  // namespace
 
 void Program::print(std::ostream& out) const {
-  out << stats().num_steps << " ops in " << stats().num_units << " units, arena of "
-      << human(stats().arena_bytes) << '\n';
+  out << stats().num_steps << " ops of " << stats().num_traced << " traced, in "
+      << stats().num_units << " units, arena of " << human(stats().arena_bytes) << '\n';
   Printer(tape_, *plan_, out).run();
 }
 

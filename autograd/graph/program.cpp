@@ -5,7 +5,7 @@
 namespace nyala::graph {
 
 Program::Program(const TensorFunction& f, const std::vector<Spec>& inputs)
-    : tape_(trace(f, inputs)) {
+    : tape_(trace(f, inputs)), num_traced_(tape_.steps.size()) {
   optimize(tape_);
   plan_ = std::make_unique<const Plan>(make_plan(tape_));
 }
@@ -39,7 +39,7 @@ void Program::run(Inputs<Tensor> inputs, Tensors& outputs) const {
 }
 
 ProgramStats Program::stats() const {
-  return {tape_.steps.size(), plan_->units.size(), plan_->arena_bytes};
+  return {num_traced_, tape_.steps.size(), plan_->units.size(), plan_->arena_bytes};
 }
 
 }  // namespace nyala::graph

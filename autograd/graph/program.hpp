@@ -15,6 +15,7 @@ class Instance;
 
 /// What a run costs.
 struct ProgramStats {
+  std::size_t num_traced = 0;    ///< ops on the tape as it was traced
   std::size_t num_steps = 0;     ///< ops on the optimised tape
   std::size_t num_units = 0;     ///< kernels or passes that are called in a run
   std::int64_t arena_bytes = 0;  ///< memory for what lives within a run
@@ -43,6 +44,7 @@ class Program {
   void give_back(std::unique_ptr<Instance> instance) const;
 
   Tape tape_;
+  std::size_t num_traced_;
   std::unique_ptr<const Plan> plan_;
   // Instances that no thread uses: one at hand without a lock, more in a list.
   mutable std::atomic<Instance*> spare_{nullptr};
