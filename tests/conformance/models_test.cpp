@@ -79,39 +79,19 @@ void check_outputs(const std::vector<Tensor>& got, const SampleModel& sample) {
   }
 }
 
-}  // namespace
-
-TEST_CASE("recorded models predict as in Keras, and survive our JSON") {
-  std::size_t ran = 0;
-  const std::vector<std::string> folders = conformance::sample_folders();
-  for (const std::string& name : folders) {
-    CAPTURE(name);
-    const SampleModel sample(name);
-    const Model model = sample.model();
-    check_outputs(model.predict_all(sample.inputs(), {.verbose = 0}), sample);
-
-    const std::string json = model.to_json();
-    const Model twin = model_from_json(json);
-    CHECK(twin.to_json() == json);
-    twin.set_weights(model.get_weights());
-    check_outputs(twin.predict_all(sample.inputs(), {.verbose = 0}), sample);
-    ++ran;
-  }
-  std::cout << "sample models, predictions: " << ran << " of " << folders.size() << " models\n";
-  CHECK(ran == folders.size());
-}
-
-TEST_CASE("recorded models train as in Keras") {
+void check_training(bool run_eagerly) {
   std::size_t ran = 0;
   std::size_t recorded = 0;
   for (const std::string& name : conformance::sample_folders()) {
     CAPTURE(name);
+    CAPTURE(run_eagerly);
     const SampleModel sample(name);
     if (!sample.meta["trainable_record"].get<bool>()) continue;
     ++recorded;
     const Model model = sample.model();
-    model.base().trainer().compile_from_config(
-        saving::parse_json(text_of(sample.folder + "compile.json")));
+    Config config = saving::parse_json(text_of(sample.folder + "compile.json"));
+    config["run_eagerly"] = run_eagerly;
+    model.base().trainer().compile_from_config(config);
     const saving::NamedTensors data = saving::load_npz(sample.folder + "train.npz");
     Tensor weights;
     for (const auto& [key, tensor] : data) {
@@ -143,6 +123,36 @@ TEST_CASE("recorded models train as in Keras") {
       ++ran;
     }
   }
-  std::cout << "sample models, training: " << ran << " of " << recorded << " models\n";
+  std::cout << "sample models, training " << (run_eagerly ? "op by op: " : "compiled: ") << ran
+            << " of " << recorded << " models\n";
   CHECK(ran == recorded);
+}
+
+}  // namespace
+
+TEST_CASE("recorded models predict as in Keras, and survive our JSON") {
+  std::size_t ran = 0;
+  const std::vector<std::string> folders = conformance::sample_folders();
+  for (const std::string& name : folders) {
+    CAPTURE(name);
+    const SampleModel sample(name);
+    const Model model = sample.model();
+    check_outputs(model.predict_all(sample.inputs(), {.verbose = 0}), sample);
+    // Op by op, what is otherwise a compiled program.
+    check_outputs(model.base().apply(sample.inputs(), {.training = false}), sample);
+
+    const std::string json = model.to_json();
+    const Model twin = model_from_json(json);
+    CHECK(twin.to_json() == json);
+    twin.set_weights(model.get_weights());
+    check_outputs(twin.predict_all(sample.inputs(), {.verbose = 0}), sample);
+    ++ran;
+  }
+  std::cout << "sample models, predictions: " << ran << " of " << folders.size() << " models\n";
+  CHECK(ran == folders.size());
+}
+
+TEST_CASE("recorded models train as in Keras, compiled and op by op") {
+  check_training(false);
+  check_training(true);
 }
