@@ -97,15 +97,11 @@ const graph::Program& Model::predict_program(const Data& x) const {
 void Model::summary(std::ostream& out, const SummaryArgs& args) const {
   const Trainer& trainer = base().trainer();
   std::optional<OptimizerSize> slots;
-  if (trainer.compiled()) {
-    const std::vector<Variable> variables = trainer.optimizer()->variables();
-    // Keras counts an optimizer once it has slots for the model's variables.
-    if (variables.size() > 2) {
-      slots.emplace();
-      for (const Variable& variable : variables) {
-        slots->count += variable.size();
-        slots->bytes += variable.size() * static_cast<std::int64_t>(size_of(variable.dtype()));
-      }
+  if (trainer.compiled() && trainer.optimizer()->built()) {
+    slots.emplace();
+    for (const Variable& variable : trainer.optimizer()->variables()) {
+      slots->count += variable.size();
+      slots->bytes += variable.size() * static_cast<std::int64_t>(size_of(variable.dtype()));
     }
   }
   print_summary(base(), out, args, slots);

@@ -268,12 +268,15 @@ LayerPtr read_plain(const Config& record) {
 }
 
 LayerPtr read_layer(const Config& record, const std::string& path) {
-  if (is_functional_record(record)) return GraphReader(dict_entry(record, "config"), path).read();
-  if (is_sequential_record(record)) {
-    const Config& config = dict_entry(record, "config");
-    return read_sequential(config, path);
-  }
-  return read_plain(record);
+  const bool functional = is_functional_record(record);
+  if (!functional && !is_sequential_record(record)) return read_plain(record);
+  const Config& config = dict_entry(record, "config");
+  std::shared_ptr<ModelBase> model =
+      functional ? GraphReader(config, path).read() : read_sequential(config, path);
+  if (const Config* compile = record.find("compile_config");
+      compile != nullptr && compile->is_dict() && compile->size() > 0)
+    model->trainer().compile_from_config(*compile);
+  return model;
 }
 
 LayerPtr read_checked(const Config& record) {
@@ -303,12 +306,7 @@ Model model_from_json(const std::string& json, const saving::Limits& limits) {
   const std::string& name = saving::class_name_of(record);
   if (!is_functional_record(record) && !is_sequential_record(record))
     throw FormatError("JSON: the class " + name.substr(0, 200) + " is no model");
-  Model model = Model::from(read_checked(record));
-  if (const Config* compile = record.find("compile_config")) {
-    if (compile->is_dict() && compile->size() > 0)
-      model.base().trainer().compile_from_config(*compile);
-  }
-  return model;
+  return Model::from(read_checked(record));
 }
 
 }  // namespace nyala

@@ -102,6 +102,7 @@ void Trainer::compile_from_config(const Config& config) {
     if (value.is_bool()) args.jit_compile = value.as_bool();
   });
   compile(args);
+  if (layer_.built()) optimizer()->build(layer_.trainable_variables());
 }
 
 }  // namespace nyala

@@ -84,7 +84,8 @@ class Trainer {
 
   /// What Keras saves as "compile_config"; an empty dict before `compile`.
   Config get_compile_config() const;
-  /// Throws ValueError for options that are unknown, and then changes nothing.
+  /// Makes the optimizer's variables too, once the layer has its weights. Throws ValueError for
+  /// options that are unknown, and then changes nothing.
   void compile_from_config(const Config& config);
 
  private:

@@ -129,6 +129,25 @@ TEST_CASE("a stack comes back, built or not") {
   CHECK_FALSE(twin.built());
 }
 
+TEST_CASE("models inside are compiled again as well") {
+  const Sequential inner({Input({.shape = {2}}), layers::Dense({.units = 3})}, {.name = "inner"});
+  inner.compile({.optimizer = "adam", .loss = "mae"});
+  const Symbol x = Input({.shape = {2}, .name = "x"});
+  const Model outer(x, layers::Dense({.units = 1, .name = "last"})(inner(x)), {.name = "outer"});
+  outer.compile({.optimizer = "sgd", .loss = "mse"});
+  const std::string json = outer.to_json();
+  const Model twin = model_from_json(json);
+  CHECK(twin.to_json() == json);
+  const auto read = std::dynamic_pointer_cast<ModelBase>(twin.get_layer("inner").shared());
+  REQUIRE(read != nullptr);
+  CHECK(read->trainer().optimizer()->class_name() == "Adam");
+  CHECK(read->trainer().optimizer()->built());
+
+  const std::string wrong = message_of([&] { model_from_json(replaced(json, "mae", "may")); });
+  CHECK(contains(wrong, "outer/inner"));
+  CHECK(contains(wrong, "may"));
+}
+
 TEST_CASE("wrong models say what is wrong and where") {
   const std::string json = make_towers().to_json();
   const auto error = [&](const std::string& from, const std::string& to) {

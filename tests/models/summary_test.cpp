@@ -84,6 +84,23 @@ TEST_CASE("summary prints what Keras prints") {
   }
 }
 
+TEST_CASE("an optimizer counts once it is built") {
+  const Columns width("80");
+  const Sequential model({Input({.shape = {2}}), layers::Dense({.units = 3})});
+  model.compile({.optimizer = "sgd", .loss = "mse"});
+  const auto has = [](const Model& m, const std::string& line) {
+    return text_of(m).find(line) != std::string::npos;
+  };
+  CHECK_FALSE(has(model, "Optimizer"));
+  // Recorded from Keras 3.15.1.
+  const std::string line =
+      " Total params: 11 (48.00 B)\n Trainable params: 9 (36.00 B)\n"
+      " Non-trainable params: 0 (0.00 B)\n Optimizer params: 2 (12.00 B)\n";
+  CHECK(has(model_from_json(model.to_json()), line));
+  model.fit(ops::ones({4, 2}), ops::ones({4, 3}), {.verbose = 0});
+  CHECK(has(model, line));
+}
+
 TEST_CASE("colours are used only where they are wanted") {
   const Model model = make_outer();
   CHECK(text_of(model).find('\x1b') == std::string::npos);
