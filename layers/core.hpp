@@ -48,6 +48,20 @@ struct InputLayerArgs {
 };
 NYALA_DECLARE_LAYER(InputLayer);
 
+/// The fields of a kernel and a bias.
+template <class A>
+constexpr auto kernel_and_bias_fields() {
+  return std::tuple{
+      Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
+      Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
+      Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
+      Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
+      Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+      Field{"kernel_constraint", &A::kernel_constraint, "Applied to the kernel after each step."},
+      Field{"bias_constraint", &A::bias_constraint, "Applied to the bias after each step."},
+      Field{"quantization_config", &A::quantization_config, "Not supported."}};
+}
+
 /// activation(x * kernel + bias), over the last axis of x. Integers are cast to the compute dtype.
 /// https://keras.io/api/layers/core_layers/dense/
 struct DenseArgs {
@@ -65,21 +79,13 @@ struct DenseArgs {
   NYALA_LAYER_ARGS;
 
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"units", &DenseArgs::units, "Size of the output.", Range::at_least(1)},
-        Field{"activation", &DenseArgs::activation, "Applied to the result; linear without one."},
-        Field{"use_bias", &DenseArgs::use_bias, "Whether a bias is added."},
-        Field{"kernel_initializer", &DenseArgs::kernel_initializer, "Fills the kernel."},
-        Field{"bias_initializer", &DenseArgs::bias_initializer, "Fills the bias."},
-        Field{"kernel_regularizer", &DenseArgs::kernel_regularizer, "Penalty on the kernel."},
-        Field{"bias_regularizer", &DenseArgs::bias_regularizer, "Penalty on the bias."},
-        Field{"activity_regularizer", &DenseArgs::activity_regularizer, "Penalty on the output."},
-        Field{"kernel_constraint",
-              &DenseArgs::kernel_constraint,
-              "Applied to the kernel after each step."},
-        Field{
-            "bias_constraint", &DenseArgs::bias_constraint, "Applied to the bias after each step."},
-        Field{"quantization_config", &DenseArgs::quantization_config, "Not supported."});
+    return std::tuple_cat(
+        layer_fields(
+            Field{"units", &DenseArgs::units, "Size of the output.", Range::at_least(1)},
+            Field{
+                "activation", &DenseArgs::activation, "Applied to the result; linear without one."},
+            Field{"use_bias", &DenseArgs::use_bias, "Whether a bias is added."}),
+        kernel_and_bias_fields<DenseArgs>());
   }
 };
 NYALA_DECLARE_LAYER(Dense);
@@ -139,27 +145,15 @@ struct EinsumDenseArgs {
   NYALA_LAYER_ARGS;
 
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"equation", &EinsumDenseArgs::equation, "The einsum of input and kernel."},
-        Field{"output_shape",
-              &EinsumDenseArgs::output_shape,
-              "The output's sizes without the batch and what an ellipsis stands for."},
-        Field{"activation", &EinsumDenseArgs::activation, "Applied to the result."},
-        Field{"bias_axes", &EinsumDenseArgs::bias_axes, "The output's labels that a bias has."},
-        Field{"kernel_initializer", &EinsumDenseArgs::kernel_initializer, "Fills the kernel."},
-        Field{"bias_initializer", &EinsumDenseArgs::bias_initializer, "Fills the bias."},
-        Field{"kernel_regularizer", &EinsumDenseArgs::kernel_regularizer, "Penalty on the kernel."},
-        Field{"bias_regularizer", &EinsumDenseArgs::bias_regularizer, "Penalty on the bias."},
-        Field{"activity_regularizer",
-              &EinsumDenseArgs::activity_regularizer,
-              "Penalty on the output."},
-        Field{"kernel_constraint",
-              &EinsumDenseArgs::kernel_constraint,
-              "Applied to the kernel after each step."},
-        Field{"bias_constraint",
-              &EinsumDenseArgs::bias_constraint,
-              "Applied to the bias after each step."},
-        Field{"quantization_config", &EinsumDenseArgs::quantization_config, "Not supported."});
+    using A = EinsumDenseArgs;
+    return std::tuple_cat(
+        layer_fields(Field{"equation", &A::equation, "The einsum of input and kernel."},
+                     Field{"output_shape",
+                           &A::output_shape,
+                           "The output's sizes without the batch and what an ellipsis stands for."},
+                     Field{"activation", &A::activation, "Applied to the result."},
+                     Field{"bias_axes", &A::bias_axes, "The output's labels that a bias has."}),
+        kernel_and_bias_fields<A>());
   }
 };
 NYALA_DECLARE_LAYER(EinsumDense);

@@ -26,6 +26,25 @@ struct ConfigCodec<layers::RenormClipping> {
 
 namespace layers {
 
+/// The fields of scaling by gamma and moving by beta: before the weights' own, and for them.
+template <class A>
+constexpr auto scaling_fields() {
+  return std::tuple{Field{"epsilon", &A::epsilon, "Added to the variance.", Range::at_least(0)},
+                    Field{"center", &A::center, "Whether beta is added."},
+                    Field{"scale", &A::scale, "Whether gamma multiplies."}};
+}
+template <class A, class... Between>
+constexpr auto gamma_and_beta_fields(Between... between) {
+  return std::tuple{
+      Field{"beta_initializer", &A::beta_initializer, "Fills beta."},
+      Field{"gamma_initializer", &A::gamma_initializer, "Fills gamma."},
+      between...,
+      Field{"beta_regularizer", &A::beta_regularizer, "Penalty on beta."},
+      Field{"gamma_regularizer", &A::gamma_regularizer, "Penalty on gamma."},
+      Field{"beta_constraint", &A::beta_constraint, "Applied to beta after each step."},
+      Field{"gamma_constraint", &A::gamma_constraint, "Applied to gamma after each step."}};
+}
+
 /// Mean 0 and variance 1 of each feature, then scaled by gamma and moved by beta. While training
 /// (and trainable) with the batch's own mean and variance, which the moving ones follow:
 /// moving * momentum + batch * (1 - momentum); else with the moving ones. A mask, of one axis less
@@ -54,26 +73,19 @@ struct BatchNormalizationArgs {
 
   static constexpr auto fields() {
     using A = BatchNormalizationArgs;
-    return layer_fields(
-        Field{"axis", &A::axis, "The features' axis."},
-        Field{"momentum", &A::momentum, "How slowly the moving statistics follow."},
-        Field{"epsilon", &A::epsilon, "Added to the variance.", Range::at_least(0)},
-        Field{"center", &A::center, "Whether beta is added."},
-        Field{"scale", &A::scale, "Whether gamma multiplies."},
-        Field{"beta_initializer", &A::beta_initializer, "Fills beta."},
-        Field{"gamma_initializer", &A::gamma_initializer, "Fills gamma."},
-        Field{"moving_mean_initializer", &A::moving_mean_initializer, "Fills the moving mean."},
-        Field{"moving_variance_initializer",
-              &A::moving_variance_initializer,
-              "Fills the moving variance."},
-        Field{"beta_regularizer", &A::beta_regularizer, "Penalty on beta."},
-        Field{"gamma_regularizer", &A::gamma_regularizer, "Penalty on gamma."},
-        Field{"beta_constraint", &A::beta_constraint, "Applied to beta after each step."},
-        Field{"gamma_constraint", &A::gamma_constraint, "Applied to gamma after each step."},
-        Field{"synchronized", &A::synchronized, "Over several devices; there is one."},
-        Field{"renorm", &A::renorm, "Whether batches are renormalised."},
-        Field{"renorm_clipping", &A::renorm_clipping, "Limits of the corrections."},
-        Field{"renorm_momentum", &A::renorm_momentum, "How slowly they follow."});
+    return std::tuple_cat(
+        layer_fields(Field{"axis", &A::axis, "The features' axis."},
+                     Field{"momentum", &A::momentum, "How slowly the moving statistics follow."}),
+        scaling_fields<A>(),
+        gamma_and_beta_fields<A>(
+            Field{"moving_mean_initializer", &A::moving_mean_initializer, "Fills the moving mean."},
+            Field{"moving_variance_initializer",
+                  &A::moving_variance_initializer,
+                  "Fills the moving variance."}),
+        layer_fields(Field{"synchronized", &A::synchronized, "Over several devices; there is one."},
+                     Field{"renorm", &A::renorm, "Whether batches are renormalised."},
+                     Field{"renorm_clipping", &A::renorm_clipping, "Limits of the corrections."},
+                     Field{"renorm_momentum", &A::renorm_momentum, "How slowly they follow."}));
   }
   /// tf.keras 2.x writes the axis as a list.
   static Config upgrade(Config config);
@@ -100,18 +112,12 @@ struct LayerNormalizationArgs {
 
   static constexpr auto fields() {
     using A = LayerNormalizationArgs;
-    return layer_fields(
-        Field{"axis", &A::axis, "The axis, or axes taken as one."},
-        Field{"epsilon", &A::epsilon, "Added to the variance.", Range::at_least(0)},
-        Field{"center", &A::center, "Whether beta is added."},
-        Field{"scale", &A::scale, "Whether gamma multiplies."},
-        Field{"rms_scaling", &A::rms_scaling, "Whether the mean is left in, and beta out."},
-        Field{"beta_initializer", &A::beta_initializer, "Fills beta."},
-        Field{"gamma_initializer", &A::gamma_initializer, "Fills gamma."},
-        Field{"beta_regularizer", &A::beta_regularizer, "Penalty on beta."},
-        Field{"gamma_regularizer", &A::gamma_regularizer, "Penalty on gamma."},
-        Field{"beta_constraint", &A::beta_constraint, "Applied to beta after each step."},
-        Field{"gamma_constraint", &A::gamma_constraint, "Applied to gamma after each step."});
+    return std::tuple_cat(
+        layer_fields(Field{"axis", &A::axis, "The axis, or axes taken as one."}),
+        scaling_fields<A>(),
+        layer_fields(
+            Field{"rms_scaling", &A::rms_scaling, "Whether the mean is left in, and beta out."}),
+        gamma_and_beta_fields<A>());
   }
 };
 NYALA_DECLARE_LAYER(LayerNormalization);
@@ -135,18 +141,11 @@ struct GroupNormalizationArgs {
 
   static constexpr auto fields() {
     using A = GroupNormalizationArgs;
-    return layer_fields(
-        Field{"groups", &A::groups, "How many; -1 for one for each channel."},
-        Field{"axis", &A::axis, "The channels' axis."},
-        Field{"epsilon", &A::epsilon, "Added to the variance.", Range::at_least(0)},
-        Field{"center", &A::center, "Whether beta is added."},
-        Field{"scale", &A::scale, "Whether gamma multiplies."},
-        Field{"beta_initializer", &A::beta_initializer, "Fills beta."},
-        Field{"gamma_initializer", &A::gamma_initializer, "Fills gamma."},
-        Field{"beta_regularizer", &A::beta_regularizer, "Penalty on beta."},
-        Field{"gamma_regularizer", &A::gamma_regularizer, "Penalty on gamma."},
-        Field{"beta_constraint", &A::beta_constraint, "Applied to beta after each step."},
-        Field{"gamma_constraint", &A::gamma_constraint, "Applied to gamma after each step."});
+    return std::tuple_cat(
+        layer_fields(Field{"groups", &A::groups, "How many; -1 for one for each channel."},
+                     Field{"axis", &A::axis, "The channels' axis."}),
+        scaling_fields<A>(),
+        gamma_and_beta_fields<A>());
   }
 };
 NYALA_DECLARE_LAYER(GroupNormalization);

@@ -10,88 +10,6 @@ constexpr double kInvRoot2Pi = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
 constexpr double kInvRoot2 = 1 / std::numbers::sqrt2;
 const double kRoot2ByPi = kInvRoot2Pi * 2;
 
-template <class Self>
-struct Activation : NoOptions {
-  Spec infer(Inputs<Spec> x) const { return x[0]; }
-  void forward(Inputs<Tensor> x, Tensor& y) const {
-    kernels::unary(Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), y.mutable_data());
-  }
-  static std::vector<SampleOf<Self>> samples() {
-    return {{{}, {{{3, 4}, -3, 3}}}, {{}, {{{}}}}, {{}, {{{0, 2}}}}, {{}, {{{19}, 0.1, 3}}}};
-  }
-};
-
-struct Sigmoid : Activation<Sigmoid> {
-  static constexpr std::string_view name = "sigmoid";
-  static constexpr std::string_view doc = "1 / (1 + exp(-x))";
-  static constexpr Saves saves = Saves::outputs;
-  static constexpr kernels::Unary kernel = kernels::Unary::sigmoid;
-  Grads vjp(const Saved& saved, const Tensor& dy) const;
-};
-
-struct Tanh : Activation<Tanh> {
-  static constexpr std::string_view name = "tanh";
-  static constexpr std::string_view doc = "The hyperbolic tangent.";
-  static constexpr Saves saves = Saves::outputs;
-  static constexpr kernels::Unary kernel = kernels::Unary::tanh;
-  Grads vjp(const Saved& saved, const Tensor& dy) const;
-};
-
-struct Softplus : Activation<Softplus> {
-  static constexpr std::string_view name = "softplus";
-  static constexpr std::string_view doc = "log(1 + exp(x))";
-  static constexpr Saves saves = Saves::inputs;
-  static constexpr kernels::Unary kernel = kernels::Unary::softplus;
-  Grads vjp(const Saved& saved, const Tensor& dy) const { return {dy * sigmoid(saved.input())}; }
-};
-
-struct Relu : Activation<Relu> {
-  static constexpr std::string_view name = "relu";
-  static constexpr std::string_view doc = "x where it is positive, else 0.";
-  static constexpr Saves saves = Saves::outputs;
-  static constexpr kernels::Unary kernel = kernels::Unary::relu;
-  Grads vjp(const Saved& saved, const Tensor& dy) const;
-  static std::vector<SampleOf<Relu>> samples() {
-    return {{{}, {{{3, 4}, 0.1, 3}}}, {{}, {{{5}, -3, -0.1}}}, {{}, {{{0, 2}}}}};
-  }
-};
-
-struct Gelu : Activation<Gelu> {
-  static constexpr std::string_view name = "gelu";
-  static constexpr std::string_view doc = "x times the normal distribution function of x.";
-  static constexpr Saves saves = Saves::inputs;
-  static constexpr kernels::Unary kernel = kernels::Unary::gelu;
-  Grads vjp(const Saved& saved, const Tensor& dy) const {
-    const Tensor& x = saved.input();
-    const Tensor cdf = erfc(x * -kInvRoot2) * 0.5;
-    return {dy * (cdf + x * exp(x * x * -0.5) * kInvRoot2Pi)};
-  }
-};
-
-struct GeluTanh : Activation<GeluTanh> {
-  static constexpr std::string_view name = "gelu_tanh";
-  static constexpr std::string_view doc = "gelu, approximated with tanh.";
-  static constexpr Saves saves = Saves::inputs;
-  static constexpr kernels::Unary kernel = kernels::Unary::gelu_tanh;
-  Grads vjp(const Saved& saved, const Tensor& dy) const {
-    const Tensor& x = saved.input();
-    const Tensor t = tanh((x + x * x * x * 0.044715) * kRoot2ByPi);
-    const Tensor inner = (x * x * (3 * 0.044715) + 1) * kRoot2ByPi;
-    return {dy * ((t + 1) * 0.5 + x * 0.5 * (1 - t * t) * inner)};
-  }
-};
-
-struct Silu : Activation<Silu> {
-  static constexpr std::string_view name = "silu";
-  static constexpr std::string_view doc = "x times sigmoid(x)";
-  static constexpr Saves saves = Saves::inputs;
-  static constexpr kernels::Unary kernel = kernels::Unary::silu;
-  Grads vjp(const Saved& saved, const Tensor& dy) const {
-    const Tensor s = sigmoid(saved.input());
-    return {dy * (s * (saved.input() * (1 - s) + 1))};
-  }
-};
-
 // Gradients of the commonest activations, each one pass over (y, dy).
 template <class Self>
 struct ActivationGrad : NoOptions {
@@ -137,17 +55,61 @@ struct ReluGrad : ActivationGrad<ReluGrad> {
   }
 };
 
-Grads Sigmoid::vjp(const Saved& saved, const Tensor& dy) const {
-  return {run_op(SigmoidGrad{}, {saved.output(), dy})};
+struct Relu : Elementwise<Relu> {
+  static constexpr std::string_view name = "relu";
+  static constexpr std::string_view doc = "x where it is positive, else 0.";
+  static constexpr Saves saves = Saves::outputs;
+  static constexpr kernels::Unary kernel = kernels::Unary::relu;
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    return {run_op(ReluGrad{}, {saved.output(), dy})};
+  }
+  // Away from the kink.
+  static std::vector<SampleOf<Relu>> samples() {
+    return {{{}, {{{3, 4}, 0.1, 3}}}, {{}, {{{5}, -3, -0.1}}}, {{}, {{{0, 2}}}}};
+  }
+};
+
+Tensor sigmoid_gradient(const Tensor& y, const Tensor& dy) {
+  return run_op(SigmoidGrad{}, {y, dy});
 }
-Grads Tanh::vjp(const Saved& saved, const Tensor& dy) const {
-  return {run_op(TanhGrad{}, {saved.output(), dy})};
+Tensor tanh_gradient(const Tensor& y, const Tensor& dy) { return run_op(TanhGrad{}, {y, dy}); }
+Tensor gelu_gradient(const Tensor& x, const Tensor& dy) {
+  const Tensor cdf = erfc(x * -kInvRoot2) * 0.5;
+  return dy * (cdf + x * exp(x * x * -0.5) * kInvRoot2Pi);
 }
-Grads Relu::vjp(const Saved& saved, const Tensor& dy) const {
-  return {run_op(ReluGrad{}, {saved.output(), dy})};
+Tensor gelu_tanh_gradient(const Tensor& x, const Tensor& dy) {
+  const Tensor t = tanh((x + x * x * x * 0.044715) * kRoot2ByPi);
+  const Tensor inner = (x * x * (3 * 0.044715) + 1) * kRoot2ByPi;
+  return dy * ((t + 1) * 0.5 + x * 0.5 * (1 - t * t) * inner);
+}
+Tensor silu_gradient(const Tensor& x, const Tensor& dy) {
+  const Tensor s = sigmoid(x);
+  return dy * (s * (x * (1 - s) + 1));
 }
 
 }  // namespace
+
+NYALA_FUNCTION(
+    Sigmoid, sigmoid, sigmoid, -3, 3, outputs, sigmoid_gradient(y, dy), "1 / (1 + exp(-x))")
+NYALA_FUNCTION(Tanh, tanh, tanh, -3, 3, outputs, tanh_gradient(y, dy), "The hyperbolic tangent.")
+NYALA_FUNCTION(Softplus, softplus, softplus, -3, 3, inputs, dy* sigmoid(x), "log(1 + exp(x))")
+NYALA_FUNCTION(Gelu,
+               gelu,
+               gelu,
+               -3,
+               3,
+               inputs,
+               gelu_gradient(x, dy),
+               "x times the normal distribution function of x.")
+NYALA_FUNCTION(GeluTanh,
+               gelu_tanh,
+               gelu_tanh,
+               -3,
+               3,
+               inputs,
+               gelu_tanh_gradient(x, dy),
+               "gelu, approximated with tanh.")
+NYALA_FUNCTION(Silu, silu, silu, -3, 3, inputs, silu_gradient(x, dy), "x times sigmoid(x)")
 
 Tensor sigmoid(const Tensor& x) { return run_op(Sigmoid{}, {to_float(x)}); }
 Tensor tanh(const Tensor& x) { return run_op(Tanh{}, {to_float(x)}); }

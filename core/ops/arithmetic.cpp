@@ -15,21 +15,7 @@ struct Binary : NoOptions {
     }
     return {broadcast_shapes(in[0].shape, in[1].shape, Self::name.data()), in[0].dtype};
   }
-  void forward(Inputs<Tensor> x, Tensor& out) const {
-    if (x[0].shape() == x[1].shape()) {
-      kernels::binary(
-          Self::kernel, x[0].dtype(), out.shape(), in(x[0]), in(x[1]), out.mutable_data());
-      return;
-    }
-    const Shape a = broadcast_strides(x[0], out.shape());
-    const Shape b = broadcast_strides(x[1], out.shape());
-    kernels::binary(Self::kernel,
-                    x[0].dtype(),
-                    out.shape(),
-                    {x[0].data(), a.data()},
-                    {x[1].data(), b.data()},
-                    out.mutable_data());
-  }
+  void forward(Inputs<Tensor> x, Tensor& out) const { broadcast_binary(Self::kernel, x, out); }
   static std::vector<SampleOf<Self>> samples() {
     const double low = Self::low;
     return {{{}, {{{3, 4}, low, 3}, {{3, 4}, 0.5, 2}}},

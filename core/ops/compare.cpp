@@ -14,16 +14,7 @@ struct Compare : NoOptions {
     return {broadcast_shapes(in[0].shape, in[1].shape, Self::name.data()),
             Self::keeps_dtype ? in[0].dtype : DType::bool_};
   }
-  void forward(Inputs<Tensor> x, Tensor& out) const {
-    const Shape a = broadcast_strides(x[0], out.shape());
-    const Shape b = broadcast_strides(x[1], out.shape());
-    kernels::binary(Self::kernel,
-                    x[0].dtype(),
-                    out.shape(),
-                    {x[0].data(), a.data()},
-                    {x[1].data(), b.data()},
-                    out.mutable_data());
-  }
+  void forward(Inputs<Tensor> x, Tensor& out) const { broadcast_binary(Self::kernel, x, out); }
   static std::vector<SampleOf<Self>> samples() {
     const DType dtype = Self::keeps_dtype ? DType::int32 : DType::float64;
     return {{{}, {{{3, 4}, -2, 2, dtype}, {{4}, -2, 2, dtype}}},

@@ -4,48 +4,7 @@
 
 namespace nyala {
 namespace ops {
-namespace {
-
-// Elementwise functions of one tensor. `Self` names its kernel.
-template <class Self>
-struct Elementwise : NoOptions {
-  static constexpr bool gives_bool = false;
-
-  Spec infer(Inputs<Spec> x) const {
-    return {x[0].shape, Self::gives_bool ? DType::bool_ : x[0].dtype};
-  }
-  void forward(Inputs<Tensor> x, Tensor& y) const {
-    kernels::unary(Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), y.mutable_data());
-  }
-  static std::vector<SampleOf<Self>> samples() {
-    return {{{}, {{{3, 4}, Self::low, Self::high}}},
-            {{}, {{{}, Self::low, Self::high}}},
-            {{}, {{{2, 0, 3}, Self::low, Self::high}}},
-            {{}, {{{37}, Self::low, Self::high}}}};
-  }
-};
-
-}  // namespace
-
-// A smooth function: its kernel, the numbers that samples draw from, and its gradient, an
-// expression in x (or y, the result) and dy.
-#define NYALA_FUNCTION(Name, function, kernel_, low_, high_, saves_, gradient, doc_) \
-  namespace {                                                                        \
-  struct Name : Elementwise<Name> {                                                  \
-    static constexpr std::string_view name = #function;                              \
-    static constexpr std::string_view doc = doc_;                                    \
-    static constexpr kernels::Unary kernel = kernels::Unary::kernel_;                \
-    static constexpr double low = low_, high = high_;                                \
-    static constexpr Saves saves = Saves::saves_;                                    \
-    Grads vjp(const Saved& saved, const Tensor& dy) const {                          \
-      [[maybe_unused]] const Tensor& x = saved.input();                              \
-      [[maybe_unused]] const Tensor& y = saved.output();                             \
-      return {gradient};                                                             \
-    }                                                                                \
-  };                                                                                 \
-  }
-
-// The same for functions whose gradient is 0 or that have none.
+// A function whose gradient is 0 or that has none.
 #define NYALA_STEP(Name, function, kernel_, doc_, ...)                \
   namespace {                                                         \
   struct Name : Elementwise<Name> {                                   \

@@ -11,6 +11,21 @@ Shape broadcast_strides(const Tensor& x, const Shape& shape) {
   return strides;
 }
 
+void broadcast_binary(kernels::Binary kernel, Inputs<Tensor> x, Tensor& out) {
+  if (x[0].shape() == x[1].shape()) {
+    kernels::binary(kernel, x[0].dtype(), out.shape(), in(x[0]), in(x[1]), out.mutable_data());
+    return;
+  }
+  const Shape a = broadcast_strides(x[0], out.shape());
+  const Shape b = broadcast_strides(x[1], out.shape());
+  kernels::binary(kernel,
+                  x[0].dtype(),
+                  out.shape(),
+                  {x[0].data(), a.data()},
+                  {x[1].data(), b.data()},
+                  out.mutable_data());
+}
+
 std::pair<Tensor, Tensor> promote(const Tensor& x, const Tensor& y) {
   if (x.dtype() == y.dtype()) return {x, y};
   const DType dtype = result_type(x.dtype(), y.dtype());

@@ -13,6 +13,9 @@ inline kernels::In in(const Tensor& x) { return {x.data(), x.strides().data()}; 
 /// Strides that make `x` look like `shape`: 0 along what is repeated.
 Shape broadcast_strides(const Tensor& x, const Shape& shape);
 
+/// kernel(x[0], x[1]) over their broadcast shape, which `out` has.
+void broadcast_binary(kernels::Binary kernel, Inputs<Tensor> x, Tensor& out);
+
 /// x and y in the dtype that Keras computes both in.
 std::pair<Tensor, Tensor> promote(const Tensor& x, const Tensor& y);
 /// The same for a plain number, which takes the tensor's dtype.
@@ -62,6 +65,44 @@ class IndexList {
 struct NoOptions {
   static constexpr auto fields() { return std::tuple{}; }
 };
+
+/// Elementwise functions of one tensor. `Self` names its kernel and the range that samples come
+/// from.
+template <class Self>
+struct Elementwise : NoOptions {
+  static constexpr bool gives_bool = false;
+
+  Spec infer(Inputs<Spec> x) const {
+    return {x[0].shape, Self::gives_bool ? DType::bool_ : x[0].dtype};
+  }
+  void forward(Inputs<Tensor> x, Tensor& y) const {
+    kernels::unary(Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), y.mutable_data());
+  }
+  static std::vector<SampleOf<Self>> samples() {
+    return {{{}, {{{3, 4}, Self::low, Self::high}}},
+            {{}, {{{}, Self::low, Self::high}}},
+            {{}, {{{2, 0, 3}, Self::low, Self::high}}},
+            {{}, {{{37}, Self::low, Self::high}}}};
+  }
+};
+
+// A smooth function: its kernel, the numbers that samples draw from, and its gradient, an
+// expression in x (or y, the result) and dy.
+#define NYALA_FUNCTION(Name, function, kernel_, low_, high_, saves_, gradient, doc_) \
+  namespace {                                                                        \
+  struct Name : Elementwise<Name> {                                                  \
+    static constexpr std::string_view name = #function;                              \
+    static constexpr std::string_view doc = doc_;                                    \
+    static constexpr kernels::Unary kernel = kernels::Unary::kernel_;                \
+    static constexpr double low = low_, high = high_;                                \
+    static constexpr Saves saves = Saves::saves_;                                    \
+    Grads vjp(const Saved& saved, const Tensor& dy) const {                          \
+      [[maybe_unused]] const Tensor& x = saved.input();                              \
+      [[maybe_unused]] const Tensor& y = saved.output();                             \
+      return {gradient};                                                             \
+    }                                                                                \
+  };                                                                                 \
+  }
 
 // ---- templates ----
 

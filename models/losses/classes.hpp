@@ -11,25 +11,52 @@
 
 namespace nyala::losses {
 
-// The last three options of most losses, and their fields.
+/// The fields of a loss: its own, then those that all have.
+template <class A, class... Own>
+constexpr auto loss_fields(Own... own) {
+  return std::tuple{
+      own...,
+      Field{"reduction", &A::reduction, "How values become one number."},
+      Field{"name", &A::name, "Name of the loss."},
+      Field{"dtype", &A::dtype, "Dtype of the computations; the default floating one if null."}};
+}
+/// The fields of a cross-entropy between two classes, its own first.
+template <class A, class... Own>
+constexpr auto binary_loss_fields(Own... own) {
+  return loss_fields<A>(own...,
+                        Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
+                        Field{"label_smoothing",
+                              &A::label_smoothing,
+                              "How far labels move to 1/2.",
+                              Range::from_0_to_1()},
+                        Field{"axis", &A::axis, "Axis that the mean is taken over."});
+}
+/// The fields of a cross-entropy between several classes, its own first.
+template <class A, class... Own>
+constexpr auto categorical_loss_fields(Own... own) {
+  return loss_fields<A>(own...,
+                        Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+                        Field{"label_smoothing",
+                              &A::label_smoothing,
+                              "How far labels move to the uniform distribution.",
+                              Range::from_0_to_1()},
+                        Field{"axis", &A::axis, "Axis of the classes."});
+}
+
+// The last three options of most losses.
 #define NYALA_LOSS_OPTIONS(default_name)       \
   Reduction reduction = "sum_over_batch_size"; \
   std::string name = default_name;             \
   std::optional<DTypeLike> dtype = {}
-#define NYALA_LOSS_FIELDS(Args)                                                           \
-  Field{"reduction", &Args::reduction, "How values become one number."},                  \
-      Field{"name", &Args::name, "Name of the loss."}, Field {                            \
-    "dtype", &Args::dtype, "Dtype of the computations; the default floating one if null." \
-  }
 #define NYALA_DECLARE_LOSS(Class)                          \
   std::shared_ptr<LossBase> make_object(Class##Args args); \
   using Class = LossOf<Class##Args>
 // A loss without options of its own.
-#define NYALA_PLAIN_LOSS(Class, default_name)                                             \
-  struct Class##Args {                                                                    \
-    NYALA_LOSS_OPTIONS(default_name);                                                     \
-    static constexpr auto fields() { return std::tuple{NYALA_LOSS_FIELDS(Class##Args)}; } \
-  };                                                                                      \
+#define NYALA_PLAIN_LOSS(Class, default_name)                             \
+  struct Class##Args {                                                    \
+    NYALA_LOSS_OPTIONS(default_name);                                     \
+    static constexpr auto fields() { return loss_fields<Class##Args>(); } \
+  };                                                                      \
   NYALA_DECLARE_LOSS(Class)
 
 NYALA_PLAIN_LOSS(MeanSquaredError, "mean_squared_error");
@@ -47,8 +74,8 @@ struct CosineSimilarityArgs {
   int axis = -1;
   NYALA_LOSS_OPTIONS("cosine_similarity");
   static constexpr auto fields() {
-    return std::tuple{Field{"axis", &CosineSimilarityArgs::axis, "Axis of the vectors."},
-                      NYALA_LOSS_FIELDS(CosineSimilarityArgs)};
+    return loss_fields<CosineSimilarityArgs>(
+        Field{"axis", &CosineSimilarityArgs::axis, "Axis of the vectors."});
   }
 };
 NYALA_DECLARE_LOSS(CosineSimilarity);
@@ -57,9 +84,8 @@ struct HuberArgs {
   double delta = 1;
   NYALA_LOSS_OPTIONS("huber_loss");
   static constexpr auto fields() {
-    return std::tuple{
-        Field{"delta", &HuberArgs::delta, "Error beyond which it is linear.", Range::at_least(0)},
-        NYALA_LOSS_FIELDS(HuberArgs)};
+    return loss_fields<HuberArgs>(
+        Field{"delta", &HuberArgs::delta, "Error beyond which it is linear.", Range::at_least(0)});
   }
 };
 NYALA_DECLARE_LOSS(Huber);
@@ -71,13 +97,7 @@ struct BinaryCrossentropyArgs {
   NYALA_LOSS_OPTIONS("binary_crossentropy");
   static constexpr auto fields() {
     using A = BinaryCrossentropyArgs;
-    return std::tuple{Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
-                      Field{"label_smoothing",
-                            &A::label_smoothing,
-                            "How far labels move to 1/2.",
-                            Range::from_0_to_1()},
-                      Field{"axis", &A::axis, "Axis that the mean is taken over."},
-                      NYALA_LOSS_FIELDS(A)};
+    return binary_loss_fields<A>();
   }
 };
 NYALA_DECLARE_LOSS(BinaryCrossentropy);
@@ -92,17 +112,10 @@ struct BinaryFocalCrossentropyArgs {
   NYALA_LOSS_OPTIONS("binary_focal_crossentropy");
   static constexpr auto fields() {
     using A = BinaryFocalCrossentropyArgs;
-    return std::tuple{
+    return binary_loss_fields<A>(
         Field{"apply_class_balancing", &A::apply_class_balancing, "Whether alpha counts."},
         Field{"alpha", &A::alpha, "Weight of class 1; class 0 has 1 - alpha."},
-        Field{"gamma", &A::gamma, "How little what is nearly right counts."},
-        Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
-        Field{"label_smoothing",
-              &A::label_smoothing,
-              "How far labels move to 1/2.",
-              Range::from_0_to_1()},
-        Field{"axis", &A::axis, "Axis that the mean is taken over."},
-        NYALA_LOSS_FIELDS(A)};
+        Field{"gamma", &A::gamma, "How little what is nearly right counts."});
   }
 };
 NYALA_DECLARE_LOSS(BinaryFocalCrossentropy);
@@ -114,13 +127,7 @@ struct CategoricalCrossentropyArgs {
   NYALA_LOSS_OPTIONS("categorical_crossentropy");
   static constexpr auto fields() {
     using A = CategoricalCrossentropyArgs;
-    return std::tuple{Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
-                      Field{"label_smoothing",
-                            &A::label_smoothing,
-                            "How far labels move to the uniform distribution.",
-                            Range::from_0_to_1()},
-                      Field{"axis", &A::axis, "Axis of the classes."},
-                      NYALA_LOSS_FIELDS(A)};
+    return categorical_loss_fields<A>();
   }
 };
 NYALA_DECLARE_LOSS(CategoricalCrossentropy);
@@ -134,15 +141,9 @@ struct CategoricalFocalCrossentropyArgs {
   NYALA_LOSS_OPTIONS("categorical_focal_crossentropy");
   static constexpr auto fields() {
     using A = CategoricalFocalCrossentropyArgs;
-    return std::tuple{Field{"alpha", &A::alpha, "Factor of every term."},
-                      Field{"gamma", &A::gamma, "How little what is nearly right counts."},
-                      Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
-                      Field{"label_smoothing",
-                            &A::label_smoothing,
-                            "How far labels move to the uniform distribution.",
-                            Range::from_0_to_1()},
-                      Field{"axis", &A::axis, "Axis of the classes."},
-                      NYALA_LOSS_FIELDS(A)};
+    return categorical_loss_fields<A>(
+        Field{"alpha", &A::alpha, "Factor of every term."},
+        Field{"gamma", &A::gamma, "How little what is nearly right counts."});
   }
 };
 NYALA_DECLARE_LOSS(CategoricalFocalCrossentropy);
@@ -152,11 +153,10 @@ struct CategoricalGeneralizedCrossEntropyArgs {
   NYALA_LOSS_OPTIONS("categorical_generalized_cross_entropy");
   static constexpr auto fields() {
     using A = CategoricalGeneralizedCrossEntropyArgs;
-    return std::tuple{Field{"q",
-                            &A::q,
-                            "Near 0 it is the cross-entropy, near 1 the mean absolute error.",
-                            Range{.min = 0, .max = 1, .open_min = true, .open_max = true}},
-                      NYALA_LOSS_FIELDS(A)};
+    return loss_fields<A>(Field{"q",
+                                &A::q,
+                                "Near 0 it is the cross-entropy, near 1 the mean absolute error.",
+                                Range{.min = 0, .max = 1, .open_min = true, .open_max = true}});
   }
 };
 NYALA_DECLARE_LOSS(CategoricalGeneralizedCrossEntropy);
@@ -170,10 +170,9 @@ struct SparseCategoricalCrossentropyArgs {
   std::optional<DTypeLike> dtype = {};
   static constexpr auto fields() {
     using A = SparseCategoricalCrossentropyArgs;
-    return std::tuple{Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
-                      Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
-                      Field{"axis", &A::axis, "Axis of the classes: the last."},
-                      NYALA_LOSS_FIELDS(A)};
+    return loss_fields<A>(Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+                          Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
+                          Field{"axis", &A::axis, "Axis of the classes: the last."});
   }
 };
 NYALA_DECLARE_LOSS(SparseCategoricalCrossentropy);
@@ -184,8 +183,7 @@ struct DiceArgs {
   Axes axis = {};
   std::optional<DTypeLike> dtype = {};
   static constexpr auto fields() {
-    return std::tuple{Field{"axis", &DiceArgs::axis, "Axes summed over; all if null."},
-                      NYALA_LOSS_FIELDS(DiceArgs)};
+    return loss_fields<DiceArgs>(Field{"axis", &DiceArgs::axis, "Axes summed over; all if null."});
   }
 };
 NYALA_DECLARE_LOSS(Dice);
@@ -199,10 +197,9 @@ struct TverskyArgs {
   std::optional<DTypeLike> dtype = {};
   static constexpr auto fields() {
     using A = TverskyArgs;
-    return std::tuple{Field{"alpha", &A::alpha, "Weight of what y_pred misses."},
-                      Field{"beta", &A::beta, "Weight of what y_pred has too much."},
-                      Field{"axis", &A::axis, "Axes summed over; all if null."},
-                      NYALA_LOSS_FIELDS(A)};
+    return loss_fields<A>(Field{"alpha", &A::alpha, "Weight of what y_pred misses."},
+                          Field{"beta", &A::beta, "Weight of what y_pred has too much."},
+                          Field{"axis", &A::axis, "Axes summed over; all if null."});
   }
 };
 NYALA_DECLARE_LOSS(Tversky);
@@ -214,18 +211,16 @@ struct CircleArgs {
   NYALA_LOSS_OPTIONS("circle");
   static constexpr auto fields() {
     using A = CircleArgs;
-    return std::tuple{
+    return loss_fields<A>(
         Field{"gamma", &A::gamma, "Scale of the similarities."},
         Field{"margin", &A::margin, "How relaxed the optimum is."},
-        Field{"remove_diagonal", &A::remove_diagonal, "Whether no sample is its own partner."},
-        NYALA_LOSS_FIELDS(A)};
+        Field{"remove_diagonal", &A::remove_diagonal, "Whether no sample is its own partner."});
   }
 };
 NYALA_DECLARE_LOSS(Circle);
 
 #undef NYALA_PLAIN_LOSS
 #undef NYALA_DECLARE_LOSS
-#undef NYALA_LOSS_FIELDS
 #undef NYALA_LOSS_OPTIONS
 
 }  // namespace nyala::losses

@@ -6,6 +6,16 @@
 
 namespace nyala::optimizers {
 
+/// The fields of Adam and its kin, then others.
+template <class A, class... Own>
+constexpr auto adam_fields(Own... own) {
+  return optimizer_fields<A>(
+      Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
+      Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
+      Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)},
+      own...);
+}
+
 /// w -= learning_rate * g; with momentum v = momentum * v - learning_rate * g and w += v.
 struct SGDArgs {
   LearningRate learning_rate = 0.01;
@@ -86,10 +96,7 @@ struct AdamArgs {
   NYALA_OPTIMIZER_ARGS;
   static constexpr auto fields() {
     using A = AdamArgs;
-    return optimizer_fields<A>(
-        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
-        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
-        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)},
+    return adam_fields<A>(
         Field{"amsgrad", &A::amsgrad, "Whether to divide by the largest mean square so far."});
   }
 };
@@ -105,10 +112,7 @@ struct AdamWArgs {
   NYALA_OPTIMIZER_ARGS_AFTER_DECAY;
   static constexpr auto fields() {
     using A = AdamWArgs;
-    return optimizer_fields<A>(
-        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
-        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
-        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)},
+    return adam_fields<A>(
         Field{"amsgrad", &A::amsgrad, "Whether to divide by the largest mean square so far."});
   }
 };
@@ -139,13 +143,7 @@ struct NadamArgs {
   double beta_2 = 0.999;
   double epsilon = 1e-7;
   NYALA_OPTIMIZER_ARGS;
-  static constexpr auto fields() {
-    using A = NadamArgs;
-    return optimizer_fields<A>(
-        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
-        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
-        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)});
-  }
+  static constexpr auto fields() { return adam_fields<NadamArgs>(); }
 };
 
 /// Adam's direction, with steps in proportion to the norm of each variable (You and others, 2019).
@@ -155,13 +153,7 @@ struct LambArgs {
   double beta_2 = 0.999;
   double epsilon = 1e-7;
   NYALA_OPTIMIZER_ARGS;
-  static constexpr auto fields() {
-    using A = LambArgs;
-    return optimizer_fields<A>(
-        Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
-        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
-        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)});
-  }
+  static constexpr auto fields() { return adam_fields<LambArgs>(); }
 };
 
 /// The sign of a mix of gradient and momentum (Chen and others, 2023).
