@@ -69,7 +69,7 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
       sizes[label] = size;
     }
     kernel_ = add_weight({.shape = shape_of(equation_.kernel, sizes),
-                          .initializer = args().kernel_initializer,
+                          .initializer = with_axes(args().kernel_initializer),
                           .regularizer = args().kernel_regularizer,
                           .constraint = args().kernel_constraint,
                           .name = "kernel"});
@@ -109,6 +109,28 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
                        "\", expected [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]...");
     }
     equation_ = *parsed;
+  }
+
+  // An initializer that scales by numbers of inputs and outputs is told which axes of the kernel
+  // are which.
+  initializers::Initializer with_axes(const initializers::Initializer& initializer) const {
+    if (!initializer) return initializer;
+    Config config = initializer->get_config();
+    const Config* given_inputs = config.find("input_axes");
+    const Config* given_outputs = config.find("output_axes");
+    if (given_inputs == nullptr || given_outputs == nullptr ||
+        (!given_inputs->is_null() && !given_outputs->is_null()))
+      return initializer;
+    Config::List inputs, outputs;
+    for (std::size_t i = 0; i < equation_.kernel.size(); ++i) {
+      const bool is_output = equation_.output.find(equation_.kernel[i]) != std::string::npos;
+      (is_output ? outputs : inputs).push_back(static_cast<std::int64_t>(i));
+    }
+    config["input_axes"] = inputs;
+    config["output_axes"] = outputs;
+    Config record = serialize_object(initializer.get());
+    record["config"] = config;
+    return initializers::Initializer(initializers::InitializerBase::registry().from_config(record));
   }
 
   // The output's shape: the batch and what the ellipsis stands for come from the input.

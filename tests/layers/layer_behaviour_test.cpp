@@ -30,6 +30,18 @@ std::string message_of(F&& f) {
 
 }  // namespace
 
+TEST_CASE("a kernel of EinsumDense is scaled by its own inputs and outputs") {
+  // 4 inputs and 8 * 16 outputs; by the usual rule for rank 3 there are 32 and 64.
+  const layers::EinsumDense layer({.equation = "ab,bcd->acd",
+                                   .output_shape = {8, 16},
+                                   .kernel_initializer = initializers::GlorotUniform({.seed = 1})});
+  layer(ops::ones({1, 4}));
+  const double largest = ops::max(ops::abs(layer.get_weights()[0])).item<double>();
+  const double limit = std::sqrt(6.0 / (4 + 8 * 16));
+  CHECK(largest <= limit);
+  CHECK(largest > 0.95 * limit);  // of 512 numbers
+}
+
 TEST_CASE("layers refuse options that make no sense") {
   const double nan = std::nan("");
   CHECK(message_of([] { layers::Dense({.units = -1, .name = "d"}); }) ==
