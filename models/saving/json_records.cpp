@@ -83,14 +83,21 @@ CallRecord read_old_call(const Config& node) {
     if (!item.is_list() || item.size() < 3 || item.size() > 4)
       throw FormatError("a call is no list of [layer, call, output, arguments]");
     const Config::List& parts = item.as_list();
-    tensors.push_back(
-        arguments.add(read_triple(Config(Config::List(parts.begin(), parts.begin() + 3)))));
+    if (parts[0] == Config("_CONSTANT_VALUE")) {
+      tensors.push_back(arguments.read(parts[2]));
+    } else {
+      tensors.push_back(
+          arguments.add(read_triple(Config(Config::List(parts.begin(), parts.begin() + 3)))));
+    }
     if (parts.size() < 4) continue;
     if (!parts[3].is_dict()) throw FormatError("the arguments of a call are no dict");
     for (const auto& [key, value] : parts[3].as_dict()) {
       if (key == "name" || key == "mask") continue;
-      call.kwargs[key] =
-          is_triple(value) ? arguments.add(read_triple(value)) : arguments.read(value);
+      if (key == "slice_spec")
+        call.kwargs[key] = value;
+      else
+        call.kwargs[key] =
+            is_triple(value) ? arguments.add(read_triple(value)) : arguments.read(value);
     }
   }
   if (tensors.size() == 1)

@@ -46,7 +46,7 @@ TEST_CASE("golden: the seed example is there") {
 }
 
 TEST_CASE("golden: weights of the recorded models are numbered in order") {
-  CHECK(sample_folders().size() == 14);
+  CHECK(sample_folders().size() == 16);
   for (const std::string& folder : sample_folders()) {
     CAPTURE(folder);
     const auto weights = saving::load_npz(sample_folder(folder) + "/weights.npz");

@@ -7,7 +7,7 @@ GOLDEN is what `gen_golden.py --out GOLDEN` wrote, SAMPLE what `gen_models.py --
 script. It keeps
 
   golden/F.json, F.npz    the families in FAMILIES, unchanged
-  sample/mNNNN/           the models whose layers are all in LAYERS:
+  sample/mNNNN/           the models whose layers are all in LAYERS ("ops": calls such as x * y):
     model.json, meta.json, inputs.npz, outputs.npz, train.npz, train_result.npz    unchanged
     weights.npz           keys 0, 1, 2, ... in the order of model.get_weights()
     compile.json          what the model was compiled with, as Keras writes it to a .keras file
@@ -42,7 +42,7 @@ LAYERS = set(
     """Input InputLayer Dot Dense Activation ReLU LeakyReLU PReLU ELU Softmax Flatten Reshape
     Permute RepeatVector Embedding Dropout Add Subtract Multiply Average Maximum Minimum Concatenate
     BatchNormalization LayerNormalization UnitNormalization Rescaling Normalization Masking Identity
-    Functional Sequential""".split()
+    Functional Sequential ops""".split()
 )
 
 UNCHANGED = "model.json meta.json inputs.npz outputs.npz train.npz train_result.npz".split()
