@@ -13,6 +13,10 @@ target_compile_options(nyala_flags INTERFACE
   # leave out what has a default.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-missing-field-initializers>
   $<$<CXX_COMPILER_ID:Clang>:-Werror=reorder-init-list>)
+# Checks that a sanitizer adds make g++ see values that are not there.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  target_compile_options(nyala_flags INTERFACE -Wno-maybe-uninitialized)
+endif()
 
 function(nyala_link_folder component)
   set(link "${NYALA_INCLUDE_ROOT}/${component}/nyala/${component}")
