@@ -262,6 +262,26 @@ TEST_CASE("every op gives in a program what it gives by itself") {
   }
 }
 
+TEST_CASE("a bias and a relu go into the product before them, where nobody else wants it") {
+  const auto draw = [](const Shape& shape, int seed) {
+    return random::normal(shape, {.seed = random::Seed(seed)});
+  };
+  const Tensor x = draw({2, 5, 7}, 1), w = draw({7, 9}, 2), b = draw({9}, 3);
+  const auto dense = [](const Tensor& a, const Tensor& k, const Tensor& c) {
+    return ops::relu(ops::matmul(a, k) + c);
+  };
+  const auto fused = function(dense);
+  CHECK(fused.program(x, w, b).stats().num_steps == 1);
+  // Sums of seven float32 products, rounded in another order.
+  CHECK(ops::allclose(fused(x, w, b), dense(x, w, b), {.rtol = 1e-5, .atol = 1e-5}));
+  const auto apart = function([](const Tensor& a, const Tensor& k, const Tensor& c) {
+    const Tensor product = ops::matmul(a, k);
+    return std::pair{product, ops::relu(product + c)};
+  });
+  CHECK(apart.program(x, w, b).stats().num_steps == 3);
+  CHECK(ops::allclose(apart(x, w, b).second, dense(x, w, b), {.rtol = 1e-5, .atol = 1e-5}));
+}
+
 TEST_CASE("equal steps are made once, multiplications by one and unused steps not at all") {
   const auto f = function([](const Tensor& x) {
     const Tensor unused = ops::exp(x);
