@@ -32,19 +32,23 @@ void gather(DType dtype,
   if (row == 0 || outer == 0 || count == 0) return;
   const std::byte* from = static_cast<const std::byte*>(table);
   std::byte* to = static_cast<std::byte*>(out);
-  parallel_for(
-      outer * count,
-      std::max<std::int64_t>(kGrain / row, 1),
-      [&](std::int64_t begin, std::int64_t end) {
-        visit_size(row == 4 || row == 8 ? static_cast<std::size_t>(row) : 1, [&]<class T>(T) {
-          for (std::int64_t i = begin; i < end; ++i) {
-            const std::int64_t source = (i / count * axis_size + indices[i % count]) * row;
-            std::memcpy(to + i * row,
-                        from + source,
-                        sizeof(T) > 1 ? sizeof(T) : static_cast<std::size_t>(row));
-          }
-        });
-      });
+  parallel_for(outer * count,
+               std::max<std::int64_t>(kGrain / row, 1),
+               [&](std::int64_t begin, std::int64_t end) {
+                 visit_size(
+                     row == 4 || row == 8 ? static_cast<std::size_t>(row) : 1, [&]<class T>(T) {
+                       std::int64_t at = begin % count;
+                       const std::byte* rows = from + begin / count * axis_size * row;
+                       for (std::int64_t i = begin; i < end; ++i) {
+                         std::memcpy(to + i * row,
+                                     rows + indices[at] * row,
+                                     sizeof(T) > 1 ? sizeof(T) : static_cast<std::size_t>(row));
+                         if (++at < count) continue;
+                         at = 0;
+                         rows += axis_size * row;
+                       }
+                     });
+               });
 }
 
 void scatter_add(DType dtype,

@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include <nyala/autograd/random.hpp>
+#include <nyala/core/kernels/gather.hpp>
 #include <nyala/core/ops.hpp>
-#include <nyala/core/parallel.hpp>
 
 namespace nyala {
 namespace {
-
-constexpr std::int64_t kBytesPerPiece = std::int64_t{1} << 16;
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text = "[";
@@ -32,15 +29,14 @@ Tensor copy_rows(const Tensor& tensor, const std::int64_t* order, std::int64_t c
   shape[0] = count;
   Tensor result = Tensor::empty(shape, tensor.dtype());
   if (result.size() == 0) return result;
-  const std::int64_t bytes = static_cast<std::int64_t>(result.nbytes()) / count;
-  const auto* from = static_cast<const std::byte*>(tensor.data());
-  auto* to = static_cast<std::byte*>(result.mutable_data());
-  const std::int64_t grain = std::max<std::int64_t>(1, kBytesPerPiece / bytes);
-  parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      std::memcpy(to + i * bytes, from + order[i] * bytes, static_cast<std::size_t>(bytes));
-    }
-  });
+  kernels::gather(tensor.dtype(),
+                  tensor.data(),
+                  1,
+                  tensor.shape()[0],
+                  result.size() / count,
+                  order,
+                  count,
+                  result.mutable_data());
   return result;
 }
 
