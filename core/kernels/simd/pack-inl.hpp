@@ -19,8 +19,7 @@ inline constexpr std::int64_t kSquare = 16 / static_cast<std::int64_t>(sizeof(T)
 // Rows of contiguous elements, each square of which becomes columns: to[p * width + i] =
 // from[i * row + p], for kSquare rows i and k elements p.
 template <class T>
-HWY_INLINE void turn_rows(
-    const T* from, std::int64_t row, std::int64_t k, T* to, std::int64_t width) {
+void turn_rows(const T* from, std::int64_t row, std::int64_t k, T* to, std::int64_t width) {
   std::int64_t p = 0;
 #if HWY_TARGET != HWY_SCALAR
   const hn::FixedTag<T, kSquare<T>> d;
