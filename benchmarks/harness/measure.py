@@ -86,9 +86,11 @@ def startup(binaries, peers, python, threads, rounds, folder):
         commands |= {name: [python, script, name, folder] for name in STARTUP_PEERS}
     times, memory = {}, {}
     for name, command in commands.items():
-        if _start_once(command, threads) is None:
+        if _start_once(command, threads) is None:  # not installed; the files are cached now
             continue
         found = [f for f in (_start_once(command, threads) for _ in range(rounds)) if f]
+        if not found:
+            continue
         times[name] = statistics.median(f[0] for f in found)
         memory[name] = statistics.median(f[1] for f in found)
     return times, memory
