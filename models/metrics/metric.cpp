@@ -97,8 +97,7 @@ Variable MetricBase::add_variable(const std::string& name, const Shape& shape) {
 }
 
 void MetricBase::reset_state() {
-  for (const Variable& variable : variables_)
-    nyala::detail::set_zero(variable);
+  for (const Variable& variable : variables_) nyala::detail::set_zero(variable);
 }
 
 Config MetricBase::get_config() const {
