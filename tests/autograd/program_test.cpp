@@ -184,8 +184,9 @@ TEST_CASE("a step that throws changes no variable") {
 }
 
 TEST_CASE("rows, columns and scalars are read as broadcasting says, in tiles of any shape") {
-  for (const auto& [rows, columns] :
+  for (const auto& size :
        {std::pair{1, 1}, {1, 7}, {5, 1}, {3, 5}, {700, 3}, {40, 300}, {2, 9000}, {5000, 1}}) {
+    const int rows = size.first, columns = size.second;
     CAPTURE(rows);
     CAPTURE(columns);
     const auto body =

@@ -198,7 +198,9 @@ TEST_CASE("a compiled step and an eager one are equal") {
   };
   const auto compiled = history_of(false), eager = history_of(true);
   REQUIRE(compiled.size() == eager.size());
-  for (const auto& [name, values] : eager) {
+  for (const auto& entry : eager) {
+    const std::string name = entry.first;
+    const std::vector<double>& values = entry.second;
     CAPTURE(name);
     // A bias added inside a product rounds once less.
     for (std::size_t i = 0; i < values.size(); ++i)

@@ -83,7 +83,7 @@ std::vector<Expected> expected_of(
 // Compares a plan with a loop over doubles; what lies between the rows of c must stay.
 template <class T>
 void check(const Case<T>& x) {
-  const auto [m, n, k] = x.size;
+  const std::int64_t m = x.size.m, n = x.size.n, k = x.size.k;
   CAPTURE(m);
   CAPTURE(n);
   CAPTURE(k);
