@@ -7,16 +7,22 @@ namespace {
 
 using Base = Place::Base;
 
+// Tensors that lie as these values do, nowhere yet.
+Tensors bare_tensors(const Tape& tape, const Plan& plan, const std::vector<ValueId>& ids) {
+  Tensors tensors;
+  for (ValueId id : ids)
+    tensors.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+  return tensors;
+}
+
 // Any op as it is, on tensors that point to where its values lie.
 class StepUnit final : public BoundUnit {
  public:
   StepUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance)
       : op_(tape.steps[unit.steps[0]].op) {
     const Step& step = tape.steps[unit.steps[0]];
-    for (ValueId id : step.inputs)
-      inputs_.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
-    for (ValueId id : step.outputs)
-      outputs_.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+    inputs_ = bare_tensors(tape, plan, step.inputs);
+    outputs_ = bare_tensors(tape, plan, step.outputs);
     for (std::size_t i = 0; i < inputs_.size(); ++i)
       instance.point(&inputs_[i].impl()->data, step.inputs[i], unit);
     for (std::size_t i = 0; i < outputs_.size(); ++i)
@@ -80,11 +86,8 @@ std::unique_ptr<BoundUnit> bind_step(const Tape& tape,
                                      Instance& instance) {
   const Step& step = tape.steps[unit.steps[0]];
   if (const auto bind = step.op.def().bind) {
-    Tensors inputs, outputs;
-    for (ValueId id : step.inputs)
-      inputs.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
-    for (ValueId id : step.outputs)
-      outputs.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+    const Tensors inputs = bare_tensors(tape, plan, step.inputs);
+    const Tensors outputs = bare_tensors(tape, plan, step.outputs);
     Kernel kernel = bind(step.op.options(),
                          Inputs<Tensor>(inputs.data(), inputs.size()),
                          std::span<const Tensor>(outputs.data(), outputs.size()));

@@ -36,10 +36,9 @@ struct Operand {
 };
 
 kernels::BinaryLoop binary_loop(const Step& step, DType dtype, Reading x, Reading y) {
-  const auto one = [](Reading r) { return r == Reading::scalar || r == Reading::column; };
   const kernels::BinaryLoops loops =
       kernels::binary_loops(static_cast<kernels::Binary>(step.op.def().pointwise.kernel), dtype);
-  return one(x) ? loops.scalar_x : one(y) ? loops.scalar_y : loops.both;
+  return is_one_a_row(x) ? loops.scalar_x : is_one_a_row(y) ? loops.scalar_y : loops.both;
 }
 
 class PassUnit final : public BoundUnit {
@@ -108,9 +107,6 @@ void PassUnit::add(const Tape& tape, const Plan& plan, const Step& step) {
   const OpDef& def = step.op.def();
   const Pass pass = *pass_of(tape, plan, step);
   const DType from = tape[step.inputs.back()].spec.dtype;
-  const auto one = [&](std::size_t i) {
-    return pass.readings[i] == Reading::scalar || pass.readings[i] == Reading::column;
-  };
   Instruction instruction;
   instruction.kind = def.pointwise.kind;
   bool slow = false;
@@ -129,7 +125,10 @@ void PassUnit::add(const Tape& tape, const Plan& plan, const Step& step) {
       instruction.update =
           kernels::update_loop(static_cast<kernels::Update>(def.pointwise.kernel), from);
       break;
-    case Kind::select: instruction.select = kernels::select_loop(from, one(1), one(2)); break;
+    case Kind::select:
+      instruction.select = kernels::select_loop(
+          from, is_one_a_row(pass.readings[1]), is_one_a_row(pass.readings[2]));
+      break;
     default: instruction.unary = kernels::cast_loop(from, tape[step.outputs[0]].spec.dtype);
   }
   instruction.num_inputs = step.inputs.size();

@@ -88,10 +88,6 @@ std::optional<Reading> reading_of(const Shape& shape, const Shape& strides, std:
   return axis == 0 && trailing_zeros > 1 ? std::optional(Reading::column) : std::nullopt;
 }
 
-bool is_one_a_row(Reading reading) {
-  return reading == Reading::column || reading == Reading::scalar;
-}
-
 // Whether there are loops for inputs read in these ways.
 bool has_loop(Pointwise::Kind kind, const SmallVector<Reading, 5>& readings) {
   switch (kind) {

@@ -30,6 +30,11 @@ enum class Reading : std::uint8_t {
   scalar   // one element
 };
 
+/// Whether one element serves a whole row.
+constexpr bool is_one_a_row(Reading reading) {
+  return reading == Reading::column || reading == Reading::scalar;
+}
+
 /// What a pointwise step asks of the steps that it runs together with.
 struct Pass {
   std::int64_t size = 0;

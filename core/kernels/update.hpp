@@ -16,6 +16,9 @@ enum class Update : std::uint8_t {
 /// How many arrays an update reads; what follows these are single elements.
 constexpr std::size_t num_arrays(Update op) { return op == Update::root_step ? 3 : 2; }
 
+/// The arrays and the single elements.
+constexpr std::size_t num_inputs(Update op) { return op == Update::root_step ? 5 : 3; }
+
 /// Over contiguous arrays, on the calling thread; `out` may be one of the inputs.
 using UpdateLoop = void (*)(const void* const* inputs, void* out, std::int64_t n);
 /// For float32 and float64; throws TypeError for any other dtype.

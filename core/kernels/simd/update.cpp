@@ -32,11 +32,11 @@ void run(const void* const* inputs, void* out_data, std::int64_t n) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr std::size_t arrays = num_arrays(op);
-  constexpr std::size_t scalars = op == Update::root_step ? 2 : 1;
+  constexpr std::size_t all = num_inputs(op);
   std::array<const T*, 5> from{};
   std::array<V, 5> in{hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  for (std::size_t k = 0; k < arrays + scalars; ++k) from[k] = static_cast<const T*>(inputs[k]);
-  for (std::size_t k = arrays; k < arrays + scalars; ++k) in[k] = hn::Set(d, *from[k]);
+  for (std::size_t k = 0; k < all; ++k) from[k] = static_cast<const T*>(inputs[k]);
+  for (std::size_t k = arrays; k < all; ++k) in[k] = hn::Set(d, *from[k]);
   T* out = static_cast<T*>(out_data);
   const std::int64_t step = lanes(d);
   std::int64_t i = 0;
@@ -85,8 +85,7 @@ void update(Update op, DType dtype, std::int64_t n, const void* const* inputs, v
   parallel_for(n, kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
     std::array<const void*, 5> from;
     const std::size_t offset = static_cast<std::size_t>(begin) * item;
-    const std::size_t scalars = op == Update::root_step ? 2 : 1;
-    for (std::size_t k = 0; k < num_arrays(op) + scalars; ++k) {
+    for (std::size_t k = 0; k < num_inputs(op); ++k) {
       const auto* data = static_cast<const std::byte*>(inputs[k]);
       from[k] = data + (k < num_arrays(op) ? offset : 0);
     }
