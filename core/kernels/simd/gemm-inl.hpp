@@ -195,6 +195,38 @@ HWY_NOINLINE void tall_product(const Block<T>& block,
   for (; count > 0; --count, x.a += a_step, x.c += rows * x.c_row) pair_product<rows>(d, x, n);
 }
 
+// One row of few columns, as the sum of four rows side by side: each takes a quarter of k.
+template <class T>
+void row_in_quarters(const Block<T>& block, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  const std::int64_t step = lanes(d), part = block.k / 4;
+  Block<T> x = block;
+  for (; n > 0; n -= step, x.skip_columns(step)) {
+    const std::int64_t count = HWY_MIN(n, step);
+    const auto load = [&](const T* from) HWY_ATTR {
+      return count == step ? hn::LoadU(d, from) : load_first(d, from, count);
+    };
+    const auto add = [&](std::int64_t p, hn::Vec<decltype(d)> sum) HWY_ATTR {
+      return hn::MulAdd(hn::Set(d, x.a[p * x.a_col]), load(x.b + p * x.b_row), sum);
+    };
+    auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+    for (std::int64_t p = 0; p < part; ++p) {
+      s0 = add(p, s0);
+      s1 = add(part + p, s1);
+      s2 = add(2 * part + p, s2);
+      s3 = add(3 * part + p, s3);
+    }
+    for (std::int64_t p = 4 * part; p < x.k; ++p) s3 = add(p, s3);
+    auto sum = hn::Add(hn::Add(s0, s1), hn::Add(s2, s3));
+    sum = hn::Add(sum, first_sum(d, x, 0, 0, count == step ? 0 : count));
+    if (x.relu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
+    if (count == step)
+      hn::StoreU(sum, d, x.c);
+    else
+      store_first(d, sum, x.c, count);
+  }
+}
+
 // Calls f.template operator()<rows>(first row) for the blocks of rows that m is cut into.
 template <class F>
 HWY_INLINE void for_each_row_block(std::int64_t m, F&& f) {

@@ -53,6 +53,11 @@ void run_rows(const MatmulPlan& p, const void* a, const void* b, const void* bia
   all_rows_product(whole_block<T>(p, a, b, bias, c), p.m, p.n);
 }
 
+template <class T>
+void run_quarters(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  row_in_quarters(whole_block<T>(p, a, b, bias, c), p.n);
+}
+
 // Column panel by column panel, where b is too large for the first cache.
 template <class T>
 void run_panels(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
@@ -225,6 +230,8 @@ MatmulPlan::Run choose_rows(const MatmulPlan& p) {
   const bool rows_meet_columns = p.a.column == 1 && p.b.row == 1;
   if (p.m == 1 && p.n == 1 && rows_meet_columns) return run_dot<T>;
   if (p.b.column == 1 || p.n == 1) {
+    const std::int64_t step = lanes(hn::ScalableTag<T>());
+    if (p.m == 1 && p.b.column == 1 && p.k >= 32 && p.n < 8 * step) return run_quarters<T>;
     if (p.m <= kBlockRows) return run_rows<T>;
     const bool far = p.m >= 64 || p.k * p.b.row * std::int64_t{sizeof(T)} > 1 << 20;
     return p.k > 256 && p.n >= 64 && far ? run_packed<T> : run_panels<T>;
