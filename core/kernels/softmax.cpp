@@ -8,7 +8,11 @@ namespace nyala::kernels {
 namespace {
 
 // Elements that a piece of parallel work reads.
-constexpr std::int64_t kGrain = 8192;
+constexpr std::int64_t kGrain = 32768;
+
+std::int64_t rows_of_work(std::int64_t n) {
+  return std::max<std::int64_t>(kGrain / std::max<std::int64_t>(n, 1), 1);
+}
 
 void run(SoftmaxOp op,
          DType dtype,
@@ -30,8 +34,7 @@ void run(SoftmaxOp op,
     return data == nullptr ? nullptr : data + offset;
   };
   if (inner == 1) {
-    const std::int64_t grain = std::max<std::int64_t>(kGrain / std::max<std::int64_t>(n, 1), 1);
-    parallel_for(outer, grain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(outer, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         loops.row(at(x, i * n * item), at(y, i * n * item), out + i * out_n * item, n);
       }
@@ -92,6 +95,43 @@ void log_softmax_grad(DType dtype,
 void logsumexp(
     DType dtype, std::int64_t outer, std::int64_t n, std::int64_t inner, const void* x, void* out) {
   run(SoftmaxOp::logsumexp, dtype, outer, n, inner, x, nullptr, out);
+}
+
+void sparse_crossentropy(DType dtype,
+                         std::int64_t rows,
+                         std::int64_t n,
+                         const void* x_data,
+                         const std::int64_t* labels,
+                         void* loss_data) {
+  visit_float(dtype, [&]<class T>() {
+    const auto row = softmax_loops(SoftmaxOp::crossentropy, dtype).row;
+    const T* x = static_cast<const T*>(x_data);
+    T* loss = static_cast<T*>(loss_data);
+    parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) row(x + i * n, x + i * n + labels[i], loss + i, n);
+    });
+  });
+}
+
+void sparse_crossentropy_grad(DType dtype,
+                              std::int64_t rows,
+                              std::int64_t n,
+                              const void* x_data,
+                              const std::int64_t* labels,
+                              const void* dloss_data,
+                              void* dx_data) {
+  visit_float(dtype, [&]<class T>() {
+    const auto row = softmax_loops(SoftmaxOp::crossentropy_grad, dtype).row;
+    const T* x = static_cast<const T*>(x_data);
+    const T* dloss = static_cast<const T*>(dloss_data);
+    T* dx = static_cast<T*>(dx_data);
+    parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        row(x + i * n, dloss + i, dx + i * n, n);
+        dx[i * n + labels[i]] -= dloss[i];
+      }
+    });
+  });
 }
 
 }  // namespace nyala::kernels

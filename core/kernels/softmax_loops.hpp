@@ -11,10 +11,14 @@ enum class SoftmaxOp : std::uint8_t {
   log_softmax,
   softmax_grad,
   log_softmax_grad,
-  logsumexp
+  logsumexp,
+  crossentropy,
+  crossentropy_grad
 };
 
 /// Both take (x, unused, out), or (y, dy, dx) for a gradient; logsumexp writes one element a line.
+/// Of the cross-entropy there are rows only: it takes (x, the label's x, out) and writes one
+/// element, its gradient takes (x, one factor, dx) and leaves out what falls on the label.
 struct SoftmaxLoops {
   /// One contiguous line of n elements.
   void (*row)(const void* x, const void* y, void* out, std::int64_t n);

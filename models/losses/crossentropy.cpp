@@ -13,19 +13,6 @@ Tensor logistic_loss(const Tensor& t, const Tensor& x) {
   return ops::where(positive, x, 0) - x * t + ops::log1p(ops::exp(minus_size));
 }
 
-// Class numbers as one column of indices. A negative one is no class: it is sent out of range,
-// since indices would count it from the end.
-Tensor label_column(const Tensor& labels, std::int64_t num_classes) {
-  const Tensor ids = ops::cast(labels, DType::int64);
-  return ops::expand_dims(ops::where(ids < 0, num_classes, ids), -1);
-}
-
-Tensor sparse_of_logits(const Tensor& labels, const Tensor& logits) {
-  const Tensor scores = ops::log_softmax(logits);
-  const Tensor column = label_column(labels, logits.shape().back());
-  return -ops::squeeze(ops::take_along_axis(scores, column, {.axis = -1}), {-1});
-}
-
 }  // namespace
 
 Tensor kl_divergence(const Tensor& y_true, const Tensor& y_pred) {
@@ -87,7 +74,7 @@ Tensor sparse_categorical_crossentropy(const Tensor& y_true,
     logits = ops::where(ops::expand_dims(valid, -1), logits, 0);
   }
   if (!options.from_logits) logits = ops::log(within_bounds(logits));
-  const Tensor values = sparse_of_logits(labels, logits);
+  const Tensor values = ops::sparse_crossentropy(logits, ops::cast(labels, DType::int64));
   if (!valid.defined()) return values;
   const Tensor kept = ops::where(valid, values, 0);
   kept.set_mask(valid);

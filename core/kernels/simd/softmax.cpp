@@ -160,6 +160,31 @@ HWY_INLINE void logsumexp_line(const L& line, const T* x, const T*, T* out) {
   line.store_result(hn::IfThenElse(hn::IsInf(max), max, result), out);
 }
 
+// log(sum(exp(x))) minus the label's x, without forming the former where both are large.
+template <class T>
+HWY_INLINE void crossentropy_row(const Row<T>& line, const T* x, const T* label_x, T* out) {
+  const auto max = max_of(line, x);
+  const auto log_sum = log(line.d, sum_of_exp(line, x, max));
+  const auto label = hn::Sub(hn::Set(line.d, *label_x), max);
+  line.store_result(hn::Sub(log_sum, label), out);
+}
+
+template <class T>
+HWY_INLINE void crossentropy_grad_row(const Row<T>& line, const T* x, const T* factor, T* dx) {
+  const auto lowest = hn::Neg(infinity(line.d));
+  const auto max = max_of(line, x);
+  auto sum = hn::Zero(line.d);
+  for (std::int64_t i = 0; i < line.count(); ++i) {
+    const auto e = exp_below(line.d, line.load(x, i, lowest), max);
+    sum = hn::Add(sum, e);
+    line.store(e, dx, i);
+  }
+  const auto scale = hn::Div(hn::Set(line.d, *factor), line.all_sum(sum));
+  for (std::int64_t i = 0; i < line.count(); ++i) {
+    line.store(hn::Mul(line.load(dx, i, lowest), scale), dx, i);
+  }
+}
+
 template <SoftmaxOp op, class L, class T>
 HWY_INLINE void apply(const L& line, const T* x, const T* y, T* out) {
   if constexpr (op == SoftmaxOp::softmax)
@@ -177,7 +202,15 @@ HWY_INLINE void apply(const L& line, const T* x, const T* y, T* out) {
 template <SoftmaxOp op, class T>
 void run_row(const void* x, const void* y, void* out, std::int64_t n) {
   const Row<T> line{{}, n};
-  apply<op>(line, static_cast<const T*>(x), static_cast<const T*>(y), static_cast<T*>(out));
+  const T* from = static_cast<const T*>(x);
+  const T* beside = static_cast<const T*>(y);
+  T* to = static_cast<T*>(out);
+  if constexpr (op == SoftmaxOp::crossentropy)
+    crossentropy_row(line, from, beside, to);
+  else if constexpr (op == SoftmaxOp::crossentropy_grad)
+    crossentropy_grad_row(line, from, beside, to);
+  else
+    apply<op>(line, from, beside, to);
 }
 
 template <SoftmaxOp op, class T>
@@ -199,7 +232,10 @@ void run_columns(const void* x_data,
 
 template <SoftmaxOp op, class T>
 constexpr SoftmaxLoops entry() {
-  return {run_row<op, T>, run_columns<op, T>};
+  if constexpr (op >= SoftmaxOp::crossentropy)
+    return {run_row<op, T>, nullptr};
+  else
+    return {run_row<op, T>, run_columns<op, T>};
 }
 
 template <class T>
@@ -208,7 +244,9 @@ const SoftmaxLoops* find(SoftmaxOp op) {
                                            entry<SoftmaxOp::log_softmax, T>(),
                                            entry<SoftmaxOp::softmax_grad, T>(),
                                            entry<SoftmaxOp::log_softmax_grad, T>(),
-                                           entry<SoftmaxOp::logsumexp, T>()};
+                                           entry<SoftmaxOp::logsumexp, T>(),
+                                           entry<SoftmaxOp::crossentropy, T>(),
+                                           entry<SoftmaxOp::crossentropy_grad, T>()};
   return &loops[static_cast<std::size_t>(op)];
 }
 
