@@ -1,4 +1,4 @@
-#include <nyala/core/op.hpp>
+#include <nyala/core/ops/support.hpp>
 
 namespace nyala {
 namespace detail {

@@ -422,17 +422,4 @@ const OpDef& op_def() {
 /// Every op, in the order of core/ops.def.
 const std::vector<const OpDef*>& all_ops();
 
-#define NYALA_DECLARE_OP(Name) \
-  namespace detail {           \
-  const OpDef& def_##Name();   \
-  }
-#define OP(Name) NYALA_DECLARE_OP(Name)
-#include <nyala/core/ops.def>
-#undef OP
-#undef NYALA_DECLARE_OP
-
-/// Enrols a struct whose line stands in ops.def.
-#define NYALA_OP(Name) \
-  const OpDef& ::nyala::detail::def_##Name() { return ::nyala::detail::op_def<Name>(); }
-
 }  // namespace nyala

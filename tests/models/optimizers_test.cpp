@@ -46,7 +46,8 @@ TEST_CASE("every optimizer lowers a loss within a traced function") {
   CHECK(train(AdamW({.learning_rate = 0.1, .weight_decay = 1e-4}), 300) < 1e-3);
   CHECK(train(Adamax({.learning_rate = 0.1}), 300) < 1e-2);
   CHECK(train(Nadam({.learning_rate = 0.1}), 300) < 1e-3);
-  CHECK(train(Lamb({.learning_rate = 0.05}), 300) < 0.1);
+  // Each step of Lamb is a fixed share of the weights' norm: near the end it goes to and fro.
+  CHECK(train(Lamb({.learning_rate = 0.02}), 500) < 0.1);
   CHECK(train(Lion({.learning_rate = 0.01}), 600) < 0.1);
   CHECK(train(Ftrl({.learning_rate = 1}), 300) < 1e-2);
 }
