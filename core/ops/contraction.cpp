@@ -158,9 +158,21 @@ struct DotGeneral {
     check_pairs(x_contract, y_contract, "contracted");
   }
 
+  // Whether this is a product of two matrices, either of which may be turned: planned with little
+  // ado, for of small ones that would be most of the time.
+  bool is_of_matrices(const Shape& x, const Shape& y) const {
+    return x.rank() == 2 && y.rank() == 2 && x_batch.size() + y_batch.size() == 0 &&
+           x_contract.size() == 1 && y_contract.size() == 1;
+  }
+
   Spec infer(Inputs<Spec> in) const {
     const Shape& x = in[0].shape;
     const Shape& y = in[1].shape;
+    if (is_of_matrices(x, y)) {
+      const int x_k = x_contract[0], y_k = y_contract[0];
+      if (!fits(x[x_k], y[y_k])) check(x, y);
+      return {Shape{x[1 - x_k], y[1 - y_k]}, in[0].dtype};
+    }
     check(x, y);
     std::array<std::int64_t, 3 * AxisList::kMost> sizes;
     std::size_t rank = 0;
@@ -215,7 +227,25 @@ struct DotGeneral {
     return true;
   }
 
+  kernels::MatmulPlan plan_matrices(Inputs<Tensor> in) const {
+    const auto axis = [](const Tensor& t, int i) -> Axis {
+      const std::int64_t size = t.shape().data()[i];
+      return {size, size == 1 ? 1 : t.strides().data()[i]};
+    };
+    const Axis x_k = axis(in[0], x_contract[0]), m = axis(in[0], 1 - x_contract[0]);
+    const Axis y_k = axis(in[1], y_contract[0]), n = axis(in[1], 1 - y_contract[0]);
+    return kernels::plan_matmul(in[0].dtype(),
+                                m.size,
+                                n.size,
+                                x_k.size,
+                                {m.stride, x_k.stride},
+                                {y_k.stride, n.stride},
+                                n.size);
+  }
+
   void forward(Inputs<Tensor> in, Tensor& out) const {
+    if (is_of_matrices(in[0].shape(), in[1].shape()))
+      return plan_matrices(in)(in[0].data(), in[1].data(), out.mutable_data());
     Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
     Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
     plan(in, x, y, true, [&](const kernels::BatchedMatmulPlan& product) {
@@ -287,7 +317,9 @@ struct DotGeneral {
             {{{}, {}, L{0, 2}, L{1, 0}}, {{{2, 3, 4}}, {{4, 2, 5}}}},
             {{L{1}, L{0}, {}, {}}, {{{2, 3}}, {{3, 2}}}},
             {{L{0}, L{0}, L{1}, L{1}}, {{{3, 0}}, {{3, 0}}}},
-            {{{}, {}, L{0}, L{0}}, {{{3}}, {{3}}}}};
+            {{{}, {}, L{0}, L{0}}, {{{3}}, {{3}}}},
+            {{{}, {}, L{0}, L{1}}, {{{3, 2}}, {{1, 3}}}},
+            {{{}, {}, L{1}, L{1}}, {{{4, 1}}, {{2, 1}}}}};
   }
 };
 
