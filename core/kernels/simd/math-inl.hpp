@@ -1,6 +1,6 @@
 // Included once for each instruction set: functions of vectors of floats, right for zeros,
 // infinities and NaN too. Of float, errors in units in the last place, the largest over every
-// sixteenth of all floats: exp 0.67, log 0.89, tanh 1.38, erf 1.34, sigmoid 1.44, atan 2.2, log1p
+// sixteenth of all floats: exp 0.85, log 0.91, tanh 1.9, erf 1.34, sigmoid 1.96, atan 2.2, log1p
 // 2.4, softplus 2.7, expm1 3.4; others and those of double are at most 4.5, but for tails that the
 // tests name and hold to their bounds.
 #if defined(NYALA_SIMD_MATH_INL) == defined(HWY_TARGET_TOGGLE)
@@ -41,19 +41,64 @@ HWY_INLINE V polynomial(D d, V x, const double (&coefficients)[n]) {
   return sum;
 }
 
-/// exp of float: 2^q exp(r) for the nearest whole q to x / ln 2, where exp(r) is 1 + r + r^2 p(r)
-/// with an error of 3.2e-9 (a Lawson fit over |r| <= 0.3475). r and 1 + r keep what they round off,
-/// so that the last addition alone is felt.
+/// The lesser and the larger of x and a number; a NaN stays.
 template <class D, class V>
-HWY_INLINE V exp_of_float(D d, V x) {
-  const hn::RebindToSigned<D> whole;
+HWY_INLINE V at_most(D d, V x, double most) {
+  const V limit = constant(d, most);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
+  return hn::Min(limit, x);  // of a pair with a NaN x86 takes the second
+#else
+  return hn::IfThenElse(hn::Gt(x, limit), limit, x);
+#endif
+}
+template <class D, class V>
+HWY_INLINE V at_least(D d, V x, double least) {
+  const V limit = constant(d, least);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
+  return hn::Max(limit, x);
+#else
+  return hn::IfThenElse(hn::Lt(x, limit), limit, x);
+#endif
+}
+
+/// 1 / x for a float x that is neither huge nor tiny; 0.6 units in the last place off at most.
+template <class D, class V>
+HWY_INLINE V reciprocal(D d, V x) {
   const V one = constant(d, 1);
-  x = hn::Max(x, constant(d, -105));  // below it the result is 0
+#if HWY_TARGET <= HWY_AVX3
+  const V guess = hn::ApproximateReciprocal(x);  // of 14 bits, which one step of Newton's doubles
+  return hn::MulAdd(guess, hn::NegMulAdd(x, guess, one), guess);
+#else
+  return hn::Div(one, x);
+#endif
+}
+
+/// x 2^q for x between 0.5 and 2 and a whole q that is at most 128 and at least -152.
+template <class D, class V>
+HWY_INLINE V scale_by_power(D d, V x, V q) {
+#if HWY_TARGET <= HWY_AVX3
+  if constexpr (sizeof(V) == 64) return V{_mm512_scalef_ps(x.raw, q.raw)};
+#endif
+  // In two factors, for results below the normal numbers.
+  const hn::RebindToSigned<D> whole;
+  const auto exponent = hn::ConvertTo(whole, q);
+  const auto half = hn::ShiftRight<1>(exponent);
+  const auto power = [&](auto n) HWY_ATTR {
+    return hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(whole, 127))));
+  };
+  return hn::Mul(hn::Mul(x, power(half)), power(hn::Sub(exponent, half)));
+}
+
+/// exp of float in [-105, 89]: 2^q exp(r) for the nearest whole q to x / ln 2, where exp(r) is 1 +
+/// r + r^2 p(r) with an error of 3.2e-9 (a Lawson fit over |r| <= 0.3475). Where products are not
+/// rounded before they are added, what r and 1 + r p round off may be left. A NaN stays.
+template <class D, class V>
+HWY_INLINE V exp_in_range(D d, V x) {
+  const V one = constant(d, 1);
   const V q = hn::Round(hn::Mul(x, constant(d, 1.4426950408889634074)));
   const V coarse = hn::NegMulAdd(q, constant(d, 0.693145751953125), x);  // exact
   const V ln2_rest = constant(d, 1.42860682030941723212e-6);
   const V r = hn::NegMulAdd(q, ln2_rest, coarse);
-  const V r_rest = hn::NegMulAdd(q, ln2_rest, hn::Sub(coarse, r));
   const V series = polynomial(d,
                               r,
                               {0.0013814221760773849,
@@ -61,16 +106,20 @@ HWY_INLINE V exp_of_float(D d, V x) {
                                0.04166840572396646,
                                0.1666651913002438,
                                0.49999993346432414});
+#if HWY_NATIVE_FMA
+  return scale_by_power(d, hn::MulAdd(hn::MulAdd(series, r, one), r, one), q);
+#else
+  const V r_rest = hn::NegMulAdd(q, ln2_rest, hn::Sub(coarse, r));
   const V sum = hn::Add(one, r);
   const V sum_rest = hn::Add(hn::Sub(r, hn::Sub(sum, one)), r_rest);
-  const V result = hn::Add(sum, hn::MulAdd(hn::Mul(r, r), series, sum_rest));
-  // In two factors, for results below the normal numbers.
-  const auto exponent = hn::ConvertTo(whole, q);
-  const auto half = hn::ShiftRight<1>(exponent);
-  const auto power = [&](auto n) HWY_ATTR {
-    return hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(whole, 127))));
-  };
-  return hn::Mul(hn::Mul(result, power(half)), power(hn::Sub(exponent, half)));
+  return scale_by_power(d, hn::Add(sum, hn::MulAdd(hn::Mul(r, r), series, sum_rest)), q);
+#endif
+}
+
+/// exp of float, at most 89. A NaN stays.
+template <class D, class V>
+HWY_INLINE V exp_of_float(D d, V x) {
+  return exp_in_range(d, at_least(d, x, -105));  // below it the result is 0
 }
 
 /// exp for arguments that are not NaN and at most 88 (709 for double).
@@ -84,9 +133,10 @@ HWY_INLINE V exp_bounded(D d, V x) {
 
 template <class D, class V>
 HWY_INLINE V exp(D d, V x) {
-  // Far beyond it the formula wraps around.
-  const V limit = constant(d, sizeof(hn::TFromD<D>) == 4 ? 89.0 : 710.0);
-  return keep_nan(x, hn::IfThenElse(hn::Gt(x, limit), infinity(d), exp_bounded(d, x)));
+  // Far beyond the largest number the formula wraps around.
+  if constexpr (sizeof(hn::TFromD<D>) == 4) return exp_of_float(d, at_most(d, x, 89));
+  const V result = hn::IfThenElse(hn::Gt(x, constant(d, 710)), infinity(d), exp_bounded(d, x));
+  return keep_nan(x, result);
 }
 
 template <class D, class V>
@@ -143,29 +193,41 @@ HWY_INLINE V cos(D d, V x) {
   return each_lane(d, x, [](T lane) { return std::cos(lane); });
 }
 
-/// tanh of float: up to 0.6 x + x^3 p(x^2), whose error is 2.7e-9 (a Lawson fit); beyond it 1 - 2 /
-/// (exp(2 |x|) + 1).
+/// tanh of float: up to 0.66 x + x^3 p(x^2), whose error is 8.0e-9 (a Lawson fit); beyond it 1 - 2
+/// / (e + 1) for e = exp(2 |x|). There an error of e counts a third and less, so that a shorter
+/// polynomial than that of exp will do (a Lawson fit to what it does to tanh, 3.4e-8).
 template <class D, class V>
 HWY_INLINE V tanh_of_float(D d, V x) {
   const V one = constant(d, 1), two = constant(d, 2);
-  const V size = hn::Min(hn::Abs(x), constant(d, 9.1));  // beyond it the result is 1
+  const V size = at_most(d, hn::Abs(x), 9.1);  // beyond it the result is 1
   const V square = hn::Mul(size, size);
   const V series = polynomial(d,
                               square,
-                              {-0.005905867948681641,
-                               0.02080538418025768,
-                               -0.05378668344748751,
-                               0.1333195824122048,
-                               -0.33333299272011435});
+                              {-0.005439448983787437,
+                               0.02039797548388521,
+                               -0.053665053376661054,
+                               0.13330543548467585,
+                               -0.33333248927647097});
   const V near = hn::MulAdd(hn::Mul(x, square), series, x);
-  const V far = hn::Sub(one, hn::Div(two, hn::Add(exp_of_float(d, hn::Add(size, size)), one)));
-  return hn::IfThenElse(hn::Lt(size, constant(d, 0.6)), near, hn::CopySign(far, x));
+  const V exponent = hn::Mul(size, constant(d, 2.8853900817779268147));  // e = 2^exponent
+  const V q = hn::Round(exponent);
+  const V power = polynomial(d,
+                             hn::Sub(exponent, q),
+                             {0.0013308585643852964,
+                              0.009671471315049399,
+                              0.05550559397233787,
+                              0.24022242437128552,
+                              0.6931471380977268,
+                              1});
+  const V inverse = reciprocal(d, hn::Add(scale_by_power(d, power, q), one));
+  const V far = hn::NegMulAdd(two, inverse, one);
+  return hn::IfThenElse(hn::Lt(size, constant(d, 0.66)), near, hn::CopySign(far, x));
 }
 
 template <class D, class V>
 HWY_INLINE V tanh(D d, V x) {
   if constexpr (sizeof(hn::TFromD<D>) == 4)
-    return keep_nan(x, tanh_of_float(d, x));
+    return tanh_of_float(d, x);
   else
     return keep_nan(x, hn::Tanh(d, x));
 }
@@ -178,6 +240,15 @@ HWY_INLINE V sigmoid(D d, V x) {
   const auto negative = hn::Lt(x, hn::Zero(d));
   const V top = hn::IfThenElse(negative, e, one);
   const V sum = hn::Add(one, e);
+#if HWY_TARGET <= HWY_AVX3
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    // One step of Newton's that knows what the sum rounds off too.
+    const V guess = hn::ApproximateReciprocal(sum);
+    const V sum_rest = hn::Sub(e, hn::Sub(sum, one));
+    const V error = hn::NegMulAdd(guess, sum_rest, hn::NegMulAdd(guess, sum, one));
+    return hn::Mul(hn::MulAdd(guess, error, guess), top);
+  }
+#endif
   const V quotient = hn::Div(top, sum);
   if constexpr (sizeof(hn::TFromD<D>) == 8) return keep_nan(x, quotient);
   // What the sum and the division round off is put back: of float it would be felt.
@@ -229,8 +300,7 @@ HWY_INLINE V exp_minus_square(D d, V x, double divisor) {
 /// relative error is 7e-9 (a Lawson fit over that range).
 template <class D, class V>
 HWY_INLINE V scaled_erfc(D d, V x) {
-  const V one = constant(d, 1);
-  const V t = hn::Div(one, hn::MulAdd(constant(d, 0.35), x, one));
+  const V t = reciprocal(d, hn::MulAdd(constant(d, 0.35), x, constant(d, 1)));
   return hn::Mul(t,
                  polynomial(d,
                             t,
