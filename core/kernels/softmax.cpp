@@ -35,9 +35,8 @@ void run(SoftmaxOp op,
   };
   if (inner == 1) {
     parallel_for(outer, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        loops.row(at(x, i * n * item), at(y, i * n * item), out + i * out_n * item, n);
-      }
+      const std::int64_t from = begin * n * item;
+      loops.rows(at(x, from), at(y, from), out + begin * out_n * item, end - begin, n);
     });
     return;
   }
@@ -104,11 +103,11 @@ void sparse_crossentropy(DType dtype,
                          const std::int64_t* labels,
                          void* loss_data) {
   visit_float(dtype, [&]<class T>() {
-    const auto row = softmax_loops(SoftmaxOp::crossentropy, dtype).row;
+    const CrossentropyLoops loops = crossentropy_loops(dtype);
     const T* x = static_cast<const T*>(x_data);
     T* loss = static_cast<T*>(loss_data);
     parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) row(x + i * n, x + i * n + labels[i], loss + i, n);
+      loops.rows(x + begin * n, labels + begin, loss + begin, end - begin, n);
     });
   });
 }
@@ -121,15 +120,13 @@ void sparse_crossentropy_grad(DType dtype,
                               const void* dloss_data,
                               void* dx_data) {
   visit_float(dtype, [&]<class T>() {
-    const auto row = softmax_loops(SoftmaxOp::crossentropy_grad, dtype).row;
+    const CrossentropyLoops loops = crossentropy_loops(dtype);
     const T* x = static_cast<const T*>(x_data);
     const T* dloss = static_cast<const T*>(dloss_data);
     T* dx = static_cast<T*>(dx_data);
     parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        row(x + i * n, dloss + i, dx + i * n, n);
-        dx[i * n + labels[i]] -= dloss[i];
-      }
+      const std::int64_t from = begin * n;
+      loops.grad(x + from, labels + begin, dloss + begin, dx + from, end - begin, n);
     });
   });
 }

@@ -11,17 +11,13 @@ enum class SoftmaxOp : std::uint8_t {
   log_softmax,
   softmax_grad,
   log_softmax_grad,
-  logsumexp,
-  crossentropy,
-  crossentropy_grad
+  logsumexp
 };
 
 /// Both take (x, unused, out), or (y, dy, dx) for a gradient; logsumexp writes one element a line.
-/// Of the cross-entropy there are rows only: it takes (x, the label's x, out) and writes one
-/// element, its gradient takes (x, one factor, dx) and leaves out what falls on the label.
 struct SoftmaxLoops {
-  /// One contiguous line of n elements.
-  void (*row)(const void* x, const void* y, void* out, std::int64_t n);
+  /// `count` contiguous lines of n elements, one after the other.
+  void (*rows)(const void* x, const void* y, void* out, std::int64_t count, std::int64_t n);
   /// `count` adjacent lines, whose elements are `stride` apart.
   void (*columns)(const void* x,
                   const void* y,
@@ -31,7 +27,20 @@ struct SoftmaxLoops {
                   std::int64_t count);
 };
 
+/// Of `count` contiguous rows of n logits, with a label each.
+struct CrossentropyLoops {
+  void (*rows)(
+      const void* x, const std::int64_t* labels, void* loss, std::int64_t count, std::int64_t n);
+  void (*grad)(const void* x,
+               const std::int64_t* labels,
+               const void* dloss,
+               void* dx,
+               std::int64_t count,
+               std::int64_t n);
+};
+
 /// For float32 and float64.
 SoftmaxLoops softmax_loops(SoftmaxOp op, DType dtype);
+CrossentropyLoops crossentropy_loops(DType dtype);
 
 }  // namespace nyala::kernels

@@ -90,6 +90,8 @@ TEST_CASE_TEMPLATE("softmax, its logarithm and gradients along any axis", T, flo
     for (const std::int64_t n : {1, 2, 7, 16, 33, 100}) {
       for (const std::int64_t inner : {1, 3, 16, 70}) check_size<T>(3, n, inner);
     }
+    // Short rows are computed side by side.
+    for (const std::int64_t n : {1, 3, 4, 5, 10, 25, 32}) check_size<T>(37, n, 1);
     check_size<T>(1, 0, 3);
     check_size<T>(0, 3, 1);
   });
@@ -142,7 +144,7 @@ TEST_CASE_TEMPLATE("sparse cross-entropy and its gradient", T, float, double) {
     std::mt19937 random(5);
     std::uniform_real_distribution<double> value(-30, 30);
     for (const std::int64_t n : {1, 2, 10, 16, 33, 1000}) {
-      constexpr std::int64_t rows = 7;
+      constexpr std::int64_t rows = 39;
       std::vector<T> x(static_cast<std::size_t>(rows * n)), dx(x.size()), loss(rows), dloss(rows);
       std::vector<std::int64_t> labels(rows);
       for (T& element : x) element = static_cast<T>(value(random));
