@@ -35,17 +35,16 @@ constexpr std::size_t kCachedBytes = std::size_t{256} << 20;  // kept by a threa
 std::atomic<std::int64_t> g_in_use{0};
 std::atomic<std::int64_t> g_peak{0};
 
+// Plain data, which can still be asked when the thread's destructors have run: those of statics
+// come later and may free and make tensors.
 struct Cache {
   std::array<Storage*, kClasses> free{};
   std::size_t bytes = 0;
   std::uint64_t allocations = 0;
   std::uint64_t system_calls = 0;
-  bool open = true;
+  bool is_watched = false;  // a Cleaner waits for the thread's end
+  bool is_closed = false;   // it has come
 
-  ~Cache() {
-    open = false;
-    clear();
-  }
   void clear() noexcept {
     for (Storage*& head : free) {
       while (head != nullptr) {
@@ -58,7 +57,20 @@ struct Cache {
   }
 };
 
-thread_local Cache t_cache;
+constinit thread_local Cache t_cache;
+
+struct Cleaner {
+  Cleaner() { t_cache.is_watched = true; }
+  ~Cleaner() {
+    t_cache.is_closed = true;
+    t_cache.clear();
+  }
+  Cleaner(const Cleaner&) = delete;
+  Cleaner& operator=(const Cleaner&) = delete;
+};
+
+// Once for each thread that keeps a block.
+[[gnu::noinline]] void watch_thread() { thread_local const Cleaner cleaner; }
 
 unsigned class_of(std::size_t bytes) {
   const std::size_t units = (std::max(bytes, kSmallest) + kSmallest - 1) / kSmallest;
@@ -115,7 +127,7 @@ Storage* allocate_storage(std::size_t bytes) {
 
 void free_storage(Storage* storage) noexcept {
   Cache& cache = t_cache;
-  const bool kept = kCache && cache.open && storage->size_class < kClasses &&
+  const bool kept = kCache && !cache.is_closed && storage->size_class < kClasses &&
                     cache.bytes + storage->capacity <= kCachedBytes;
   if (!kept || storage->capacity > 4096) {
     g_in_use.fetch_sub(static_cast<std::int64_t>(storage->capacity), std::memory_order_relaxed);
@@ -124,6 +136,8 @@ void free_storage(Storage* storage) noexcept {
     std::free(storage);
     return;
   }
+  if (!cache.is_watched) [[unlikely]]
+    watch_thread();
   storage->next_free = cache.free[storage->size_class];
   cache.free[storage->size_class] = storage;
   cache.bytes += storage->capacity;

@@ -8,26 +8,45 @@ namespace nyala {
 namespace detail {
 namespace {
 
-// Handles come and go with every op: they are kept in a list of this thread's own.
+// Handles come and go with every op: they are kept in a list of this thread's own. Plain data,
+// which can still be asked when the thread's destructors have run.
 struct ImplCache {
   static constexpr std::size_t kKept = 4096;
-  std::vector<TensorImpl*> free;
-  bool open = true;
-  ~ImplCache() {
-    open = false;
-    for (TensorImpl* impl : free) ::operator delete(impl);
-  }
+  struct Free {
+    Free* next;
+  };
+  Free* first = nullptr;
+  std::size_t size = 0;
+  bool is_watched = false;  // an ImplCleaner waits for the thread's end
+  bool is_closed = false;   // it has come
 };
-thread_local ImplCache t_impls;
+static_assert(sizeof(TensorImpl) >= sizeof(ImplCache::Free));
+constinit thread_local ImplCache t_impls;
+
+struct ImplCleaner {
+  ImplCleaner() { t_impls.is_watched = true; }
+  ~ImplCleaner() {
+    t_impls.is_closed = true;
+    while (ImplCache::Free* const free = t_impls.first) {
+      t_impls.first = free->next;
+      ::operator delete(free);
+    }
+    t_impls.size = 0;
+  }
+  ImplCleaner(const ImplCleaner&) = delete;
+  ImplCleaner& operator=(const ImplCleaner&) = delete;
+};
+
+[[gnu::noinline]] void watch_thread() { thread_local const ImplCleaner cleaner; }
 
 }  // namespace
 
 TensorImpl* new_impl() {
   ImplCache& cache = t_impls;
-  if (!cache.free.empty()) {
-    TensorImpl* impl = cache.free.back();
-    cache.free.pop_back();
-    return new (impl) TensorImpl;
+  if (ImplCache::Free* const free = cache.first) {
+    cache.first = free->next;
+    --cache.size;
+    return new (free) TensorImpl;
   }
   return new (::operator new(sizeof(TensorImpl))) TensorImpl;
 }
@@ -37,12 +56,14 @@ void delete_impl(TensorImpl* impl) noexcept {
   if (impl->mask != nullptr && impl->mask->refs.drop()) delete_impl(impl->mask);
   impl->~TensorImpl();
   ImplCache& cache = t_impls;
-  if (cache.open && cache.free.size() < ImplCache::kKept) {
-    if (cache.free.capacity() == 0) cache.free.reserve(ImplCache::kKept);
-    cache.free.push_back(impl);
-  } else {
+  if (cache.is_closed || cache.size == ImplCache::kKept) {
     ::operator delete(impl);
+    return;
   }
+  if (!cache.is_watched) [[unlikely]]
+    watch_thread();
+  cache.first = new (impl) ImplCache::Free{cache.first};
+  ++cache.size;
 }
 
 }  // namespace detail

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -252,21 +251,41 @@ void BatchedMatmulPlan::operator()(const void* a, const void* b, void* c) const 
   parallel_for(batch, piece, part);
 }
 
-void* matmul_workspace(std::size_t bytes) {
-  struct Free {
-    void operator()(void* data) const { std::free(data); }
-  };
-  thread_local std::unique_ptr<void, Free> data;
-  thread_local std::size_t size = 0;
-  if (size < bytes) {
-    data.reset();
+namespace {
+
+// Plain data, which can still be asked when the thread's destructors have run.
+struct Workspace {
+  void* data = nullptr;
+  std::size_t size = 0;
+
+  void release() {
+    std::free(data);
+    data = nullptr;
     size = 0;
-    const std::size_t rounded = (bytes + 4095) / 4096 * 4096;
-    data.reset(std::aligned_alloc(64, rounded));
-    if (!data) throw LimitError("matmul: no memory for packed operands");
-    size = rounded;
   }
-  return data.get();
+};
+constinit thread_local Workspace t_workspace;
+
+struct WorkspaceCleaner {
+  WorkspaceCleaner() = default;
+  ~WorkspaceCleaner() { t_workspace.release(); }
+  WorkspaceCleaner(const WorkspaceCleaner&) = delete;
+  WorkspaceCleaner& operator=(const WorkspaceCleaner&) = delete;
+};
+
+}  // namespace
+
+void* matmul_workspace(std::size_t bytes) {
+  Workspace& workspace = t_workspace;
+  if (workspace.size < bytes) {
+    thread_local const WorkspaceCleaner at_thread_end;
+    workspace.release();
+    const std::size_t rounded = (bytes + 4095) / 4096 * 4096;
+    workspace.data = std::aligned_alloc(64, rounded);
+    if (workspace.data == nullptr) throw LimitError("matmul: no memory for packed operands");
+    workspace.size = rounded;
+  }
+  return workspace.data;
 }
 
 }  // namespace nyala::kernels

@@ -4,7 +4,10 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include <nyala/nyala.hpp>
 
@@ -70,4 +73,51 @@ TEST_CASE("one function serves several threads") {
           return ops::allclose(traced(x), value, {.rtol = 1e-5}) &&
                  ops::allclose(slope(x), gradient, {.rtol = 1e-4, .atol = 1e-6});
         }) == 0);
+}
+
+TEST_CASE("threads may make and train models of their own") {
+  const Tensor x = random::normal({64, 300}, {.seed = 4});
+  const Tensor y = ops::cast(ops::greater(ops::sum(x, {.axis = 1}), 0.0), "float32");
+  CHECK(failures_on_threads([&](int n) {
+          Sequential model({Input({.shape = {300}}),
+                            layers::Dense({.units = 300, .activation = "relu"}),
+                            layers::BatchNormalization(),
+                            layers::Dropout({.rate = 0.1}),
+                            layers::Dense({.units = 1, .activation = "sigmoid"})});
+          model.compile({.optimizer = n % 2 == 0 ? "adam" : "sgd",
+                         .loss = "binary_crossentropy",
+                         .metrics = {"accuracy"}});
+          const auto history = model.fit(x, y, {.batch_size = 32, .epochs = 2, .verbose = 0});
+          return history.history().at("loss").size() == 2 && model.predict(x).size() == 64;
+        }) == 0);
+}
+
+TEST_CASE("what one thread makes another may drop") {
+  std::mutex mutex;
+  std::vector<Tensor> shared;
+  CHECK(failures_on_threads([&](int n) {
+          Tensor own = ops::full({500}, n);
+          Tensor other;
+          {
+            const std::lock_guard lock(mutex);
+            shared.push_back(own);
+            shared.push_back(own[0]);
+            other = shared[shared.size() / 2];
+            if (shared.size() > 6) shared.erase(shared.begin(), shared.begin() + 3);
+          }
+          return ops::sum(own).item<float>() == 500.0F * static_cast<float>(n) && other.defined();
+        }) == 0);
+}
+
+TEST_CASE("threads draw different numbers without a seed") {
+  std::mutex mutex;
+  std::set<float> drawn;
+  CHECK(failures_on_threads([&](int) {
+          const float value = random::uniform({}).item<float>();
+          const std::int64_t seed = random::make_default_seed();
+          const std::lock_guard lock(mutex);
+          drawn.insert(value);
+          return seed != 0;
+        }) == 0);
+  CHECK(drawn.size() > 20);  // of 24, for two may be equal by chance
 }
