@@ -4,6 +4,7 @@
 #include <nyala/core/ops/arithmetic.hpp>
 #include <nyala/core/ops/contraction.hpp>
 #include <nyala/core/ops/creation.hpp>
+#include <nyala/core/ops/crossentropy.hpp>
 #include <nyala/core/ops/indexing.hpp>
 #include <nyala/core/ops/linalg.hpp>
 #include <nyala/core/ops/math.hpp>

@@ -24,9 +24,9 @@ class StepUnit final : public BoundUnit {
     inputs_ = bare_tensors(tape, plan, step.inputs);
     outputs_ = bare_tensors(tape, plan, step.outputs);
     for (std::size_t i = 0; i < inputs_.size(); ++i)
-      instance.point(&inputs_[i].impl()->data, step.inputs[i], unit);
+      instance.point(&inputs_[i].impl()->data, step.inputs[i]);
     for (std::size_t i = 0; i < outputs_.size(); ++i)
-      instance.point(&outputs_[i].impl()->data, step.outputs[i], unit);
+      instance.point(&outputs_[i].impl()->data, step.outputs[i]);
   }
 
   void run() override {
@@ -57,10 +57,8 @@ class KernelUnit final : public BoundUnit {
     const Step& step = tape.steps[unit.steps[0]];
     inputs_.resize(step.inputs.size());
     outputs_.resize(step.outputs.size());
-    for (std::size_t i = 0; i < inputs_.size(); ++i)
-      instance.point(&inputs_[i], step.inputs[i], unit);
-    for (std::size_t i = 0; i < outputs_.size(); ++i)
-      instance.point(&outputs_[i], step.outputs[i], unit);
+    for (std::size_t i = 0; i < inputs_.size(); ++i) instance.point(&inputs_[i], step.inputs[i]);
+    for (std::size_t i = 0; i < outputs_.size(); ++i) instance.point(&outputs_[i], step.outputs[i]);
   }
   void run() override {
     kernel_(const_cast<const void* const*>(reinterpret_cast<void**>(inputs_.data())),
@@ -111,22 +109,18 @@ Instance::Instance(const Tape& tape, const Plan& plan)
   for (const Assignment& assignment : plan.assignments)
     if (assignment.in_place) is_written_[assignment.variable] = true;
   for (const Unit& unit : plan.units) {
-    units_.push_back(unit.pointwise ? bind_pass(tape, plan, unit, *this)
-                                    : bind_step(tape, plan, unit, *this));
+    units_.push_back(unit.kind == Unit::Kind::step ? bind_step(tape, plan, unit, *this)
+                                                   : bind_pass(tape, plan, unit, *this));
   }
 }
 
-void Instance::point(std::byte** pointer, ValueId id, const Unit& unit) {
+void Instance::point(std::byte** pointer, ValueId id) {
   const View& view = plan_.view(id);
   const Place& place = plan_.place(view.root);
-  auto* arena = static_cast<std::byte*>(arena_.mutable_data());
   switch (place.base) {
-    case Base::none: *pointer = nullptr; break;
-    case Base::arena: *pointer = arena + place.offset + view.offset; break;
-    case Base::scratch:
-      *pointer =
-          arena + unit.scratch_offset + static_cast<std::int64_t>(place.index) * unit.slot_bytes;
-      break;
+    case Base::none:
+    case Base::scratch: *pointer = nullptr; break;
+    case Base::arena: *pointer = arena() + place.offset + view.offset; break;
     case Base::constant: *pointer = tape_[view.root].constant.impl()->data + view.offset; break;
     case Base::input: inputs_[place.index].add(pointer, view.offset); break;
     case Base::variable: variables_[place.index].add(pointer, view.offset); break;
@@ -192,7 +186,7 @@ void Instance::assign() {
     const Variable& variable = plan_.variables[assignment.variable];
     std::byte* data = nullptr;
     switch (place.base) {
-      case Base::arena: data = static_cast<std::byte*>(arena_.mutable_data()) + place.offset; break;
+      case Base::arena: data = arena() + place.offset; break;
       case Base::constant: data = tape_[view.root].constant.impl()->data; break;
       case Base::input: data = const_cast<std::byte*>(inputs_[place.index].data()); break;
       case Base::output: data = results_[place.index].impl()->data; break;

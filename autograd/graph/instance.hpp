@@ -43,8 +43,9 @@ class Instance {
   /// Appends the outputs to `outputs`.
   void run(Inputs<Tensor> inputs, Tensors& outputs);
 
-  /// Sets a pointer to where a value lies, now and in each run to come.
-  void point(std::byte** pointer, ValueId id, const Unit& unit);
+  /// Sets a pointer to where a value lies, now and in each run to come; null for one in scratch.
+  void point(std::byte** pointer, ValueId id);
+  std::byte* arena() { return static_cast<std::byte*>(arena_.mutable_data()); }
 
  private:
   void point_variables();

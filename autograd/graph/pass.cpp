@@ -1,9 +1,11 @@
-// Pointwise steps run together, tile by tile: what one step leaves in the cache the next one reads.
+// Pointwise steps and the reductions that they end in, run together: tile by tile, so that the next
+// step reads what one leaves in the cache; or, on small arrays, just one after another.
 #include <algorithm>
 #include <array>
 
 #include <nyala/autograd/graph/instance.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/core/kernels/reduce_loops.hpp>
 #include <nyala/core/kernels/update.hpp>
 #include <nyala/core/parallel.hpp>
 
@@ -15,187 +17,49 @@ using Kind = Pointwise::Kind;
 // Elements times steps below which a second thread costs more than it brings.
 constexpr std::int64_t kParallelWork = 1 << 17;
 constexpr std::int64_t kSlowFactor = 8;  // of an exp or log beside an addition
+constexpr std::size_t kMostOperands = 6;
 
 // A loop and the operands that it takes, by number; the last one is written.
 struct Instruction {
   Kind kind = Kind::no;
+  Reducing reducing = Reducing::no;
   bool by_rows = false;
+  std::uint8_t num_inputs = 1;
+  DType dtype = DType::float32;  // of a reduction
+  kernels::Reduce reduce = {};
   union {
     kernels::UnaryLoop unary = nullptr;
     kernels::BinaryLoop binary;
     kernels::SelectLoop select;
     kernels::UpdateLoop update;
+    decltype(kernels::ReduceLoops::row) row;
+    decltype(kernels::ReduceLoops::columns) columns;
   };
-  std::size_t num_inputs = 1;
-  std::array<std::uint16_t, 6> operands = {};
+  std::int64_t rows = 1, count = 0;  // of the whole arrays; columns in a row
+  std::array<std::uint16_t, kMostOperands> operands = {};
+  std::array<std::int64_t, kMostOperands> row_steps = {};  // of the operands, in bytes
 };
 
-struct Operand {
-  std::int64_t row_step = 0, column_step = 0;  // in bytes
-  std::int64_t scratch = -1;                   // where in the scratch, for what lies there
-};
-
-kernels::BinaryLoop binary_loop(const Step& step, DType dtype, Reading x, Reading y) {
-  const kernels::BinaryLoops loops =
-      kernels::binary_loops(static_cast<kernels::Binary>(step.op.def().pointwise.kernel), dtype);
-  return is_one_a_row(x) ? loops.scalar_x : is_one_a_row(y) ? loops.scalar_y : loops.both;
-}
-
-class PassUnit final : public BoundUnit {
- public:
-  PassUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance) : unit_(unit) {
-    for (std::size_t i : unit.steps) add(tape, plan, tape.steps[i]);
-    pointers_.resize(operands_.size());
-    for (std::size_t i = 0; i < values_.size(); ++i)
-      instance.point(&pointers_[i], values_[i], unit);
-  }
-
-  void run() override {
-    if (unit_.is_single_tile()) return run_tile(pointers_.data(), unit_.rows, unit_.columns);
-    const std::int64_t across = (unit_.columns - 1) / unit_.tile_columns + 1;
-    const std::int64_t down = (unit_.rows - 1) / unit_.tile_rows + 1;
-    const std::int64_t tile = unit_.tile_rows * unit_.tile_columns;
-    const std::int64_t grain = std::max<std::int64_t>(kParallelWork / (tile * weight_), 1);
-    parallel_for(across * down, grain, [&](std::int64_t begin, std::int64_t end) {
-      run_tiles(across, begin, end);
-    });
-  }
-
- private:
-  void add(const Tape& tape, const Plan& plan, const Step& step);
-  std::uint16_t operand(const Tape& tape, const Plan& plan, ValueId id, Reading reading);
-  void run_tiles(std::int64_t across, std::int64_t begin, std::int64_t end) const;
-  void run_tile(std::byte* const* at, std::int64_t rows, std::int64_t columns) const;
-  void run_rows(const Instruction& instruction,
-                std::byte* const* at,
-                std::int64_t rows,
-                std::int64_t columns) const;
-
-  const Unit& unit_;
-  std::int64_t weight_ = 0;
-  std::vector<Instruction> instructions_;
-  std::vector<Operand> operands_;
-  std::vector<ValueId> values_;       // of each operand
-  std::vector<std::byte*> pointers_;  // of each operand, to its first element
-};
-
-std::uint16_t PassUnit::operand(const Tape& tape, const Plan& plan, ValueId id, Reading reading) {
-  const auto item = static_cast<std::int64_t>(size_of(tape[id].spec.dtype));
-  const Place& place = plan.place(plan.root(id));
-  Operand operand;
-  if (place.base == Place::Base::scratch)
-    operand.scratch = static_cast<std::int64_t>(place.index) * unit_.slot_bytes;
-  if (reading == Reading::full) {
-    operand.column_step = item;
-    operand.row_step = item * (operand.scratch >= 0 ? unit_.tile_columns : unit_.columns);
-  } else if (reading == Reading::row) {
-    operand.column_step = item;
-  } else if (reading == Reading::column) {
-    operand.row_step = item;
-  }
-  for (std::size_t i = 0; i < values_.size(); ++i) {
-    const bool same_way = operands_[i].row_step == operand.row_step &&
-                          operands_[i].column_step == operand.column_step;
-    if (values_[i] == id && same_way) return static_cast<std::uint16_t>(i);
-  }
-  operands_.push_back(operand);
-  values_.push_back(id);
-  return static_cast<std::uint16_t>(values_.size() - 1);
-}
-
-void PassUnit::add(const Tape& tape, const Plan& plan, const Step& step) {
-  const OpDef& def = step.op.def();
-  const Pass pass = *pass_of(tape, plan, step);
-  const DType from = tape[step.inputs.back()].spec.dtype;
-  Instruction instruction;
-  instruction.kind = def.pointwise.kind;
-  bool slow = false;
-  switch (def.pointwise.kind) {
-    case Kind::unary: {
-      const auto op = static_cast<kernels::Unary>(def.pointwise.kernel);
-      instruction.unary = kernels::unary_loop(op, from);
-      slow = kernels::is_slow(op);
-      break;
-    }
-    case Kind::binary:
-      instruction.binary = binary_loop(step, from, pass.readings[0], pass.readings[1]);
-      slow = kernels::is_slow(static_cast<kernels::Binary>(def.pointwise.kernel));
-      break;
-    case Kind::update:
-      instruction.update =
-          kernels::update_loop(static_cast<kernels::Update>(def.pointwise.kernel), from);
-      break;
-    case Kind::select:
-      instruction.select = kernels::select_loop(
-          from, is_one_a_row(pass.readings[1]), is_one_a_row(pass.readings[2]));
-      break;
-    default: instruction.unary = kernels::cast_loop(from, tape[step.outputs[0]].spec.dtype);
-  }
-  instruction.num_inputs = step.inputs.size();
-  weight_ += slow ? kSlowFactor : 1;
-  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-    instruction.operands[i] = operand(tape, plan, step.inputs[i], pass.readings[i]);
-    instruction.by_rows |= pass.readings[i] == Reading::row || pass.readings[i] == Reading::column;
-  }
-  instruction.operands[step.inputs.size()] = operand(tape, plan, step.outputs[0], Reading::full);
-  instructions_.push_back(instruction);
-}
-
-void PassUnit::run_tiles(std::int64_t across, std::int64_t begin, std::int64_t end) const {
-  constexpr std::size_t kMostOperands = 64;
-  alignas(64) std::array<std::byte, kScratchBytes> scratch;
-  std::array<std::byte*, kMostOperands> inline_pointers;
-  std::vector<std::byte*> more;
-  std::byte** at = inline_pointers.data();
-  if (operands_.size() > kMostOperands) {
-    more.resize(operands_.size());
-    at = more.data();
-  }
-  for (std::size_t i = 0; i < operands_.size(); ++i) {
-    if (operands_[i].scratch >= 0) at[i] = scratch.data() + operands_[i].scratch;
-  }
-  for (std::int64_t tile = begin; tile < end; ++tile) {
-    const std::int64_t row = tile / across * unit_.tile_rows;
-    const std::int64_t column = tile % across * unit_.tile_columns;
-    for (std::size_t i = 0; i < operands_.size(); ++i) {
-      const Operand& operand = operands_[i];
-      if (operand.scratch < 0)
-        at[i] = pointers_[i] + row * operand.row_step + column * operand.column_step;
-    }
-    run_tile(at,
-             std::min(unit_.tile_rows, unit_.rows - row),
-             std::min(unit_.tile_columns, unit_.columns - column));
-  }
-}
-
-void PassUnit::run_tile(std::byte* const* at, std::int64_t rows, std::int64_t columns) const {
-  const std::int64_t n = rows * columns;
-  for (const Instruction& now : instructions_) {
-    const auto& o = now.operands;
-    if (now.by_rows) {
-      run_rows(now, at, rows, columns);
-      continue;
-    }
-    switch (now.kind) {
-      case Kind::binary: now.binary(at[o[0]], at[o[1]], at[o[2]], n); break;
-      case Kind::select: now.select(at[o[0]], at[o[1]], at[o[2]], at[o[3]], n); break;
-      case Kind::update: {
-        std::array<const void*, 5> inputs;
-        for (std::size_t i = 0; i < now.num_inputs; ++i) inputs[i] = at[o[i]];
-        now.update(inputs.data(), at[o[now.num_inputs]], n);
-        break;
-      }
-      default: now.unary(at[o[0]], at[o[1]], n);
-    }
-  }
-}
-
-void PassUnit::run_rows(const Instruction& now,
-                        std::byte* const* at,
-                        std::int64_t rows,
-                        std::int64_t columns) const {
+void call(const Instruction& now, std::byte* const* at, std::int64_t n) {
   const auto& o = now.operands;
-  const std::size_t count = now.num_inputs + 1;
+  switch (now.kind) {
+    case Kind::binary: return now.binary(at[o[0]], at[o[1]], at[o[2]], n);
+    case Kind::select: return now.select(at[o[0]], at[o[1]], at[o[2]], at[o[3]], n);
+    case Kind::update: {
+      std::array<const void*, kMostOperands> inputs;
+      for (std::size_t i = 0; i < now.num_inputs; ++i) inputs[i] = at[o[i]];
+      return now.update(inputs.data(), at[o[now.num_inputs]], n);
+    }
+    default: return now.unary(at[o[0]], at[o[1]], n);
+  }
+}
+
+void call_by_rows(const Instruction& now,
+                  std::byte* const* at,
+                  std::int64_t rows,
+                  std::int64_t columns) {
+  const auto& o = now.operands;
+  const std::size_t count = now.num_inputs + std::size_t{1};
   std::array<std::byte*, 4> p;
   for (std::size_t i = 0; i < count; ++i) p[i] = at[o[i]];
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -204,7 +68,324 @@ void PassUnit::run_rows(const Instruction& now,
       case Kind::select: now.select(p[0], p[1], p[2], p[3], columns); break;
       default: now.unary(p[0], p[1], columns);
     }
-    for (std::size_t i = 0; i < count; ++i) p[i] += operands_[o[i]].row_step;
+    for (std::size_t i = 0; i < count; ++i) p[i] += now.row_steps[i];
+  }
+}
+
+// One row of all: what is added up lies `stride` elements apart.
+void reduce_to_row(const Instruction& now,
+                   const std::byte* x,
+                   std::int64_t rows,
+                   std::int64_t stride,
+                   std::int64_t columns,
+                   std::byte* out) {
+  const auto item = static_cast<std::int64_t>(size_of(now.dtype));
+  kernels::fill_neutral(now.reduce, now.dtype, columns, out);
+  for (std::int64_t i = 0; i < columns; i += kernels::kColumns) {
+    now.columns(
+        x + i * item, rows, stride, std::min(kernels::kColumns, columns - i), out + i * item);
+  }
+}
+
+void call_reduction(const Instruction& now,
+                    std::byte* const* at,
+                    std::int64_t rows,
+                    std::int64_t columns) {
+  const auto item = static_cast<std::int64_t>(size_of(now.dtype));
+  const std::byte* x = at[now.operands[0]];
+  std::byte* out = at[now.operands[1]];
+  const std::int64_t stride = now.row_steps[0];
+  switch (now.reducing) {
+    case Reducing::to_one: return now.row(x, rows * columns, out);
+    case Reducing::to_column:
+      for (std::int64_t i = 0; i < rows; ++i)
+        now.row(x + i * stride, columns, out + i * now.row_steps[1]);
+      return;
+    default: reduce_to_row(now, x, rows, stride / item, columns, out);
+  }
+}
+
+void execute(const Instruction& now,
+             std::byte* const* at,
+             std::int64_t rows,
+             std::int64_t columns) {
+  if (now.reducing != Reducing::no) return call_reduction(now, at, rows, columns);
+  if (now.by_rows) return call_by_rows(now, at, rows, columns);
+  call(now, at, rows * columns);
+}
+
+kernels::BinaryLoop binary_loop(const Step& step, DType dtype, Reading x, Reading y) {
+  const kernels::BinaryLoops loops =
+      kernels::binary_loops(static_cast<kernels::Binary>(step.op.def().pointwise.kernel), dtype);
+  return is_one_a_row(x) ? loops.scalar_x : is_one_a_row(y) ? loops.scalar_y : loops.both;
+}
+
+// Without its operands.
+Instruction instruction_of(const Tape& tape, const Step& step, const Pass& pass) {
+  const OpDef& def = step.op.def();
+  const DType from = tape[step.inputs.back()].spec.dtype;
+  Instruction now;
+  now.kind = def.pointwise.kind;
+  now.reducing = pass.reducing;
+  now.num_inputs = static_cast<std::uint8_t>(step.inputs.size());
+  now.count = pass.columns == 0 ? pass.size : pass.columns;
+  now.rows = pass.size / now.count;
+  if (pass.reducing != Reducing::no) {
+    const kernels::ReduceLoops loops = kernels::reduce_loops(pass.reduce, from);
+    now.dtype = from;
+    now.reduce = pass.reduce;
+    if (pass.reducing == Reducing::to_row)
+      now.columns = loops.columns;
+    else
+      now.row = loops.row;
+    return now;
+  }
+  for (Reading reading : pass.readings)
+    now.by_rows |= reading == Reading::row || reading == Reading::column;
+  switch (def.pointwise.kind) {
+    case Kind::unary:
+      now.unary = kernels::unary_loop(static_cast<kernels::Unary>(def.pointwise.kernel), from);
+      break;
+    case Kind::binary:
+      now.binary = binary_loop(step, from, pass.readings[0], pass.readings[1]);
+      break;
+    case Kind::update:
+      now.update = kernels::update_loop(static_cast<kernels::Update>(def.pointwise.kernel), from);
+      break;
+    case Kind::select:
+      now.select = kernels::select_loop(
+          from, is_one_a_row(pass.readings[1]), is_one_a_row(pass.readings[2]));
+      break;
+    default: now.unary = kernels::cast_loop(from, tape[step.outputs[0]].spec.dtype);
+  }
+  return now;
+}
+
+bool is_slow(const Pointwise& pointwise) {
+  if (pointwise.kind == Kind::unary)
+    return kernels::is_slow(static_cast<kernels::Unary>(pointwise.kernel));
+  return pointwise.kind == Kind::binary &&
+         kernels::is_slow(static_cast<kernels::Binary>(pointwise.kernel));
+}
+
+// The bytes from one row to the next, `columns` apart where all elements differ.
+std::int64_t row_step(Reading reading, std::int64_t item, std::int64_t columns) {
+  return reading == Reading::full ? item * columns : reading == Reading::column ? item : 0;
+}
+std::int64_t column_step(Reading reading, std::int64_t item) {
+  return reading == Reading::full || reading == Reading::row ? item : 0;
+}
+
+std::int64_t item_of(const Tape& tape, ValueId id) {
+  return static_cast<std::int64_t>(size_of(tape[id].spec.dtype));
+}
+
+// Steps on small arrays.
+class SmallUnit final : public BoundUnit {
+ public:
+  SmallUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance) {
+    std::vector<ValueId> values;
+    const auto operand = [&](ValueId id) {
+      const auto known = std::find(values.begin(), values.end(), id);
+      if (known == values.end()) {
+        values.push_back(id);
+        return static_cast<std::uint16_t>(values.size() - 1);
+      }
+      return static_cast<std::uint16_t>(known - values.begin());
+    };
+    for (std::size_t number : unit.steps) {
+      const Step& step = tape.steps[number];
+      const Pass pass = *pass_of(tape, plan, step);
+      Instruction now = instruction_of(tape, step, pass);
+      for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+        now.operands[i] = operand(step.inputs[i]);
+        now.row_steps[i] = row_step(pass.readings[i], item_of(tape, step.inputs[i]), now.count);
+      }
+      const ValueId made = step.outputs[0];
+      now.operands[now.num_inputs] = operand(made);
+      const bool is_column = pass.reducing == Reducing::to_column;
+      now.row_steps[now.num_inputs] =
+          row_step(is_column ? Reading::column : Reading::full, item_of(tape, made), now.count);
+      instructions_.push_back(now);
+    }
+    pointers_.resize(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) instance.point(&pointers_[i], values[i]);
+  }
+
+  void run() override {
+    for (const Instruction& now : instructions_)
+      execute(now, pointers_.data(), now.rows, now.count);
+  }
+
+ private:
+  std::vector<Instruction> instructions_;
+  std::vector<std::byte*> pointers_;  // of each operand
+};
+
+class TilesUnit final : public BoundUnit {
+ public:
+  TilesUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance)
+      : unit_(unit) {
+    for (std::size_t k = 0; k < unit.steps.size(); ++k) add(tape, plan, k);
+    pointers_.resize(operands_.size());
+    for (std::size_t i = 0; i < operands_.size(); ++i) {
+      if (operands_[i].parts < 0)
+        instance.point(&pointers_[i], operands_[i].value);
+      else
+        pointers_[i] = instance.arena() + operands_[i].parts;
+    }
+  }
+
+  void run() override {
+    const std::int64_t across = unit_.tiles_across();
+    const std::int64_t tile = unit_.tile_rows * unit_.tile_columns;
+    const std::int64_t grain = std::max<std::int64_t>(kParallelWork / (tile * weight_), 1);
+    parallel_for(across * unit_.tiles_down(), grain, [&](std::int64_t begin, std::int64_t end) {
+      run_tiles(across, begin, end);
+    });
+    for (const Ending& ending : endings_) finish(ending);
+  }
+
+ private:
+  struct Operand {
+    ValueId value;
+    std::int64_t row_step = 0;                    // of what lies in tiles: from one row to the next
+    std::int64_t tile_down = 0, tile_across = 0;  // bytes from one tile to the next
+    std::int64_t scratch = -1;                    // where in the scratch, for what lies there
+    std::int64_t parts = -1;                      // where in the arena, for parts of a reduction
+  };
+  // A reduction's parts, and where they are put together.
+  struct Ending {
+    Instruction how;
+    std::uint16_t parts, result;
+  };
+
+  void add(const Tape& tape, const Plan& plan, std::size_t k);
+  std::uint16_t number(const Operand& operand);
+  Operand operand(const Tape& tape, const Plan& plan, ValueId id, Reading reading) const;
+  void add_reduction(const Tape& tape, const Plan& plan, std::size_t k, Instruction now);
+  void run_tiles(std::int64_t across, std::int64_t begin, std::int64_t end) const;
+  void finish(const Ending& ending) const;
+
+  const Unit& unit_;
+  std::int64_t weight_ = 0;
+  std::vector<Instruction> instructions_;
+  std::vector<Ending> endings_;
+  std::vector<Operand> operands_;
+  std::vector<std::byte*> pointers_;  // of each operand, to its first element
+};
+
+TilesUnit::Operand TilesUnit::operand(const Tape& tape,
+                                      const Plan& plan,
+                                      ValueId id,
+                                      Reading reading) const {
+  const std::int64_t item = item_of(tape, id);
+  const Place& place = plan.place(plan.root(id));
+  Operand operand{id};
+  if (place.base == Place::Base::scratch) {
+    operand.scratch = static_cast<std::int64_t>(place.index) * unit_.slot_bytes;
+    operand.row_step = item * unit_.tile_columns;
+    return operand;
+  }
+  operand.row_step = row_step(reading, item, unit_.columns);
+  operand.tile_down = operand.row_step * unit_.tile_rows;
+  operand.tile_across = column_step(reading, item) * unit_.tile_columns;
+  return operand;
+}
+
+std::uint16_t TilesUnit::number(const Operand& operand) {
+  for (std::size_t i = 0; i < operands_.size(); ++i) {
+    const Operand& known = operands_[i];
+    if (known.value == operand.value && known.row_step == operand.row_step &&
+        known.tile_across == operand.tile_across && known.parts == operand.parts)
+      return static_cast<std::uint16_t>(i);
+  }
+  operands_.push_back(operand);
+  return static_cast<std::uint16_t>(operands_.size() - 1);
+}
+
+void TilesUnit::add(const Tape& tape, const Plan& plan, std::size_t k) {
+  const Step& step = tape.steps[unit_.steps[k]];
+  const Pass pass = *pass_of(tape, plan, step);
+  Instruction now = instruction_of(tape, step, pass);
+  weight_ += is_slow(step.op.def().pointwise) ? kSlowFactor : 1;
+  const auto set = [&](std::size_t i, const Operand& operand) {
+    now.operands[i] = number(operand);
+    now.row_steps[i] = operand.row_step;
+  };
+  for (std::size_t i = 0; i < step.inputs.size(); ++i)
+    set(i, operand(tape, plan, step.inputs[i], pass.readings[i]));
+  if (pass.reducing != Reducing::no) return add_reduction(tape, plan, k, now);
+  set(now.num_inputs, operand(tape, plan, step.outputs[0], Reading::full));
+  instructions_.push_back(now);
+}
+
+// A tile's result: an element for each of its rows, one row, or one element.
+void TilesUnit::add_reduction(const Tape& tape, const Plan&, std::size_t k, Instruction now) {
+  const ValueId made = tape.steps[unit_.steps[k]].outputs[0];
+  const std::int64_t item = item_of(tape, made);
+  const std::int64_t across = unit_.tiles_across();
+  const bool in_parts = unit_.num_parts(now.reducing) > 1;
+  Operand out{made};
+  if (in_parts) out.parts = unit_.parts[k];
+  switch (now.reducing) {
+    case Reducing::to_column:
+      out.row_step = across * item;
+      out.tile_down = out.row_step * unit_.tile_rows;
+      out.tile_across = item;
+      break;
+    case Reducing::to_row:
+      out.tile_down = unit_.columns * item;
+      out.tile_across = unit_.tile_columns * item;
+      break;
+    default: out.tile_down = across * item; out.tile_across = item;
+  }
+  now.operands[1] = number(out);
+  now.row_steps[1] = out.row_step;
+  instructions_.push_back(now);
+  if (in_parts) endings_.push_back({now, now.operands[1], number(Operand{made})});
+}
+
+void TilesUnit::finish(const Ending& ending) const {
+  const Instruction& how = ending.how;
+  const auto item = static_cast<std::int64_t>(size_of(how.dtype));
+  const std::byte* parts = pointers_[ending.parts];
+  std::byte* out = pointers_[ending.result];
+  const std::int64_t count = unit_.num_parts(how.reducing);
+  switch (how.reducing) {
+    case Reducing::to_one: how.row(parts, count, out); break;
+    case Reducing::to_column:
+      for (std::int64_t i = 0; i < unit_.rows; ++i)
+        how.row(parts + i * count * item, count, out + i * item);
+      break;
+    default: reduce_to_row(how, parts, count, unit_.columns, unit_.columns, out);
+  }
+}
+
+void TilesUnit::run_tiles(std::int64_t across, std::int64_t begin, std::int64_t end) const {
+  constexpr std::size_t kInline = 64;
+  alignas(64) std::array<std::byte, kScratchBytes> scratch;
+  std::array<std::byte*, kInline> inline_pointers;
+  std::vector<std::byte*> more;
+  std::byte** at = inline_pointers.data();
+  if (operands_.size() > kInline) {
+    more.resize(operands_.size());
+    at = more.data();
+  }
+  for (std::size_t i = 0; i < operands_.size(); ++i) {
+    if (operands_[i].scratch >= 0) at[i] = scratch.data() + operands_[i].scratch;
+  }
+  for (std::int64_t tile = begin; tile < end; ++tile) {
+    const std::int64_t down = tile / across, right = tile % across;
+    for (std::size_t i = 0; i < operands_.size(); ++i) {
+      const Operand& operand = operands_[i];
+      if (operand.scratch < 0)
+        at[i] = pointers_[i] + down * operand.tile_down + right * operand.tile_across;
+    }
+    const std::int64_t rows = std::min(unit_.tile_rows, unit_.rows - down * unit_.tile_rows);
+    const std::int64_t columns =
+        std::min(unit_.tile_columns, unit_.columns - right * unit_.tile_columns);
+    for (const Instruction& now : instructions_) execute(now, at, rows, columns);
   }
 }
 
@@ -214,7 +395,9 @@ std::unique_ptr<BoundUnit> bind_pass(const Tape& tape,
                                      const Plan& plan,
                                      const Unit& unit,
                                      Instance& instance) {
-  return std::make_unique<PassUnit>(tape, plan, unit, instance);
+  if (unit.kind == Unit::Kind::small)
+    return std::make_unique<SmallUnit>(tape, plan, unit, instance);
+  return std::make_unique<TilesUnit>(tape, plan, unit, instance);
 }
 
 }  // namespace nyala::graph

@@ -10,6 +10,9 @@ using Base = Place::Base;
 
 std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 
+// The most elements of a tile.
+constexpr std::int64_t kMostTile = 2048;
+
 // To whole cache lines.
 std::int64_t round_up(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -102,8 +105,65 @@ bool has_loop(Pointwise::Kind kind, const SmallVector<Reading, 5>& readings) {
 
 }  // namespace
 
+std::int64_t Unit::num_parts(Reducing reducing) const {
+  switch (reducing) {
+    case Reducing::to_one: return tiles_across() * tiles_down();
+    case Reducing::to_column: return tiles_across();
+    case Reducing::to_row: return tiles_down();
+    default: return 1;
+  }
+}
+
+namespace {
+
+std::optional<kernels::Reduce> reduction_of(const OpDef& def) {
+  if (def.name == "sum") return kernels::Reduce::sum;
+  if (def.name == "max") return kernels::Reduce::max;
+  if (def.name == "min") return kernels::Reduce::min;
+  return {};
+}
+
+// A reduction of the first axes or the last ones of an array without gaps.
+std::optional<Pass> pass_of_reduction(const Tape& tape, const Plan& plan, const Step& step) {
+  const ValueId id = step.inputs[0];
+  const Spec& in = tape[id].spec;
+  std::int64_t ignored = 0;
+  if (!is_floating(in.dtype) || in.shape.num_elements() == 0) return {};
+  if (reading_of(in.shape, plan.view(id).strides, ignored) != Reading::full) return {};
+  const Config options = step.op.def().config(step.op.options());
+  const Config& axis = *options.find("axis");
+  std::vector<bool> reduced(static_cast<std::size_t>(in.shape.rank()), axis.is_null());
+  const auto mark = [&](const Config& number) {
+    const int at = normalize_axis(static_cast<int>(number.as_int()), in.shape.rank(), "plan");
+    reduced[static_cast<std::size_t>(at)] = true;
+  };
+  if (axis.is_list())
+    for (const Config& number : axis.as_list()) mark(number);
+  else if (!axis.is_null())
+    mark(axis);
+
+  // Sizes of the runs of reduced and kept axes; those of size 1 belong to either.
+  std::vector<std::pair<bool, std::int64_t>> runs;
+  for (int i = 0; i < in.shape.rank(); ++i) {
+    const bool is_reduced = reduced[static_cast<std::size_t>(i)];
+    if (in.shape[i] == 1) continue;
+    if (runs.empty() || runs.back().first != is_reduced) runs.emplace_back(is_reduced, 1);
+    runs.back().second *= in.shape[i];
+  }
+  Pass pass{
+      in.shape.num_elements(), 0, {Reading::full}, Reducing::to_one, *reduction_of(step.op.def())};
+  if (runs.size() > 2 || (runs.size() == 1 && !runs[0].first)) return {};
+  if (runs.size() < 2) return pass;
+  pass.columns = runs[1].second;
+  pass.reducing = runs[0].first ? Reducing::to_row : Reducing::to_column;
+  return pass;
+}
+
+}  // namespace
+
 std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step) {
   const OpDef& def = step.op.def();
+  if (reduction_of(def)) return pass_of_reduction(tape, plan, step);
   if (def.pointwise.kind == Pointwise::Kind::no) return {};
   const Shape& shape = tape[step.outputs[0]].spec.shape;
   Pass pass;
@@ -152,6 +212,7 @@ class Planner {
     order_steps();
     choose_in_place();
     form_units();
+    find_lives();
     shape_tiles();
     place_results();
   }
@@ -160,17 +221,23 @@ class Planner {
   void place_sources();
   void find_outputs();
   void order_steps();
+  std::vector<std::size_t> gather(const std::vector<std::size_t>& steps) const;
   void choose_in_place();
   void form_units();
+  void find_lives();
   void shape_tiles();
   void place_results();
 
   std::size_t variable_index(const Variable& variable);
   bool may_be_in_place(const Assignment& assignment) const;
-  std::int64_t assign_scratch(Unit& unit, std::size_t number);
-  bool is_pointwise(std::size_t step) const { return passes_[step].has_value(); }
+  bool joins(std::size_t step, const Unit& unit) const;
+  void add(std::size_t step, std::vector<Unit>& units) const;
+  std::int64_t assign_scratch(Unit& unit);
+  bool is_pointwise(std::size_t step) const {
+    return passes_[step] && passes_[step]->reducing == Reducing::no;
+  }
   bool may_throw(std::size_t step) const {
-    return !is_pointwise(step) && !is_view(plan_, tape_.steps[step]);
+    return !passes_[step] && !is_view(plan_, tape_.steps[step]);
   }
   Place& place(ValueId root) { return plan_.places[at(root)]; }
 
@@ -179,7 +246,9 @@ class Planner {
   std::vector<std::optional<Pass>> passes_;
   std::vector<std::size_t> order_;
   std::vector<ValueId> initial_;  // of each variable: the value it starts with, or -1
-  std::vector<std::size_t> made_in_, last_used_in_;  // units, of each root
+  // When each root is made and last used. Time goes on with each unit, and with each step of a
+  // small one.
+  std::vector<std::size_t> made_, last_used_;
 };
 
 std::size_t Planner::variable_index(const Variable& variable) {
@@ -241,16 +310,72 @@ void Planner::order_steps() {
   for (const Assignment& assignment : plan_.assignments) {
     if (may_be_in_place(assignment)) late[at(assignment.value)] = true;
   }
-  std::vector<std::size_t> last;
+  std::vector<std::size_t> first, last;
   for (std::size_t i = 0; i < tape_.steps.size(); ++i) {
     const Step& step = tape_.steps[i];
     const auto is_late = [&](ValueId id) { return late[at(id)]; };
     const bool waits = std::any_of(step.inputs.begin(), step.inputs.end(), is_late) ||
                        (is_pointwise(i) && is_late(step.outputs[0]));
     for (ValueId id : step.outputs) late[at(id)] = waits;
-    (waits ? last : order_).push_back(i);
+    (waits ? last : first).push_back(i);
   }
+  order_ = gather(first);
+  last = gather(last);
   order_.insert(order_.end(), last.begin(), last.end());
+}
+
+// The steps in an order in which more of them run together: of those that are ready, one that joins
+// the last unit comes first; then those of no pass, then passes over small arrays, whose results
+// the large ones may want.
+std::vector<std::size_t> Planner::gather(const std::vector<std::size_t>& steps) const {
+  // By value: the step that makes it. By step: how many others it waits for, and who waits for it.
+  std::vector<std::ptrdiff_t> maker(tape_.values.size(), -1);
+  std::vector<std::size_t> waits(steps.size(), 0);
+  std::vector<std::vector<std::size_t>> followers(steps.size());
+  std::vector<std::vector<std::size_t>> readers(plan_.variables.size());
+  const auto let_wait = [&](std::size_t first, std::size_t then) {
+    followers[first].push_back(then);
+    ++waits[then];
+  };
+  for (std::size_t k = 0; k < steps.size(); ++k) {
+    const Step& step = tape_.steps[steps[k]];
+    for (ValueId id : step.inputs) {
+      if (maker[at(id)] >= 0) let_wait(static_cast<std::size_t>(maker[at(id)]), k);
+      const Place& from = plan_.place(plan_.root(id));
+      if (from.base == Base::variable) readers[from.index].push_back(k);
+    }
+    for (ValueId id : step.outputs) maker[at(id)] = static_cast<std::ptrdiff_t>(k);
+    // What reads a variable comes before what may write over it.
+    for (const Assignment& assignment : plan_.assignments) {
+      if (assignment.value != step.outputs[0]) continue;
+      for (std::size_t reader : readers[assignment.variable])
+        if (reader != k) let_wait(reader, k);
+    }
+  }
+  std::vector<std::size_t> order, ready;
+  for (std::size_t k = 0; k < steps.size(); ++k)
+    if (waits[k] == 0) ready.push_back(k);
+  std::vector<Unit> units;
+  while (!ready.empty()) {
+    const auto find = [&](auto&& fits) { return std::find_if(ready.begin(), ready.end(), fits); };
+    auto next = find([&](std::size_t k) {
+      return is_view(plan_, tape_.steps[steps[k]]) ||
+             (!units.empty() && joins(steps[k], units.back()));
+    });
+    if (next == ready.end()) next = find([&](std::size_t k) { return !passes_[steps[k]]; });
+    if (next == ready.end())
+      next = find([&](std::size_t k) { return passes_[steps[k]]->is_small(); });
+    if (next == ready.end()) next = ready.begin();
+    const std::size_t k = *next;
+    ready.erase(next);
+    order.push_back(steps[k]);
+    if (!is_view(plan_, tape_.steps[steps[k]])) add(steps[k], units);
+    for (std::size_t follower : followers[k]) {
+      if (--waits[follower] > 0) continue;
+      ready.insert(std::lower_bound(ready.begin(), ready.end(), follower), follower);
+    }
+  }
+  return order;
 }
 
 void Planner::choose_in_place() {
@@ -278,48 +403,78 @@ void Planner::choose_in_place() {
 
 // ---- units ----
 
-void Planner::form_units() {
-  std::int64_t size = 0, columns = 0;
-  for (std::size_t i : order_) {
-    if (is_view(plan_, tape_.steps[i])) continue;
-    const std::optional<Pass>& pass = passes_[i];
-    const bool joins = pass && !plan_.units.empty() && plan_.units.back().pointwise &&
-                       pass->size == size &&
-                       (pass->columns == 0 || columns == 0 || pass->columns == columns);
-    if (!joins) {
-      plan_.units.push_back({.steps = {}, .pointwise = pass.has_value()});
-      columns = 0;
-    }
-    Unit& unit = plan_.units.back();
-    unit.steps.push_back(i);
-    if (!pass) continue;
-    size = pass->size;
-    if (pass->columns != 0) columns = pass->columns;
-    unit.columns = columns == 0 ? size : columns;
-    unit.rows = size / unit.columns;
-  }
-  // In which units each root is made and used.
-  made_in_.assign(tape_.values.size(), 0);
-  last_used_in_.assign(tape_.values.size(), 0);
-  for (std::size_t u = 0; u < plan_.units.size(); ++u) {
-    for (std::size_t i : plan_.units[u].steps) {
-      for (ValueId id : tape_.steps[i].inputs) last_used_in_[at(plan_.root(id))] = u;
-      for (ValueId id : tape_.steps[i].outputs) made_in_[at(id)] = last_used_in_[at(id)] = u;
-    }
-  }
-  for (const Assignment& assignment : plan_.assignments)
-    last_used_in_[at(plan_.root(assignment.value))] = plan_.units.size();
+// Whether a step may run with those of a unit.
+bool Planner::joins(std::size_t i, const Unit& unit) const {
+  const std::optional<Pass>& pass = passes_[i];
+  if (!pass || unit.kind == Unit::Kind::step) return false;
+  if (unit.kind == Unit::Kind::small) return pass->is_small();
+  const bool is_split = unit.columns != unit.rows * unit.columns;
+  if (pass->size != unit.rows * unit.columns) return false;
+  if (pass->columns != 0 && is_split && pass->columns != unit.columns) return false;
+  const auto made_here = [&](ValueId root) {
+    return std::any_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
+      return tape_.steps[other].outputs[0] == root;
+    });
+  };
+  // A reduction ends a chain; what it makes is there when the unit has ended.
+  if (pass->reducing != Reducing::no) return made_here(plan_.root(tape_.steps[i].inputs[0]));
+  return std::none_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
+    if (passes_[other]->reducing == Reducing::no) return false;
+    const std::vector<ValueId>& inputs = tape_.steps[i].inputs;
+    return std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) {
+      return plan_.root(id) == tape_.steps[other].outputs[0];
+    });
+  });
 }
 
-// Values that live in one pass only share slots of scratch, each as large as a tile. Gives the
-// largest item's size.
-std::int64_t Planner::assign_scratch(Unit& unit, std::size_t number) {
+// To the last unit, or as a new one.
+void Planner::add(std::size_t i, std::vector<Unit>& units) const {
+  const std::optional<Pass>& pass = passes_[i];
+  const bool is_new = units.empty() || !joins(i, units.back());
+  if (is_new) units.emplace_back();
+  Unit& unit = units.back();
+  unit.steps.push_back(i);
+  if (!pass) return;
+  if (is_new && pass->is_small()) unit.kind = Unit::Kind::small;
+  if (is_new && !pass->is_small() && pass->reducing == Reducing::no) unit.kind = Unit::Kind::tiles;
+  if (unit.kind != Unit::Kind::tiles) return;
+  if (is_new) unit.columns = pass->size;
+  if (pass->columns != 0) unit.columns = pass->columns;
+  unit.rows = pass->size / unit.columns;
+}
+
+void Planner::form_units() {
+  for (std::size_t i : order_) {
+    if (!is_view(plan_, tape_.steps[i])) add(i, plan_.units);
+  }
+}
+
+void Planner::find_lives() {
+  made_.assign(tape_.values.size(), 0);
+  last_used_.assign(tape_.values.size(), 0);
+  std::size_t now = 0;
+  for (const Unit& unit : plan_.units) {
+    for (std::size_t i : unit.steps) {
+      if (unit.kind == Unit::Kind::small) ++now;
+      for (ValueId id : tape_.steps[i].inputs) last_used_[at(plan_.root(id))] = now;
+      for (ValueId id : tape_.steps[i].outputs) made_[at(id)] = last_used_[at(id)] = now;
+    }
+    ++now;
+  }
+  for (const Assignment& assignment : plan_.assignments)
+    last_used_[at(plan_.root(assignment.value))] = now;
+}
+
+// Values that live in one unit of tiles only share slots of scratch, each as large as a tile. Gives
+// the largest item's size.
+std::int64_t Planner::assign_scratch(Unit& unit) {
   std::size_t item = 1;
   std::vector<std::size_t> free;
   std::vector<std::size_t> last_use(tape_.values.size(), 0);
   for (std::size_t k = 0; k < unit.steps.size(); ++k) {
     for (ValueId id : tape_.steps[unit.steps[k]].inputs) last_use[at(plan_.root(id))] = k;
   }
+  const std::size_t now = made_[at(tape_.steps[unit.steps[0]].outputs[0])];
   for (std::size_t k = 0; k < unit.steps.size(); ++k) {
     const Step& step = tape_.steps[unit.steps[k]];
     const ValueId made = step.outputs[0];
@@ -329,8 +484,7 @@ std::int64_t Planner::assign_scratch(Unit& unit, std::size_t number) {
     for (ValueId id : step.inputs) {
       const ValueId root = plan_.root(id);
       const Place& from = place(root);
-      if (from.base != Base::scratch || made_in_[at(root)] != number || last_use[at(root)] != k)
-        continue;
+      if (from.base != Base::scratch || made_[at(root)] != now || last_use[at(root)] != k) continue;
       const auto is_free = [&](const std::vector<std::size_t>& list) {
         return std::find(list.begin(), list.end(), from.index) != list.end();
       };
@@ -339,7 +493,7 @@ std::int64_t Planner::assign_scratch(Unit& unit, std::size_t number) {
       (fits ? free : free_later).push_back(from.index);
     }
     Place& to = place(made);
-    if (to.base == Base::none && last_used_in_[at(made)] == number) {
+    if (to.base == Base::none && last_used_[at(made)] == now && is_pointwise(unit.steps[k])) {
       if (free.empty()) {
         to = {Base::scratch, unit.num_slots++, 0};
       } else {
@@ -354,13 +508,13 @@ std::int64_t Planner::assign_scratch(Unit& unit, std::size_t number) {
 }
 
 void Planner::shape_tiles() {
-  constexpr std::int64_t kMost = 2048, kLeast = 128;
-  for (std::size_t u = 0; u < plan_.units.size(); ++u) {
-    Unit& unit = plan_.units[u];
-    if (!unit.pointwise) continue;
-    const std::int64_t item = assign_scratch(unit, u);
+  constexpr std::int64_t kLeast = 128;
+  for (Unit& unit : plan_.units) {
+    if (unit.kind != Unit::Kind::tiles) continue;
+    const std::int64_t item = assign_scratch(unit);
     const std::int64_t slots = std::max<std::int64_t>(static_cast<std::int64_t>(unit.num_slots), 1);
-    const std::int64_t tile = std::clamp(kScratchBytes / (slots * item) / 64 * 64, kLeast, kMost);
+    const std::int64_t tile =
+        std::clamp(kScratchBytes / (slots * item) / 64 * 64, kLeast, kMostTile);
     unit.tile_columns = std::min(unit.columns, tile);
     unit.tile_rows = unit.columns > tile
                          ? 1
@@ -413,18 +567,20 @@ class Arena {
 
 void Planner::place_results() {
   Arena arena;
-  for (std::size_t u = 0; u < plan_.units.size(); ++u) {
-    Unit& unit = plan_.units[u];
-    if (unit.pointwise && unit.is_single_tile() && unit.num_slots > 0) {
-      const auto slots = static_cast<std::int64_t>(unit.num_slots);
-      arena.add(slots * unit.slot_bytes, u, u, &unit.scratch_offset);
-    }
-    for (std::size_t i : unit.steps) {
-      for (ValueId id : tape_.steps[i].outputs) {
+  for (Unit& unit : plan_.units) {
+    unit.parts.resize(unit.steps.size());
+    for (std::size_t k = 0; k < unit.steps.size(); ++k) {
+      const Step& step = tape_.steps[unit.steps[k]];
+      for (ValueId id : step.outputs) {
         if (place(id).base != Base::none) continue;
         place(id).base = Base::arena;
-        arena.add(bytes_of(tape_[id].spec), u, last_used_in_[at(id)], &place(id).offset);
+        arena.add(bytes_of(tape_[id].spec), made_[at(id)], last_used_[at(id)], &place(id).offset);
       }
+      if (unit.kind != Unit::Kind::tiles) continue;
+      const std::int64_t parts = unit.num_parts(passes_[unit.steps[k]]->reducing);
+      const std::size_t now = made_[at(step.outputs[0])];
+      if (parts > 1)
+        arena.add(parts * bytes_of(tape_[step.outputs[0]].spec), now, now, &unit.parts[k]);
     }
   }
   plan_.arena_bytes = arena.pack();

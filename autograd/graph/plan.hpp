@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <nyala/autograd/graph/tape_ir.hpp>
+#include <nyala/core/kernels/reduce.hpp>
 
 namespace nyala::graph {
 
@@ -35,24 +36,45 @@ constexpr bool is_one_a_row(Reading reading) {
   return reading == Reading::column || reading == Reading::scalar;
 }
 
-/// What a pointwise step asks of the steps that it runs together with.
-struct Pass {
-  std::int64_t size = 0;
-  std::int64_t columns = 0;  // 0 where any will do
-  SmallVector<Reading, 5> readings;
+/// What a reduction at the end of pointwise steps makes of (rows, columns).
+enum class Reducing : std::uint8_t {
+  no,
+  to_one,     // one element
+  to_column,  // one element for each row
+  to_row      // one row
 };
 
-/// Steps that run together: pointwise ones tile by tile, or one step of any kind.
+/// What a pointwise step asks of the steps that it runs together with.
+struct Pass {
+  std::int64_t size = 0;     // of the result; of the input, for a reduction
+  std::int64_t columns = 0;  // 0 where any will do
+  SmallVector<Reading, 5> readings;
+  Reducing reducing = Reducing::no;
+  kernels::Reduce reduce = {};
+
+  /// Whether it runs whole, beside others of any size.
+  bool is_small() const { return size <= kSmallPass; }
+  static constexpr std::int64_t kSmallPass = 2048;
+};
+
+/// Steps that run together.
 struct Unit {
+  enum class Kind : std::uint8_t {
+    step,   // one of any kind
+    small,  // pointwise ones on small arrays, each whole
+    tiles   // pointwise ones on large arrays of one size, tile by tile
+  } kind = Kind::step;
   std::vector<std::size_t> steps;
-  bool pointwise = false;
   std::int64_t rows = 1, columns = 0;
   std::int64_t tile_rows = 1, tile_columns = 0;
   std::size_t num_slots = 0;  // of scratch, each as large as a tile
   std::int64_t slot_bytes = 0;
-  std::int64_t scratch_offset = 0;  // in the arena, where one tile is all
+  std::vector<std::int64_t> parts;  // of each step: where in the arena a reduction's parts lie
 
-  bool is_single_tile() const { return tile_rows == rows && tile_columns == columns; }
+  std::int64_t tiles_across() const { return (columns - 1) / tile_columns + 1; }
+  std::int64_t tiles_down() const { return (rows - 1) / tile_rows + 1; }
+  /// How many results of tiles there are for each element of a reduction's result; 1 for none.
+  std::int64_t num_parts(Reducing reducing) const;
 };
 
 /// A variable's new value at the end of a run.
@@ -62,7 +84,7 @@ struct Assignment {
   bool in_place;  // its producer writes into the variable's own memory
 };
 
-/// The most that the scratch of a unit of several tiles takes: it lies on the stack.
+/// The most that the scratch of a tile takes: it lies on the stack.
 inline constexpr std::int64_t kScratchBytes = 32768;
 
 struct Plan {
@@ -81,7 +103,7 @@ struct Plan {
 
 Plan make_plan(const Tape& tape);
 
-/// How a step would run as part of a pass; nothing where it can not.
+/// How a step would run beside pointwise ones; nothing where it can not.
 std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step);
 
 /// A tensor over memory that it does not own.

@@ -68,8 +68,10 @@ class Printer {
   void put_unit(const Unit& unit) {
     std::int64_t bytes = 0;
     for (std::size_t i : unit.steps) bytes += traffic(tape_.steps[i]);
-    const bool is_pass = unit.pointwise && unit.steps.size() > 1;
-    if (is_pass) {
+    const bool is_pass = unit.kind != Unit::Kind::step && unit.steps.size() > 1;
+    if (is_pass && unit.kind == Unit::Kind::small) {
+      out_ << "small arrays, one after another, " << human(bytes) << ":\n";
+    } else if (is_pass) {
       out_ << "pass over (" << unit.rows << ", " << unit.columns << ") in tiles of ("
            << unit.tile_rows << ", " << unit.tile_columns << "), " << human(bytes) << ":\n";
     }

@@ -86,8 +86,14 @@ enum class Binary : std::uint8_t {
   bitwise_xor,
   divide,  ///< from here on: floats only
   arctan2,
+  crossentropy,        ///< (p, t): -t log(q) - (1 - t) log(1 - q), q being p within its bounds
+  crossentropy_slope,  ///< (p, t): its derivative, which is 0 where p is out of bounds
+  logit_crossentropy,  ///< (x, t): max(x, 0) - x t + log(1 + exp(-|x|))
 };
-inline constexpr int kNumBinary = static_cast<int>(Binary::arctan2) + 1;
+inline constexpr int kNumBinary = static_cast<int>(Binary::logit_crossentropy) + 1;
+/// The least probability that a cross-entropy takes the logarithm of, and one less the greatest:
+/// Keras's `backend.epsilon()`.
+inline constexpr double kLeastProbability = 1e-7;
 
 /// The op's name, for messages.
 std::string_view name_of(Unary op);

@@ -28,13 +28,6 @@ T neutral(Reduce op) {
   }
 }
 
-void fill_neutral(Reduce op, DType dtype, std::int64_t n, void* out) {
-  visit_dtype(dtype, [&]<class T>() {
-    const T value = neutral<T>(op);
-    fill(dtype, n, &value, out);
-  });
-}
-
 struct Plan {
   Layout<1> kept;     // output elements, outermost first
   Layout<1> reduced;  // what is combined for each
@@ -189,6 +182,13 @@ void reduce_truth(Reduce op,
 }
 
 }  // namespace
+
+void fill_neutral(Reduce op, DType dtype, std::int64_t n, void* out) {
+  visit_dtype(dtype, [&]<class T>() {
+    const T value = neutral<T>(op);
+    fill(dtype, n, &value, out);
+  });
+}
 
 void reduce(Reduce op,
             DType dtype,

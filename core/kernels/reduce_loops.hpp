@@ -19,6 +19,9 @@ struct ReduceLoops {
       const void* x, std::int64_t rows, std::int64_t stride, std::int64_t n, void* into);
 };
 
+/// Writes n times the value that changes nothing.
+void fill_neutral(Reduce op, DType dtype, std::int64_t n, void* out);
+
 /// The loops for sum, product, max and min.
 ReduceLoops reduce_loops(Reduce op, DType dtype);
 

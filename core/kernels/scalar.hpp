@@ -110,6 +110,12 @@ T softplus(T x) {
 }
 
 template <class T>
+T bounded_probability(T p) {
+  constexpr T low = static_cast<T>(kLeastProbability), high = static_cast<T>(1 - kLeastProbability);
+  return p < low ? low : p > high ? high : p;
+}
+
+template <class T>
 T gelu(T x) {
   constexpr T root_half = T(0.70710678118654752440);
   if (x == -std::numeric_limits<T>::infinity()) return T(-0.0);
@@ -345,6 +351,12 @@ T binary_float(T x, T y) {
     return y * x * (1 - x);
   else if constexpr (op == Binary::divide)
     return x / y;
+  else if constexpr (op == Binary::crossentropy)
+    return -(y * std::log(bounded_probability(x)) + (1 - y) * std::log(1 - bounded_probability(x)));
+  else if constexpr (op == Binary::crossentropy_slope)
+    return x == bounded_probability(x) ? (1 - y) / (1 - x) - y / x : T{0};
+  else if constexpr (op == Binary::logit_crossentropy)
+    return softplus(x) - x * y;
   else
     return std::atan2(x, y);
 }

@@ -1,9 +1,134 @@
+#include <nyala/core/ops/crossentropy.hpp>
+
+#include <nyala/core/kernels/crossentropy.hpp>
 #include <nyala/core/kernels/nn.hpp>
 #include <nyala/core/ops/support.hpp>
 
 namespace nyala {
 namespace ops {
 namespace {
+
+// ---- one probability or logit and one target each ----
+
+template <class Self>
+struct OfPairs : NoOptions {
+  static constexpr Saves saves = Saves::inputs;
+
+  Spec infer(Inputs<Spec> in) const {
+    if (in[0].dtype != in[1].dtype || in[0].shape.rank() != in[1].shape.rank())
+      throw ShapeError(std::string(Self::name) + ": received shapes " + in[0].shape.str() +
+                       " and " + in[1].shape.str() + ", expected the same");
+    return {broadcast_shapes(in[0].shape, in[1].shape, Self::name.data()), in[0].dtype};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const { broadcast_binary(Self::kernel, in, out); }
+  static std::vector<SampleOf<Self>> samples() {
+    return {{{}, {{{3, 5}, 0.1, 0.9}, {{3, 5}, 0, 1}}},
+            {{}, {{{}, 0.1, 0.9}, {{}, 0, 1}}},
+            {{}, {{{0, 4}, 0.1, 0.9}, {{0, 4}, 0, 1}}}};
+  }
+};
+
+// A probability as the logarithm takes it, and 1 where it is within its bounds.
+Tensor bounded(const Tensor& p) {
+  return clip(p, kernels::kLeastProbability, 1 - kernels::kLeastProbability);
+}
+Tensor is_within(const Tensor& p) {
+  const Tensor high_enough = p >= kernels::kLeastProbability;
+  return cast(logical_and(high_enough, p <= 1 - kernels::kLeastProbability), p.dtype());
+}
+
+struct BinaryCrossentropySlope : OfPairs<BinaryCrossentropySlope> {
+  static constexpr std::string_view name = "binary_crossentropy_slope";
+  static constexpr std::string_view doc = "(1 - t) / (1 - p) - t / p";
+  static constexpr kernels::Binary kernel = kernels::Binary::crossentropy_slope;
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    const Tensor &p = saved.input(0), &t = saved.input(1);
+    const Tensor q = bounded(p), within = is_within(p) * dy;
+    Tensor dp, dt;
+    if (saved.wants(0)) dp = within * (t / square(q) + (1 - t) / square(1 - q));
+    if (saved.wants(1)) dt = -within / (q * (1 - q));
+    return {dp, dt};
+  }
+};
+
+struct BinaryCrossentropy : OfPairs<BinaryCrossentropy> {
+  static constexpr std::string_view name = "binary_crossentropy";
+  static constexpr std::string_view doc = "-t log(p) - (1 - t) log(1 - p)";
+  static constexpr kernels::Binary kernel = kernels::Binary::crossentropy;
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    const Tensor &p = saved.input(0), &t = saved.input(1);
+    Tensor dp, dt;
+    if (saved.wants(0)) dp = dy * run_op(BinaryCrossentropySlope{}, {p, t});
+    if (saved.wants(1)) dt = dy * (log(1 - bounded(p)) - log(bounded(p)));
+    return {dp, dt};
+  }
+};
+
+struct LogitCrossentropy : OfPairs<LogitCrossentropy> {
+  static constexpr std::string_view name = "binary_crossentropy_of_logits";
+  static constexpr std::string_view doc = "max(x, 0) - x t + log(1 + exp(-|x|))";
+  static constexpr kernels::Binary kernel = kernels::Binary::logit_crossentropy;
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    const Tensor &x = saved.input(0), &t = saved.input(1);
+    Tensor dx, dt;
+    if (saved.wants(0)) dx = dy * (sigmoid(x) - t);
+    if (saved.wants(1)) dt = -dy * x;
+    return {dx, dt};
+  }
+};
+
+// ---- rows of classes ----
+
+struct OfRows {
+  bool from_logits = false;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"from_logits", &OfRows::from_logits, "Whether rows hold logits, not probabilities."}};
+  }
+};
+
+template <class Op>
+Op with_logits(bool from_logits) {
+  Op op;
+  op.from_logits = from_logits;
+  return op;
+}
+
+// f(from_logits, bounds of the numbers) for both kinds of rows.
+template <class Op, class F>
+std::vector<SampleOf<Op>> samples_of_rows(F&& inputs) {
+  std::vector<SampleOf<Op>> samples;
+  for (const bool from_logits : {false, true}) {
+    for (std::vector<SampleInput>& list : inputs(from_logits ? -2.0 : 0.1, from_logits ? 2.0 : 0.9))
+      samples.push_back({with_logits<Op>(from_logits), std::move(list)});
+  }
+  return samples;
+}
+
+// The shape of the losses. Throws when rows and targets do not fit.
+Shape check_targets(const char* name, const Spec& rows, const Spec& targets, int classes) {
+  const Shape& x = rows.shape;
+  const Shape& t = targets.shape;
+  bool fits = x.rank() > 0 && x.rank() == t.rank() + classes;
+  Shape out;
+  for (int i = 0; fits && i < t.rank(); ++i) {
+    fits = x[i] == t[i] || x[i] == None || t[i] == None;
+    if (i + 1 < x.rank()) out.push_back(t[i] == None ? x[i] : t[i]);
+  }
+  if (!fits)
+    throw ShapeError(std::string(name) + ": received targets of shape " + t.str() +
+                     " for an output of shape " + x.str() + ", expected " +
+                     (classes == 0 ? "the same" : "all axes but the last"));
+  return out;
+}
+
+void check_gradient(const char* name, const Spec& gradient, const Shape& losses, DType dtype) {
+  if (gradient.shape.rank() != losses.rank() || gradient.dtype != dtype)
+    throw ShapeError(std::string(name) + ": received a gradient of shape " + gradient.shape.str() +
+                     " for losses of shape " + losses.str());
+}
+
+// ---- labels ----
 
 // The labels as contiguous int64, each of them a class.
 class Labels {
@@ -13,7 +138,7 @@ class Labels {
     const std::int64_t* values = data();
     for (std::int64_t i = 0; i < kept_.size(); ++i) {
       if (values[i] >= 0 && values[i] < num_classes) continue;
-      throw IndexError("sparse_crossentropy: label " + std::to_string(values[i]) +
+      throw IndexError("sparse_categorical_crossentropy: label " + std::to_string(values[i]) +
                        " is out of bounds for " + std::to_string(num_classes) + " classes");
     }
   }
@@ -23,38 +148,25 @@ class Labels {
   Tensor kept_;
 };
 
-// The shape of the losses. Throws when logits and labels do not fit.
-Shape check_labels(const Spec& logits, const Spec& labels) {
-  const Shape& x = logits.shape;
-  const Shape& ids = labels.shape;
-  bool fits = x.rank() == ids.rank() + 1;
-  Shape out = ids;
-  for (int i = 0; fits && i < ids.rank(); ++i) {
-    fits = x[i] == ids[i] || x[i] == None || ids[i] == None;
-    if (out[i] == None) out[i] = x[i];
-  }
-  if (!fits)
-    throw ShapeError("sparse_crossentropy: received labels of shape " + ids.str() +
-                     " for logits of shape " + x.str() + ", expected all axes but the last");
+Shape check_labels(const char* name, const Spec& rows, const Spec& labels) {
+  const Shape out = check_targets(name, rows, labels, 1);
   if (!is_integer(labels.dtype))
-    throw TypeError("sparse_crossentropy: received labels of dtype " +
+    throw TypeError(std::string(name) + ": received labels of dtype " +
                     std::string(name_of(labels.dtype)) + ", expected integers");
   return out;
 }
 
 const SampleInput kLabelsOf5 = {{3}, 0, 4, DType::int64};
 
-// Inputs: logits, labels and the gradient of the losses.
-struct SparseCrossentropyGrad : NoOptions {
-  static constexpr std::string_view name = "sparse_crossentropy_grad";
-  static constexpr std::string_view doc = "(softmax(logits) - one_hot(labels)) dy";
+// Inputs: output, labels and the gradient of the losses.
+struct SparseCategoricalCrossentropyGrad : OfRows {
+  static constexpr std::string_view name = "sparse_categorical_crossentropy_grad";
+  static constexpr std::string_view doc = "(softmax(output) - one_hot(labels)) dy, for logits.";
   static constexpr Saves saves = Saves::inputs;
 
   Spec infer(Inputs<Spec> in) const {
-    const Shape out = check_labels(in[0], in[1]);
-    if (in[2].shape.rank() != out.rank() || in[2].dtype != in[0].dtype)
-      throw ShapeError("sparse_crossentropy_grad: received a gradient of shape " +
-                       in[2].shape.str() + " for losses of shape " + out.str());
+    const Shape out = check_labels(name.data(), in[0], in[1]);
+    check_gradient(name.data(), in[2], out, in[0].dtype);
     return in[0];
   }
   void forward(Inputs<Tensor> in, Tensor& out) const {
@@ -62,58 +174,207 @@ struct SparseCrossentropyGrad : NoOptions {
     const Tensor dy = in[2].contiguous();
     const std::int64_t n = x.shape().back();
     const Labels labels(in[1], n);
-    kernels::sparse_crossentropy_grad(
-        x.dtype(), dy.size(), n, x.data(), labels.data(), dy.data(), out.mutable_data());
+    const auto run = from_logits ? kernels::sparse_crossentropy_grad
+                                 : kernels::sparse_crossentropy_of_probabilities_grad;
+    run(x.dtype(), dy.size(), n, x.data(), labels.data(), dy.data(), out.mutable_data());
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
-    const Tensor weights = softmax(saved.input(0));
+    const Tensor labels = expand_dims(saved.input(1), -1);
+    const auto at_label = [&](const Tensor& x) {
+      return squeeze(take_along_axis(x, labels, {.axis = -1}), {-1});
+    };
     const Tensor dy = expand_dims(saved.input(2), -1);
-    const Tensor along = sum(d * weights, {.axis = -1, .keepdims = true});
-    const Tensor at_label = take_along_axis(d, expand_dims(saved.input(1), -1), {.axis = -1});
-    return {weights * (d - along) * dy, Tensor(), squeeze(along - at_label, {-1})};
+    const Tensor& x = saved.input(0);
+    if (from_logits) {
+      const Tensor weights = softmax(x);
+      const Tensor along = sum(d * weights, {.axis = -1, .keepdims = true});
+      return {weights * (d - along) * dy, Tensor(), squeeze(along, {-1}) - at_label(d)};
+    }
+    const Tensor q = bounded(x), within = is_within(x) * d;
+    const Tensor total = sum(q, {.axis = -1, .keepdims = true});
+    const Tensor along = sum(within, {.axis = -1, .keepdims = true}) / total;
+    const Tensor hot = one_hot(saved.input(1), x.shape().back(), {.dtype = x.dtype()});
+    return {is_within(x) * (hot * within / square(q) - along / total) * dy,
+            Tensor(),
+            squeeze(along, {-1}) - at_label(within / q)};
   }
-  static std::vector<SampleOf<SparseCrossentropyGrad>> samples() {
-    return {{{}, {{{3, 5}}, kLabelsOf5, {{3}}}},
-            {{}, {{{4}}, {{}, 0, 3, DType::int32}, {{}}}},
-            {{}, {{{0, 4}}, {{0}, 0, 3, DType::int64}, {{0}}}}};
+  static std::vector<SampleOf<SparseCategoricalCrossentropyGrad>> samples() {
+    return samples_of_rows<SparseCategoricalCrossentropyGrad>([](double low, double high) {
+      return std::vector<std::vector<SampleInput>>{
+          {{{3, 5}, low, high}, kLabelsOf5, {{3}}},
+          {{{4}, low, high}, {{}, 0, 3, DType::int32}, {{}}},
+          {{{0, 4}, low, high}, {{0}, 0, 3, DType::int64}, {{0}}}};
+    });
   }
 };
 
-struct SparseCrossentropy : NoOptions {
-  static constexpr std::string_view name = "sparse_crossentropy";
-  static constexpr std::string_view doc =
-      "The cross-entropy of logits along the last axis with class numbers.";
+struct SparseCategoricalCrossentropy : OfRows {
+  static constexpr std::string_view name = "sparse_categorical_crossentropy";
+  static constexpr std::string_view doc = "The cross-entropy of rows with class numbers.";
   static constexpr Saves saves = Saves::inputs;
 
-  Spec infer(Inputs<Spec> in) const { return {check_labels(in[0], in[1]), in[0].dtype}; }
+  Spec infer(Inputs<Spec> in) const {
+    return {check_labels(name.data(), in[0], in[1]), in[0].dtype};
+  }
   void forward(Inputs<Tensor> in, Tensor& out) const {
     const Tensor x = in[0].contiguous();
     const std::int64_t n = x.shape().back();
     const Labels labels(in[1], n);
-    kernels::sparse_crossentropy(
-        x.dtype(), out.size(), n, x.data(), labels.data(), out.mutable_data());
+    const auto run =
+        from_logits ? kernels::sparse_crossentropy : kernels::sparse_crossentropy_of_probabilities;
+    run(x.dtype(), out.size(), n, x.data(), labels.data(), out.mutable_data());
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
-    return {run_op(SparseCrossentropyGrad{}, {saved.input(0), saved.input(1), dy}), Tensor()};
+    return {run_op(with_logits<SparseCategoricalCrossentropyGrad>(from_logits),
+                   {saved.input(0), saved.input(1), dy}),
+            Tensor()};
   }
-  static std::vector<SampleOf<SparseCrossentropy>> samples() {
-    return {{{}, {{{3, 5}}, kLabelsOf5}},
-            {{}, {{{2, 3, 4}}, {{2, 3}, 0, 3, DType::int32}}},
-            {{}, {{{17}}, {{}, 0, 16, DType::int64}}},
-            {{}, {{{0, 4}}, {{0}, 0, 3, DType::int64}}}};
+  static std::vector<SampleOf<SparseCategoricalCrossentropy>> samples() {
+    return samples_of_rows<SparseCategoricalCrossentropy>([](double low, double high) {
+      return std::vector<std::vector<SampleInput>>{
+          {{{3, 5}, low, high}, kLabelsOf5},
+          {{{2, 3, 4}, low, high}, {{2, 3}, 0, 3, DType::int32}},
+          {{{17}, low, high}, {{}, 0, 16, DType::int64}},
+          {{{0, 4}, low, high}, {{0}, 0, 3, DType::int64}}};
+    });
   }
 };
 
+// ---- targets ----
+
+// Inputs: output, targets and the gradient of the losses.
+struct CategoricalCrossentropyGrad : OfRows {
+  static constexpr std::string_view name = "categorical_crossentropy_grad";
+  static constexpr std::string_view doc = "(softmax(output) sum(t) - t) dy, for logits.";
+  static constexpr Saves saves = Saves::inputs;
+
+  Spec infer(Inputs<Spec> in) const {
+    const Shape out = check_targets(name.data(), in[0], in[1], 0);
+    check_gradient(name.data(), in[2], out, in[0].dtype);
+    return in[0];
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Tensor x = in[0].contiguous(), t = in[1].contiguous(), dy = in[2].contiguous();
+    kernels::categorical_crossentropy_grad(x.dtype(),
+                                           from_logits,
+                                           dy.size(),
+                                           x.shape().back(),
+                                           x.data(),
+                                           t.data(),
+                                           dy.data(),
+                                           out.mutable_data());
+  }
+  Grads vjp(const Saved& saved, const Tensor& d) const {
+    const auto along = [](const Tensor& v) { return sum(v, {.axis = -1, .keepdims = true}); };
+    const Tensor &x = saved.input(0), &t = saved.input(1);
+    const Tensor dy = expand_dims(saved.input(2), -1);
+    if (from_logits) {
+      const Tensor weights = softmax(x);
+      const Tensor mean = along(d * weights), total = along(t);
+      return {weights * (d - mean) * (total * dy),
+              dy * (mean - d),
+              squeeze(mean * total - along(d * t), {-1})};
+    }
+    // dx = dy (g - sum(g r)) / s, with s = sum(x), r = x / s and g = -t / r within its bounds.
+    const Tensor s = along(x), r = x / s, within = is_within(r), q = bounded(r);
+    const Tensor g = -t * within / q;
+    const Tensor centred = d - along(d) * r;
+    const Tensor value = along(g * centred) / s;
+    const Tensor of_r = (t * within / square(q)) * centred - along(d) * g;
+    return {dy / s * ((of_r - along(of_r * r)) / s - value),
+            -within / q * centred * (dy / s),
+            squeeze(value, {-1})};
+  }
+  static std::vector<SampleOf<CategoricalCrossentropyGrad>> samples() {
+    return samples_of_rows<CategoricalCrossentropyGrad>([](double low, double high) {
+      return std::vector<std::vector<SampleInput>>{{{{3, 5}, low, high}, {{3, 5}, 0, 1}, {{3}}},
+                                                   {{{19}, low, high}, {{19}, 0, 1}, {{}}},
+                                                   {{{0, 4}, low, high}, {{0, 4}, 0, 1}, {{0}}}};
+    });
+  }
+};
+
+struct CategoricalCrossentropy : OfRows {
+  static constexpr std::string_view name = "categorical_crossentropy";
+  static constexpr std::string_view doc = "The cross-entropy of rows with rows of targets.";
+  static constexpr Saves saves = Saves::inputs;
+
+  Spec infer(Inputs<Spec> in) const {
+    return {check_targets(name.data(), in[0], in[1], 0), in[0].dtype};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Tensor x = in[0].contiguous(), t = in[1].contiguous();
+    kernels::categorical_crossentropy(x.dtype(),
+                                      from_logits,
+                                      out.size(),
+                                      x.shape().back(),
+                                      x.data(),
+                                      t.data(),
+                                      out.mutable_data());
+  }
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    const Tensor &x = saved.input(0), &t = saved.input(1);
+    Tensor dx, dt;
+    if (saved.wants(0))
+      dx = run_op(with_logits<CategoricalCrossentropyGrad>(from_logits), {x, t, dy});
+    if (saved.wants(1)) {
+      const Tensor log_q =
+          from_logits ? log_softmax(x) : log(bounded(x / sum(x, {.axis = -1, .keepdims = true})));
+      dt = -expand_dims(dy, -1) * log_q;
+    }
+    return {dx, dt};
+  }
+  static std::vector<SampleOf<CategoricalCrossentropy>> samples() {
+    return samples_of_rows<CategoricalCrossentropy>([](double low, double high) {
+      return std::vector<std::vector<SampleInput>>{{{{3, 5}, low, high}, {{3, 5}, 0, 1}},
+                                                   {{{2, 3, 4}, low, high}, {{2, 3, 4}, 0, 1}},
+                                                   {{{19}, low, high}, {{19}, 0, 1}},
+                                                   {{{0, 4}, low, high}, {{0, 4}, 0, 1}}};
+    });
+  }
+};
+
+// x with the axis of classes as the last one.
+Tensor classes_last(const Tensor& x, int axis, const char* who) {
+  const int place = normalize_axis(axis, x.rank(), who);
+  return place == x.rank() - 1 ? x : moveaxis(x, place, -1);
+}
+
 }  // namespace
 
-Tensor sparse_crossentropy(const Tensor& logits, const Tensor& labels) {
-  return run_op(SparseCrossentropy{}, {to_float(logits), labels});
+Tensor binary_crossentropy(const Tensor& target, const Tensor& output, bool from_logits) {
+  const Tensor x = to_float(output), t = cast(target, x.dtype());
+  if (x.shape() != t.shape())
+    throw ShapeError("binary_crossentropy: received a target of shape " + t.shape().str() +
+                     " for an output of shape " + x.shape().str() + ", expected the same");
+  return from_logits ? run_op(LogitCrossentropy{}, {x, t}) : run_op(BinaryCrossentropy{}, {x, t});
+}
+
+Tensor categorical_crossentropy(const Tensor& target,
+                                const Tensor& output,
+                                const CrossentropyArgs& args) {
+  constexpr const char* kWho = "categorical_crossentropy";
+  const Tensor x = classes_last(to_float(output), args.axis, kWho);
+  const Tensor t = classes_last(cast(target, x.dtype()), args.axis, kWho);
+  return run_op(with_logits<CategoricalCrossentropy>(args.from_logits), {x, t});
+}
+
+Tensor sparse_categorical_crossentropy(const Tensor& target,
+                                       const Tensor& output,
+                                       const CrossentropyArgs& args) {
+  const Tensor x = classes_last(to_float(output), args.axis, "sparse_categorical_crossentropy");
+  return run_op(with_logits<SparseCategoricalCrossentropy>(args.from_logits), {x, target});
 }
 
 }  // namespace ops
 
 using namespace ops;
-NYALA_OP(SparseCrossentropy)
-NYALA_OP(SparseCrossentropyGrad)
+NYALA_OP(BinaryCrossentropy)
+NYALA_OP(BinaryCrossentropySlope)
+NYALA_OP(LogitCrossentropy)
+NYALA_OP(CategoricalCrossentropy)
+NYALA_OP(CategoricalCrossentropyGrad)
+NYALA_OP(SparseCategoricalCrossentropy)
+NYALA_OP(SparseCategoricalCrossentropyGrad)
 
 }  // namespace nyala

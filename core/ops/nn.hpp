@@ -36,9 +36,6 @@ namespace ops {
 Tensor softmax(const Tensor& x, const SoftmaxArgs& args = {});
 /// log(softmax(x)), without underflow.
 Tensor log_softmax(const Tensor& x, const SoftmaxArgs& args = {});
-/// log(sum(exp(x))) - x[label] along the last axis, for integer `labels` of the other axes: the
-/// cross-entropy of logits and class numbers. Throws IndexError for a label that is no class.
-Tensor sparse_crossentropy(const Tensor& logits, const Tensor& labels);
 /// The projection of each row onto the points with a sum of one: softmax with exact zeros.
 Tensor sparsemax(const Tensor& x, const LastAxis& args = {});
 

@@ -3,18 +3,6 @@
 #include <nyala/models/losses/support.hpp>
 
 namespace nyala::losses {
-namespace {
-
-// max(x, 0) - x t + log(1 + exp(-|x|)): neither overflow nor cancellation for logits of any size.
-// Written with `where` so that the gradient at 0 is sigmoid(0) - t.
-Tensor logistic_loss(const Tensor& t, const Tensor& x) {
-  const Tensor positive = x >= 0;
-  const Tensor minus_size = ops::where(positive, -x, x);
-  return ops::where(positive, x, 0) - x * t + ops::log1p(ops::exp(minus_size));
-}
-
-}  // namespace
-
 Tensor kl_divergence(const Tensor& y_true, const Tensor& y_pred) {
   const Tensor t = ops::clip(ops::cast(y_true, y_pred.dtype()), kEpsilon, 1);
   const Tensor p = ops::clip(y_pred, kEpsilon, 1);
@@ -33,9 +21,8 @@ Tensor binary_crossentropy(const Tensor& y_true,
   Tensor t = ops::cast(y_true, y_pred.dtype());
   const double smooth = options.label_smoothing;
   if (smooth != 0) t = t * (1 - smooth) + 0.5 * smooth;
-  if (options.from_logits) return ops::mean(logistic_loss(t, y_pred), {.axis = options.axis});
-  const Tensor p = within_bounds(y_pred);
-  return -ops::mean(t * ops::log(p) + (1 - t) * ops::log(1 - p), {.axis = options.axis});
+  const Tensor values = ops::binary_crossentropy(t, y_pred, options.from_logits);
+  return ops::mean(values, {.axis = options.axis});
 }
 
 Tensor categorical_crossentropy(const Tensor& y_true,
@@ -43,11 +30,7 @@ Tensor categorical_crossentropy(const Tensor& y_true,
                                 const CrossentropyOptions& options) {
   check_same_shape("categorical_crossentropy", y_true, y_pred);
   const Tensor t = smooth_labels(ops::cast(y_true, y_pred.dtype()), options.label_smoothing);
-  const int axis = options.axis;
-  if (options.from_logits)
-    return -ops::sum(t * ops::log_softmax(y_pred, {.axis = axis}), {.axis = axis});
-  const Tensor p = y_pred / ops::sum(y_pred, {.axis = axis, .keepdims = true});
-  return -ops::sum(t * ops::log(within_bounds(p)), {.axis = axis});
+  return ops::categorical_crossentropy(t, y_pred, {options.from_logits, options.axis});
 }
 
 Tensor sparse_categorical_crossentropy(const Tensor& y_true,
@@ -66,15 +49,15 @@ Tensor sparse_categorical_crossentropy(const Tensor& y_true,
     labels = ops::squeeze(labels, {-1});
   check_same_shape(kWho, labels, y_pred, y_pred.rank() - 1);
 
-  Tensor logits = y_pred;
+  Tensor output = y_pred;
   Tensor valid;
   if (options.ignore_class) {
     valid = ops::not_equal(labels, *options.ignore_class);
     labels = ops::where(valid, labels, 0);
-    logits = ops::where(ops::expand_dims(valid, -1), logits, 0);
+    output = ops::where(ops::expand_dims(valid, -1), output, 0);
   }
-  if (!options.from_logits) logits = ops::log(within_bounds(logits));
-  const Tensor values = ops::sparse_crossentropy(logits, ops::cast(labels, DType::int64));
+  const Tensor values = ops::sparse_categorical_crossentropy(
+      ops::cast(labels, DType::int64), output, {.from_logits = options.from_logits});
   if (!valid.defined()) return values;
   const Tensor kept = ops::where(valid, values, 0);
   kept.set_mask(valid);

@@ -9,7 +9,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <nyala/core/kernels/simd/vector-inl.hpp>
+#include <nyala/core/kernels/simd/math-inl.hpp>
 
 HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
@@ -21,13 +21,29 @@ template <class T>
 constexpr bool has_vectors(Binary op) {
   if (!std::is_floating_point_v<T>) return false;
   return op <= Binary::minimum || (op >= Binary::relu_grad && op <= Binary::sigmoid_grad) ||
-         op == Binary::divide;
+         op == Binary::divide || op >= Binary::crossentropy;
 }
 // Libm and integer division gain nothing from being compiled again.
 template <class T>
 constexpr bool has_plain_loop(Binary op) {
   return scalar::takes<T>(op) && op != Binary::floor_divide && op != Binary::mod &&
          op != Binary::power && op != Binary::arctan2;
+}
+
+// A probability p and a target t.
+template <Binary op, class D, class V>
+HWY_INLINE V crossentropy(D d, V p, V t) {
+  const V one = constant(d, 1);
+  const V low = constant(d, kLeastProbability), high = constant(d, 1 - kLeastProbability);
+  const V not_t = hn::Sub(one, t);
+  if constexpr (op == Binary::crossentropy) {
+    const V q = hn::IfThenElse(hn::Lt(p, low), low, hn::IfThenElse(hn::Gt(p, high), high, p));
+    const V of_t = hn::Mul(t, log(d, q));
+    return hn::Neg(hn::Add(of_t, hn::Mul(not_t, log(d, hn::Sub(one, q)))));
+  } else {
+    const V slope = hn::Sub(hn::Div(not_t, hn::Sub(one, p)), hn::Div(t, p));
+    return hn::IfThenElseZero(hn::And(hn::Ge(p, low), hn::Le(p, high)), slope);
+  }
 }
 
 template <Binary op, class D, class V>
@@ -45,6 +61,10 @@ HWY_INLINE V apply(D d, V x, V y) {
     return hn::IfThenElse(hn::Or(hn::Gt(x, y), hn::IsNaN(x)), x, y);
   } else if constexpr (op == Binary::minimum) {
     return hn::IfThenElse(hn::Or(hn::Lt(x, y), hn::IsNaN(x)), x, y);
+  } else if constexpr (op == Binary::crossentropy || op == Binary::crossentropy_slope) {
+    return crossentropy<op>(d, x, y);
+  } else if constexpr (op == Binary::logit_crossentropy) {
+    return hn::Sub(softplus(d, x), hn::Mul(x, y));
   } else if constexpr (op == Binary::relu_grad) {
     return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), y);
   } else if constexpr (op == Binary::tanh_grad)

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -127,6 +128,46 @@ TEST_CASE_TEMPLATE("floating binary ops", T, float, double) {
   });
   CHECK_THROWS_WITH(binary_loops(Binary::bitwise_and, float32),
                     "bitwise_and takes bool or integers, received float32");
+}
+
+TEST_CASE_TEMPLATE("cross-entropies of pairs", T, float, double) {
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const T low = static_cast<T>(kLeastProbability), high = static_cast<T>(1 - kLeastProbability);
+  const std::vector<T> numbers = {
+      0, low / 2, low, T(0.01), T(0.3), T(0.5), T(0.999), high, 1, 2, -1, -80, 80, nan};
+  const std::vector<T> targets = {0, 1, T(0.5), T(0.25)};
+  const auto close = [&](double result, double wanted) {
+    if (std::isnan(wanted)) return std::isnan(result);
+    // Two logarithms of an ulp or two, and what 1 - q rounds off next to 1.
+    return std::abs(result - wanted) <=
+           16 * std::numeric_limits<T>::epsilon() * (1 + std::abs(wanted));
+  };
+  for_each_target([&](const char* target) {
+    CAPTURE(std::string(target));
+    for (const T x : numbers) {
+      for (const T t : targets) {
+        CAPTURE(x);
+        CAPTURE(t);
+        const auto compute = [&](Binary op) {
+          const std::vector<T> xs(21, x), ts(21, t);
+          std::vector<T> out(21);
+          binary_loops(op, dtype_of<T>).both(xs.data(), ts.data(), out.data(), 21);
+          CHECK(std::memcmp(&out[20], out.data(), sizeof(T)) == 0);
+          return static_cast<double>(out[0]);
+        };
+        const double p = x, y = t;
+        const T q = x < low ? low : x > high ? high : x;
+        CHECK(close(compute(Binary::crossentropy),
+                    -y * std::log(double{q}) - (1 - y) * std::log(double{T{1} - q})));
+        const bool within = x >= low && x <= high;
+        CHECK(close(compute(Binary::crossentropy_slope),
+                    within ? (1 - y) / double{T{1} - x} - y / p : 0));
+        CHECK(close(
+            compute(Binary::logit_crossentropy),
+            std::isnan(x) ? p : std::fmax(p, 0) - p * y + std::log1p(std::exp(-std::abs(p)))));
+      }
+    }
+  });
 }
 
 TEST_CASE_TEMPLATE("floor division and remainder follow Python", T, float, double) {

@@ -1,0 +1,285 @@
+#include <nyala/core/kernels/crossentropy.hpp>
+#include <nyala/core/kernels/crossentropy_loops.hpp>
+#include <nyala/core/kernels/simd/targets.hpp>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nyala/core/kernels/simd/crossentropy.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <nyala/core/kernels/simd/math-inl.hpp>
+
+HWY_BEFORE_NAMESPACE();
+namespace nyala::kernels::HWY_NAMESPACE {
+namespace {
+
+template <class T>
+constexpr T kLow = static_cast<T>(kLeastProbability);
+template <class T>
+constexpr T kHigh = static_cast<T>(1 - kLeastProbability);
+
+template <class T>
+HWY_INLINE bool is_within(T p) {
+  return p >= kLow<T> && p <= kHigh<T>;
+}
+// NaN stays.
+template <class T>
+HWY_INLINE T bounded(T p) {
+  return p < kLow<T> ? kLow<T> : p > kHigh<T> ? kHigh<T> : p;
+}
+template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
+HWY_INLINE V bounded(D d, V p) {
+  const V low = hn::Set(d, kLow<T>), high = hn::Set(d, kHigh<T>);
+  return hn::IfThenElse(hn::Lt(p, low), low, hn::IfThenElse(hn::Gt(p, high), high, p));
+}
+template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
+HWY_INLINE hn::Mask<D> is_within(D d, V p) {
+  return hn::And(hn::Ge(p, hn::Set(d, kLow<T>)), hn::Le(p, hn::Set(d, kHigh<T>)));
+}
+
+// f(first element, number of elements) for each vector of a row, the last one in part.
+template <class D, class F>
+HWY_INLINE void each_vector(D d, std::int64_t n, F&& f) {
+  std::int64_t i = 0;
+  for (; i + lanes(d) <= n; i += lanes(d)) f(i, lanes(d));
+  if (i < n) f(i, n - i);
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load(D d, const T* from, std::int64_t width) {
+  return width == lanes(d) ? hn::LoadU(d, from) : load_first(d, from, width);
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store(D d, hn::Vec<D> v, T* to, std::int64_t width) {
+  if (width == lanes(d))
+    hn::StoreU(v, d, to);
+  else
+    store_first(d, v, to, width);
+}
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V only_first(D d, V v, std::int64_t width) {
+  return width == lanes(d) ? v
+                           : hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(width)), v);
+}
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE hn::TFromD<D> total(D d, V v) {
+  return hn::GetLane(hn::SumOfLanes(d, v));
+}
+
+// ---- labels and probabilities ----
+
+template <class T>
+HWY_INLINE T sum_of_bounded(const T* p, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  constexpr std::int64_t kShort = 6;
+  if (n <= kShort) {
+    T sum = 0;
+    for (std::int64_t k = 0; k < n; ++k) sum += bounded(p[k]);
+    return sum;
+  }
+  auto sum = hn::Zero(d);
+  each_vector(d, n, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
+    sum = hn::Add(sum, only_first(d, bounded(d, load(d, p + i, width)), width));
+  });
+  return total(d, sum);
+}
+
+template <class T>
+void sparse(const void* p_data,
+            const void* label_data,
+            void* loss_data,
+            std::int64_t rows,
+            std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  const T* p = static_cast<const T*>(p_data);
+  const auto* labels = static_cast<const std::int64_t*>(label_data);
+  T* loss = static_cast<T*>(loss_data);
+  for (std::int64_t i = 0; i < rows; ++i)
+    loss[i] = sum_of_bounded(p + i * n, n) / bounded(p[i * n + labels[i]]);
+  each_vector(d, rows, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
+    store(d, log(d, load(d, loss + i, width)), loss + i, width);
+  });
+}
+
+template <class T>
+void sparse_grad(const void* p_data,
+                 const void* label_data,
+                 const void* dloss_data,
+                 void* dp_data,
+                 std::int64_t rows,
+                 std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  const auto* labels = static_cast<const std::int64_t*>(label_data);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const T* p = static_cast<const T*>(p_data) + i * n;
+    T* dp = static_cast<T*>(dp_data) + i * n;
+    const T dloss = static_cast<const T*>(dloss_data)[i];
+    const T share = dloss / sum_of_bounded(p, n);
+    const T at_label = p[labels[i]];
+    const auto shares = hn::Set(d, share);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto within = is_within(d, load(d, p + k, width));
+      store(d, hn::IfThenElseZero(within, shares), dp + k, width);
+    });
+    if (is_within(at_label)) dp[labels[i]] -= dloss / at_label;
+  }
+}
+
+// ---- targets and probabilities ----
+
+template <class T>
+HWY_INLINE T sum_of(const T* x, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  auto sum = hn::Zero(d);
+  each_vector(d, n, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
+    sum = hn::Add(sum, load(d, x + i, width));
+  });
+  return total(d, sum);
+}
+
+template <class T>
+void categorical(
+    const void* p_data, const void* t_data, void* loss_data, std::int64_t rows, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const T* p = static_cast<const T*>(p_data) + i * n;
+    const T* t = static_cast<const T*>(t_data) + i * n;
+    const auto sum = hn::Set(d, sum_of(p, n));
+    auto loss = hn::Zero(d);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto q = bounded(d, hn::Div(load(d, p + k, width), sum));
+      const auto part = hn::Mul(load(d, t + k, width), log(d, q));
+      loss = hn::Sub(loss, only_first(d, part, width));
+    });
+    static_cast<T*>(loss_data)[i] = total(d, loss);
+  }
+}
+
+// With r = p / sum(p) and g = -t / r where r is within its bounds, 0 elsewhere:
+// dp = dloss (g - sum(g r)) / sum(p).
+template <class T>
+void categorical_grad(const void* p_data,
+                      const void* t_data,
+                      const void* dloss_data,
+                      void* dp_data,
+                      std::int64_t rows,
+                      std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const T* p = static_cast<const T*>(p_data) + i * n;
+    const T* t = static_cast<const T*>(t_data) + i * n;
+    T* dp = static_cast<T*>(dp_data) + i * n;
+    const T row_sum = sum_of(p, n);
+    const auto sum = hn::Set(d, row_sum);
+    auto along = hn::Zero(d);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto r = hn::Div(load(d, p + k, width), sum);
+      const auto ratio = hn::Div(hn::Neg(load(d, t + k, width)), r);
+      const auto g = only_first(d, hn::IfThenElseZero(is_within(d, r), ratio), width);
+      along = hn::MulAdd(g, r, along);
+      store(d, g, dp + k, width);
+    });
+    const auto mean = hn::Set(d, total(d, along));
+    const auto scale = hn::Set(d, static_cast<const T*>(dloss_data)[i] / row_sum);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      store(d, hn::Mul(hn::Sub(load(d, dp + k, width), mean), scale), dp + k, width);
+    });
+  }
+}
+
+// ---- targets and logits ----
+
+// NaN wins.
+template <class T>
+HWY_INLINE T max_of(const T* x, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  const auto lowest = hn::Neg(infinity(d));
+  auto max = lowest;
+  auto unknown = hn::FirstN(d, 0);
+  each_vector(d, n, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
+    auto v = load(d, x + i, width);
+    if (width < lanes(d))
+      v = hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(width)), v, lowest);
+    unknown = hn::Or(unknown, hn::IsNaN(v));
+    max = hn::Max(max, v);
+  });
+  if (!hn::AllFalse(d, unknown)) return std::numeric_limits<T>::quiet_NaN();
+  return hn::GetLane(hn::MaxOfLanes(d, max));
+}
+
+template <class T>
+void logits(
+    const void* x_data, const void* t_data, void* loss_data, std::int64_t rows, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const T* x = static_cast<const T*>(x_data) + i * n;
+    const T* t = static_cast<const T*>(t_data) + i * n;
+    const auto max = hn::Set(d, max_of(x, n));
+    auto sum = hn::Zero(d);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto e = exp_bounded(d, hn::Sub(load(d, x + k, width), max));
+      sum = hn::Add(sum, only_first(d, e, width));
+    });
+    const auto log_sum = log(d, hn::Set(d, total(d, sum)));
+    auto loss = hn::Zero(d);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto log_q = hn::Sub(hn::Sub(load(d, x + k, width), max), log_sum);
+      const auto part = hn::Mul(load(d, t + k, width), log_q);
+      loss = hn::Sub(loss, only_first(d, part, width));
+    });
+    static_cast<T*>(loss_data)[i] = total(d, loss);
+  }
+}
+
+// dx = dloss (softmax(x) sum(t) - t)
+template <class T>
+void logits_grad(const void* x_data,
+                 const void* t_data,
+                 const void* dloss_data,
+                 void* dx_data,
+                 std::int64_t rows,
+                 std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const T* x = static_cast<const T*>(x_data) + i * n;
+    const T* t = static_cast<const T*>(t_data) + i * n;
+    T* dx = static_cast<T*>(dx_data) + i * n;
+    const auto max = hn::Set(d, max_of(x, n));
+    auto sum = hn::Zero(d), targets = sum;
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto e = exp_bounded(d, hn::Sub(load(d, x + k, width), max));
+      sum = hn::Add(sum, only_first(d, e, width));
+      targets = hn::Add(targets, load(d, t + k, width));
+      store(d, e, dx + k, width);
+    });
+    const auto share = hn::Set(d, total(d, targets) / total(d, sum));
+    const auto dloss = hn::Set(d, static_cast<const T*>(dloss_data)[i]);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto rest = hn::Sub(hn::Mul(load(d, dx + k, width), share), load(d, t + k, width));
+      store(d, hn::Mul(rest, dloss), dx + k, width);
+    });
+  }
+}
+
+template <class T>
+constexpr CrossentropyLoops kLoops = {
+    sparse<T>, sparse_grad<T>, categorical<T>, categorical_grad<T>, logits<T>, logits_grad<T>};
+
+const CrossentropyLoops* find_crossentropy(DType dtype) {
+  return dtype == DType::float32 ? &kLoops<float> : &kLoops<double>;
+}
+
+}  // namespace
+}  // namespace nyala::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nyala::kernels {
+
+HWY_EXPORT(find_crossentropy);
+
+const CrossentropyLoops& crossentropy_loops(DType dtype) {
+  return *HWY_DYNAMIC_DISPATCH(find_crossentropy)(dtype);
+}
+
+}  // namespace nyala::kernels
+#endif
