@@ -1,12 +1,13 @@
 // What is done to a tape before it is planned.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <string>
 
 #include <nyala/autograd/graph/tape_ir.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
-#include <nyala/core/ops/linear.hpp>
+#include <nyala/core/ops/rewriting.hpp>
 
 namespace nyala::graph {
 namespace {
@@ -202,6 +203,19 @@ static void fuse_dense(Tape& tape) {
   }
 }
 
+// A reduction of axes of size one keeps the elements: it becomes a reshape.
+static void drop_empty_reductions(Tape& tape) {
+  constexpr std::array<std::string_view, 4> reductions = {"sum", "prod", "max", "min"};
+  for (Step& step : tape.steps) {
+    const std::string_view name = step.op.def().name;
+    if (std::find(reductions.begin(), reductions.end(), name) == reductions.end()) continue;
+    const Shape& to = tape[step.outputs[0]].spec.shape;
+    if (tape[step.inputs[0]].spec.shape.num_elements() == to.num_elements() &&
+        to.num_elements() > 0)
+      step.op = ops::reshape_op(to);
+  }
+}
+
 static void drop_dead_steps(Tape& tape) {
   std::vector<bool> needed(tape.values.size());
   const auto need = [&](ValueId id) { needed[static_cast<std::size_t>(id)] = true; };
@@ -223,6 +237,7 @@ static void drop_dead_steps(Tape& tape) {
 
 void optimize(Tape& tape) {
   drop_dead_steps(tape);
+  drop_empty_reductions(tape);
   simplify_steps(tape);
   drop_dead_steps(tape);
   fuse_dense(tape);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 
+#include <nyala/core/kernels/reduce.hpp>
+
 namespace nyala::graph {
 namespace {
 

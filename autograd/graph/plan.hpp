@@ -4,7 +4,10 @@
 #include <vector>
 
 #include <nyala/autograd/graph/tape_ir.hpp>
-#include <nyala/core/kernels/reduce.hpp>
+
+namespace nyala::kernels {
+enum class Reduce : std::uint8_t;
+}
 
 namespace nyala::graph {
 

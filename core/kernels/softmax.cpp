@@ -103,7 +103,7 @@ void sparse_crossentropy(DType dtype,
                          const std::int64_t* labels,
                          void* loss_data) {
   visit_float(dtype, [&]<class T>() {
-    const CrossentropyLoops loops = crossentropy_loops(dtype);
+    const SparseCrossentropyLoops loops = sparse_crossentropy_loops(dtype);
     const T* x = static_cast<const T*>(x_data);
     T* loss = static_cast<T*>(loss_data);
     parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
@@ -120,7 +120,7 @@ void sparse_crossentropy_grad(DType dtype,
                               const void* dloss_data,
                               void* dx_data) {
   visit_float(dtype, [&]<class T>() {
-    const CrossentropyLoops loops = crossentropy_loops(dtype);
+    const SparseCrossentropyLoops loops = sparse_crossentropy_loops(dtype);
     const T* x = static_cast<const T*>(x_data);
     const T* dloss = static_cast<const T*>(dloss_data);
     T* dx = static_cast<T*>(dx_data);

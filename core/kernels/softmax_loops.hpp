@@ -28,7 +28,7 @@ struct SoftmaxLoops {
 };
 
 /// Of `count` contiguous rows of n logits, with a label each.
-struct CrossentropyLoops {
+struct SparseCrossentropyLoops {
   void (*rows)(
       const void* x, const std::int64_t* labels, void* loss, std::int64_t count, std::int64_t n);
   void (*grad)(const void* x,
@@ -41,6 +41,6 @@ struct CrossentropyLoops {
 
 /// For float32 and float64.
 SoftmaxLoops softmax_loops(SoftmaxOp op, DType dtype);
-CrossentropyLoops crossentropy_loops(DType dtype);
+SparseCrossentropyLoops sparse_crossentropy_loops(DType dtype);
 
 }  // namespace nyala::kernels

@@ -1,5 +1,6 @@
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/linear.hpp>
+#include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
 
 namespace nyala {

@@ -1,6 +1,5 @@
 #pragma once
 /// A dense layer's arithmetic in one kernel.
-#include <nyala/core/op.hpp>
 #include <nyala/core/tensor.hpp>
 
 namespace nyala::ops {
@@ -8,7 +7,5 @@ namespace nyala::ops {
 /// x w + b for x (..., k), w (k, n) and b (n) of one floating dtype, and max(0, that) with `relu`.
 /// Throws ShapeError for anything else.
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool relu = false);
-/// The op itself: compiled programs put it in place of a product, an addition and a relu.
-AnyOp linear_op(bool relu);
 
 }  // namespace nyala::ops

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
 
 namespace nyala {
@@ -320,6 +321,11 @@ Grads Slice::vjp(const Saved& saved, const Tensor& dy) const {
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) { return run_op(Reshape{shape}, {x}); }
+
+AnyOp reshape_op(const Shape& shape) {
+  const Reshape op{shape};
+  return AnyOp(detail::op_def<Reshape>(), &op);
+}
 
 Tensor transpose(const Tensor& x, const std::vector<int>& axes) {
   std::vector<int> order(static_cast<std::size_t>(x.rank()));

@@ -84,31 +84,49 @@ HWY_INLINE V result_of(V x, V dy, V r, V slope) {
 }
 
 template <class T, bool gradient>
-HWY_INLINE void one_row(const T* x, const T* dy, T* out, std::int64_t n, LengthClamp clamp) {
+HWY_INLINE void scale_row(const T* x, const T* dy, T* out, std::int64_t n, T factor, T times) {
   const hn::ScalableTag<T> d;
   const std::int64_t step = lanes(d);
-  T squares = 0, x_dy = 0;
-  sums_of_row<T, gradient>(x, dy, n, &squares, &x_dy);
-  const auto r = factors(d, hn::Set(d, squares), clamp);
-  const auto slope = slopes(d, r, hn::Set(d, x_dy));
+  const auto r = hn::Set(d, factor), slope = hn::Set(d, times);
   std::int64_t i = 0;
   for (; i + step <= n; i += step) {
     const auto a = hn::LoadU(d, x + i);
     const auto g = gradient ? hn::LoadU(d, dy + i) : a;
-    hn::StoreU(result_of<gradient>(a, g, r.value, slope), d, out + i);
+    hn::StoreU(result_of<gradient>(a, g, r, slope), d, out + i);
   }
   if (i < n) {
     const auto a = load_first(d, x + i, n - i);
     const auto g = gradient ? load_first(d, dy + i, n - i) : a;
-    store_first(d, result_of<gradient>(a, g, r.value, slope), out + i, n - i);
+    store_first(d, result_of<gradient>(a, g, r, slope), out + i, n - i);
   }
 }
 
+// A few rows at a time, as many as a vector has lanes: their roots and quotients are taken
+// together, and no row waits for the sum of the one before.
 template <class T, bool gradient>
 void all_rows(
     const T* x, const T* dy, T* out, std::int64_t count, std::int64_t n, LengthClamp clamp) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    one_row<T, gradient>(x + i * n, gradient ? dy + i * n : nullptr, out + i * n, n, clamp);
+  constexpr std::int64_t cached = 4096;  // elements
+  const hn::ScalableTag<T> d;
+  HWY_ALIGN T squares[hn::MaxLanes(d)] = {};
+  HWY_ALIGN T x_dy[hn::MaxLanes(d)] = {};
+  HWY_ALIGN T value[hn::MaxLanes(d)];
+  HWY_ALIGN T slope[hn::MaxLanes(d)];
+  const std::int64_t group = HWY_MAX(HWY_MIN(lanes(d), cached / n), std::int64_t{1});
+  for (std::int64_t first = 0; first < count; first += group) {
+    const std::int64_t rows = HWY_MIN(group, count - first);
+    for (std::int64_t k = 0; k < rows; ++k) {
+      const std::int64_t at = (first + k) * n;
+      squares[k] = x_dy[k] = 0;
+      sums_of_row<T, gradient>(x + at, gradient ? dy + at : nullptr, n, &squares[k], &x_dy[k]);
+    }
+    const auto r = factors(d, hn::Load(d, squares), clamp);
+    hn::Store(r.value, d, value);
+    hn::Store(slopes(d, r, hn::Load(d, x_dy)), d, slope);
+    for (std::int64_t k = 0; k < rows; ++k) {
+      const std::int64_t at = (first + k) * n;
+      scale_row<T, gradient>(x + at, gradient ? dy + at : nullptr, out + at, n, value[k], slope[k]);
+    }
   }
 }
 

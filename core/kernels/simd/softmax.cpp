@@ -357,7 +357,7 @@ const SoftmaxLoops* find_softmax(SoftmaxOp op, DType dtype) {
   return dtype == DType::float32 ? find<float>(op) : find<double>(op);
 }
 
-CrossentropyLoops find_crossentropy(DType dtype) {
+SparseCrossentropyLoops find_sparse_crossentropy(DType dtype) {
   if (dtype == DType::float32) return {crossentropy_rows<float>, crossentropy_grad_rows<float>};
   return {crossentropy_rows<double>, crossentropy_grad_rows<double>};
 }
@@ -370,14 +370,14 @@ HWY_AFTER_NAMESPACE();
 namespace nyala::kernels {
 
 HWY_EXPORT(find_softmax);
-HWY_EXPORT(find_crossentropy);
+HWY_EXPORT(find_sparse_crossentropy);
 
 SoftmaxLoops softmax_loops(SoftmaxOp op, DType dtype) {
   return *HWY_DYNAMIC_DISPATCH(find_softmax)(op, dtype);
 }
 
-CrossentropyLoops crossentropy_loops(DType dtype) {
-  return HWY_DYNAMIC_DISPATCH(find_crossentropy)(dtype);
+SparseCrossentropyLoops sparse_crossentropy_loops(DType dtype) {
+  return HWY_DYNAMIC_DISPATCH(find_sparse_crossentropy)(dtype);
 }
 
 }  // namespace nyala::kernels
