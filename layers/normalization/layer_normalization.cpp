@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <nyala/core/ops/layer_norm.hpp>
 #include <nyala/layers/normalization.hpp>
 
 namespace nyala::layers {
@@ -43,6 +44,7 @@ class LayerNormalizationLayer final : public LayerBase<LayerNormalizationArgs> {
 
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
     const Tensor x = ops::cast(inputs[0], result_type(inputs[0].dtype(), DType::float32));
+    if (!args().rms_scaling && is_last_axis(x)) return ops::cast(of_rows(x), compute_dtype());
     const ReduceArgs over{.axis = Axes(args().axis.axes()), .keepdims = true};
     const Moments moments = ops::moments(x, over);
     const Tensor root = ops::rsqrt(moments.variance + args().epsilon);
@@ -55,11 +57,23 @@ class LayerNormalizationLayer final : public LayerBase<LayerNormalizationArgs> {
   bool supports_masking() const override { return true; }
 
  private:
+  bool is_last_axis(const Tensor& x) const {
+    const std::vector<int>& axes = args().axis.axes();
+    return axes.size() == 1 && (axes[0] == -1 || axes[0] == x.rank() - 1);
+  }
+  // The usual case, in one kernel.
+  Tensor of_rows(const Tensor& x) const {
+    const auto weight = [&](const Variable& own, double value) {
+      if (own.defined()) return Tensor(ops::cast(own, x.dtype()));
+      return ops::full(sizes_, value, {.dtype = x.dtype()});
+    };
+    return ops::layer_norm(x, weight(gamma_, 1), weight(beta_, 0), args().epsilon);
+  }
   // With the input's rank: size 1 along the axes that are not normalised.
   Tensor wide(const Variable& weight, const Tensor& x) const {
     const Tensor value = ops::cast(weight, x.dtype());
+    if (is_last_axis(x)) return value;
     const std::vector<int>& axes = args().axis.axes();
-    if (axes.size() == 1 && (axes[0] == -1 || axes[0] == x.rank() - 1)) return value;
     Shape shape = Shape::filled(x.rank(), 1);
     for (std::size_t i = 0; i < axes.size(); ++i) shape[axes[i]] = sizes_[static_cast<int>(i)];
     return ops::reshape(value, shape);

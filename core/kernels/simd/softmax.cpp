@@ -34,31 +34,6 @@ HWY_INLINE V exp_below(D d, V x, V max) {
   return keep_nan(below, exp_bounded(d, below));
 }
 
-// How a pass reads and writes a vector, and one of which some lanes are wanted only: the others
-// read as `fill`.
-template <class D>
-struct Whole {
-  D d;
-  using T = hn::TFromD<D>;
-  using V = hn::Vec<D>;
-
-  HWY_INLINE V load(const T* from, V) const { return hn::LoadU(d, from); }
-  HWY_INLINE void store(V v, T* to) const { hn::StoreU(v, d, to); }
-};
-template <class D>
-struct Part {
-  D d;
-  std::int64_t count;
-  using T = hn::TFromD<D>;
-  using V = hn::Vec<D>;
-
-  HWY_INLINE V load(const T* from, V fill) const {
-    const auto part = hn::FirstN(d, static_cast<std::size_t>(count));
-    return hn::IfThenElse(part, load_first(d, from, count), fill);
-  }
-  HWY_INLINE void store(V v, T* to) const { store_first(d, v, to, count); }
-};
-
 template <class T>
 struct Row {
   using D = hn::ScalableTag<T>;

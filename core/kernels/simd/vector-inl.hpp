@@ -46,6 +46,31 @@ HWY_INLINE void store_first(D d, hn::Vec<D> v, T* to, std::int64_t n) {
 #endif
 }
 
+/// How a pass over a row reads and writes a vector, and one of which `count` lanes are wanted only:
+/// the others read as `fill`.
+template <class D>
+struct Whole {
+  D d;
+  using T = hn::TFromD<D>;
+  using V = hn::Vec<D>;
+
+  HWY_INLINE V load(const T* from, V) const { return hn::LoadU(d, from); }
+  HWY_INLINE void store(V v, T* to) const { hn::StoreU(v, d, to); }
+};
+template <class D>
+struct Part {
+  D d;
+  std::int64_t count;
+  using T = hn::TFromD<D>;
+  using V = hn::Vec<D>;
+
+  HWY_INLINE V load(const T* from, V fill) const {
+    const auto part = hn::FirstN(d, static_cast<std::size_t>(count));
+    return hn::IfThenElse(part, load_first(d, from, count), fill);
+  }
+  HWY_INLINE void store(V v, T* to) const { store_first(d, v, to, count); }
+};
+
 /// f(lane) for each lane: for the rare values that a vector formula does not reach.
 template <class D, class F>
 HWY_NOINLINE hn::Vec<D> each_lane(D d, hn::Vec<D> v, F f) {
