@@ -25,8 +25,10 @@ double work_of(const MatmulPlan& p) {
 // and its sides are long enough for packing to pay.
 void choose_tiles(MatmulPlan& p) {
   constexpr double enough = kThreadWork;
-  for (double work = work_of(p); work > enough; work /= 2) {
-    const std::int64_t shortest = work > enough * 16 ? 256 : work > enough * 2 ? 128 : 64;
+  int tiles = 1;
+  for (double work = work_of(p); work > enough; work /= 2, tiles *= 2) {
+    const bool large = work > enough * 16 && tiles >= 4;
+    const std::int64_t shortest = large ? 256 : work > enough * 2 ? 128 : 64;
     const bool across = p.tile_columns >= p.tile_rows;
     std::int64_t& side = across ? p.tile_columns : p.tile_rows;
     if (side / 2 < shortest) return;
