@@ -27,6 +27,50 @@ HWY_INLINE V apply(const std::array<V, 5>& in) {
     return hn::Sub(in[0], hn::Div(hn::Mul(in[1], in[3]), hn::Add(hn::Sqrt(in[2]), in[4])));
 }
 
+// x - m r / (sqrt(v) + e), where a root and a quotient take longer than all else: both are
+// approximated, and each is put right by one step of Newton's.
+template <Update op, class D>
+struct Step {
+  using V = hn::Vec<D>;
+  D d;
+  static constexpr bool kQuick =
+      HWY_TARGET <= HWY_AVX3 && op == Update::root_step && sizeof(hn::TFromD<D>) == 4;
+  bool usual = false;  // whether e is of a usual size
+  V least, most;       // of v: so little that beside e its root is rounded away; what is not inf
+
+  HWY_INLINE Step(D d_, const std::array<V, 5>& in) : d(d_), least(hn::Zero(d)), most(least) {
+    if constexpr (kQuick) {
+      const float epsilon = hn::GetLane(in[4]), floor = epsilon * 0x1p-27F;
+      usual = epsilon > 1e-10F && epsilon < 1e10F;
+      least = hn::Set(d, floor * floor);
+      most = hn::Set(d, 1e30F);
+    }
+  }
+
+  HWY_INLINE V operator()(const std::array<V, 5>& in) const {
+    if constexpr (kQuick) {
+      // As bits, a negative number or a NaN is larger still.
+      const hn::RebindToUnsigned<D> bits;
+      const auto in_range = hn::Lt(hn::BitCast(bits, in[2]), hn::BitCast(bits, most));
+      if (HWY_LIKELY(usual && hn::AllTrue(bits, in_range))) return quick(in);
+    }
+    return apply<op>(in);
+  }
+
+ private:
+  HWY_INLINE V quick(const std::array<V, 5>& in) const {
+    const V half = hn::Set(d, 0.5F), one = hn::Set(d, 1.0F);
+    const V v = hn::Max(in[2], least);
+    const V guess = hn::ApproximateReciprocalSqrt(v);
+    const V near = hn::Mul(v, guess);
+    const V root = hn::MulAdd(near, hn::NegMulAdd(near, hn::Mul(half, guess), half), near);
+    const V sum = hn::Add(root, in[4]);
+    const V inverse = hn::ApproximateReciprocal(sum);
+    const V exact = hn::MulAdd(inverse, hn::NegMulAdd(sum, inverse, one), inverse);
+    return hn::NegMulAdd(hn::Mul(in[1], in[3]), exact, in[0]);
+  }
+};
+
 template <Update op, class T>
 void run(const void* const* inputs, void* out_data, std::int64_t n) {
   const hn::ScalableTag<T> d;
@@ -38,15 +82,16 @@ void run(const void* const* inputs, void* out_data, std::int64_t n) {
   for (std::size_t k = 0; k < all; ++k) from[k] = static_cast<const T*>(inputs[k]);
   for (std::size_t k = arrays; k < all; ++k) in[k] = hn::Set(d, *from[k]);
   T* out = static_cast<T*>(out_data);
+  const Step<op, hn::ScalableTag<T>> next(d, in);
   const std::int64_t step = lanes(d);
   std::int64_t i = 0;
   for (; i + step <= n; i += step) {
     for (std::size_t k = 0; k < arrays; ++k) in[k] = hn::LoadU(d, from[k] + i);
-    hn::StoreU(apply<op>(in), d, out + i);
+    hn::StoreU(next(in), d, out + i);
   }
   if (i == n) return;
   for (std::size_t k = 0; k < arrays; ++k) in[k] = load_first(d, from[k] + i, n - i);
-  store_first(d, apply<op>(in), out + i, n - i);
+  store_first(d, next(in), out + i, n - i);
 }
 
 template <class T>
