@@ -180,6 +180,25 @@ std::int64_t item_of(const Tape& tape, ValueId id) {
   return static_cast<std::int64_t>(size_of(tape[id].spec.dtype));
 }
 
+// How many elements a loop over all of a small step's arrays may run over: up to where the arena's
+// next block begins. Whole vectors are stored and read back faster than parts of them.
+std::int64_t padded_count(const Tape& tape, const Plan& plan, const Step& step, const Pass& pass) {
+  std::int64_t count = pass.size + kArenaAlignment;
+  const auto limit = [&](ValueId id) {
+    const View& view = plan.view(id);
+    const std::int64_t item = item_of(tape, id);
+    const bool is_whole =
+        view.offset == 0 && tape[view.root].spec.shape.num_elements() == pass.size;
+    const bool is_padded = plan.place(view.root).base == Place::Base::arena && is_whole;
+    count = std::min(count, is_padded ? padded_bytes(pass.size * item) / item : pass.size);
+  };
+  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+    if (pass.readings[i] == Reading::full) limit(step.inputs[i]);
+  }
+  limit(step.outputs[0]);
+  return count;
+}
+
 // Steps on small arrays.
 class SmallUnit final : public BoundUnit {
  public:
@@ -206,6 +225,10 @@ class SmallUnit final : public BoundUnit {
       const bool is_column = pass.reducing == Reducing::to_column;
       now.row_steps[now.num_inputs] =
           row_step(is_column ? Reading::column : Reading::full, item_of(tape, made), now.count);
+      if (!now.by_rows && now.reducing == Reducing::no) {
+        now.rows = 1;
+        now.count = padded_count(tape, plan, step, pass);
+      }
       instructions_.push_back(now);
     }
     pointers_.resize(values.size());

@@ -15,9 +15,6 @@ std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 // The most elements of a tile.
 constexpr std::int64_t kMostTile = 2048;
 
-// To whole cache lines.
-std::int64_t round_up(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 std::int64_t bytes_of(const Spec& spec) {
   return spec.shape.num_elements() * static_cast<std::int64_t>(size_of(spec.dtype));
 }
@@ -521,7 +518,7 @@ void Planner::shape_tiles() {
     unit.tile_rows = unit.columns > tile
                          ? 1
                          : std::min(unit.rows, std::max<std::int64_t>(tile / unit.columns, 1));
-    unit.slot_bytes = round_up(unit.tile_rows * unit.tile_columns * item);
+    unit.slot_bytes = padded_bytes(unit.tile_rows * unit.tile_columns * item);
   }
 }
 
@@ -532,7 +529,7 @@ void Planner::shape_tiles() {
 class Arena {
  public:
   void add(std::int64_t bytes, std::size_t from, std::size_t to, std::int64_t* offset) {
-    blocks_.push_back({round_up(bytes), from, to, offset});
+    blocks_.push_back({padded_bytes(bytes), from, to, offset});
   }
   std::int64_t pack() {
     std::stable_sort(blocks_.begin(), blocks_.end(), [](const Block& a, const Block& b) {

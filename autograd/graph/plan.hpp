@@ -80,6 +80,12 @@ struct Unit {
   std::int64_t num_parts(Reducing reducing) const;
 };
 
+/// Blocks of the arena are whole cache lines.
+inline constexpr std::int64_t kArenaAlignment = 64;
+constexpr std::int64_t padded_bytes(std::int64_t bytes) {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
 /// A variable's new value at the end of a run.
 struct Assignment {
   std::size_t variable;
