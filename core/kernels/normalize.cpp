@@ -1,6 +1,7 @@
 #include <nyala/core/kernels/normalize.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 #include <nyala/core/kernels/normalize_loops.hpp>
 #include <nyala/core/parallel.hpp>
@@ -51,7 +52,60 @@ void run(DType dtype,
                });
 }
 
+void run_dots(DType dtype,
+              std::int64_t rows,
+              std::int64_t n,
+              const void* x,
+              const void* y,
+              const void* ddot,
+              LengthClamp clamp,
+              void* out) {
+  if (dtype != DType::float32 && dtype != DType::float64) throw_no_kernel(dtype);
+  if (n == 0 && ddot == nullptr)
+    std::memset(out, 0, static_cast<std::size_t>(rows) * size_of(dtype));
+  if (rows == 0 || n == 0) return;
+  const NormalizeLoops loops = normalize_loops(dtype);
+  const auto item = static_cast<std::int64_t>(size_of(dtype));
+  const auto at = [&](const void* data, std::int64_t index) {
+    return data == nullptr ? nullptr : static_cast<const std::byte*>(data) + index * item;
+  };
+  const std::int64_t row_out = ddot == nullptr ? 1 : n;
+  // Whole groups of the loop, which round by group: the same ones for any number of threads.
+  constexpr std::int64_t groups = 64;
+  const std::int64_t grain = (kGrain / n + groups) / groups * groups;
+  parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    loops.dots(at(x, begin * n),
+               at(y, begin * n),
+               at(ddot, begin),
+               static_cast<std::byte*>(out) + begin * row_out * item,
+               end - begin,
+               n,
+               clamp);
+  });
+}
+
 }  // namespace
+
+void normalized_dot(DType dtype,
+                    std::int64_t rows,
+                    std::int64_t n,
+                    const void* x,
+                    const void* y,
+                    LengthClamp clamp,
+                    void* dot) {
+  run_dots(dtype, rows, n, x, y, nullptr, clamp, dot);
+}
+
+void normalized_dot_grad(DType dtype,
+                         std::int64_t rows,
+                         std::int64_t n,
+                         const void* x,
+                         const void* y,
+                         const void* ddot,
+                         LengthClamp clamp,
+                         void* dx) {
+  run_dots(dtype, rows, n, x, y, ddot, clamp, dx);
+}
 
 void l2_normalize(DType dtype,
                   std::int64_t outer,

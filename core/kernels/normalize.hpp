@@ -32,4 +32,23 @@ void l2_normalize_grad(DType dtype,
                        LengthClamp clamp,
                        void* dx);
 
+/// dot[i] = sum(x y) r s for contiguous rows of n, with the factors r of row x[i] and s of y[i]:
+/// the product of rows scaled to length one.
+void normalized_dot(DType dtype,
+                    std::int64_t rows,
+                    std::int64_t n,
+                    const void* x,
+                    const void* y,
+                    LengthClamp clamp,
+                    void* dot);
+/// dx[i] = (r s y - r^3 s sum(x y) x) ddot[i]; the second term only where x[i] is not clamped.
+void normalized_dot_grad(DType dtype,
+                         std::int64_t rows,
+                         std::int64_t n,
+                         const void* x,
+                         const void* y,
+                         const void* ddot,
+                         LengthClamp clamp,
+                         void* dx);
+
 }  // namespace nyala::kernels

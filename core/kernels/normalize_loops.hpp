@@ -24,6 +24,15 @@ struct NormalizeLoops {
                   std::int64_t n,
                   std::int64_t stride,
                   LengthClamp clamp);
+  /// Products of `count` pairs of contiguous rows. ddot is null for one product a pair, else the
+  /// gradient of x is computed.
+  void (*dots)(const void* x,
+               const void* y,
+               const void* ddot,
+               void* out,
+               std::int64_t count,
+               std::int64_t n,
+               LengthClamp clamp);
 };
 
 /// For float32 and float64.

@@ -1,3 +1,4 @@
+#include <nyala/core/ops/fused.hpp>
 #include <nyala/layers/merging.hpp>
 
 namespace nyala::layers {
@@ -18,6 +19,9 @@ class DotLayer final : public LayerBase<DotArgs> {
     const Tensor& y = inputs[1];
     const auto [a, b] = resolve_axes(x.shape(), y.shape());
     if (a == 0 || b == 0) return over_batch(x, y, a, b);
+    if (args().normalize && x.rank() == 2 && y.rank() == 2 && is_floating(x.dtype()) &&
+        x.dtype() == y.dtype())
+      return ops::expand_dims(ops::normalized_dot(x, y), -1);
     if (args().normalize) return ops::batch_dot(normalize(x, a), normalize(y, b), {a, b});
     return ops::batch_dot(x, y, {a, b});
   }

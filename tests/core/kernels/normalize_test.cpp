@@ -64,7 +64,57 @@ void check(std::int64_t outer, std::int64_t n, std::int64_t inner, LengthClamp c
   CHECK(wrong == 0);
 }
 
+template <class T>
+void check_dots(std::int64_t rows, std::int64_t n, LengthClamp clamp) {
+  CAPTURE(rows);
+  CAPTURE(n);
+  const std::vector<T> x = numbers<T>(rows * n, 1), y = numbers<T>(rows * n, 2);
+  const std::vector<T> ddot = numbers<T>(rows, 3);
+  std::vector<T> dot(ddot.size()), dx(x.size());
+  normalized_dot(dtype_of<T>, rows, n, x.data(), y.data(), clamp, dot.data());
+  normalized_dot_grad(dtype_of<T>, rows, n, x.data(), y.data(), ddot.data(), clamp, dx.data());
+  std::int64_t wrong = 0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto at = [&](const std::vector<T>& v, std::int64_t i) {
+      return static_cast<double>(v[static_cast<std::size_t>(row * n + i)]);
+    };
+    double xx = 0, yy = 0, xy = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      xx += at(x, i) * at(x, i);
+      yy += at(y, i) * at(y, i);
+      xy += at(x, i) * at(y, i);
+    }
+    const bool clamped = xx < clamp.least || 1 / std::sqrt(std::max(xx, clamp.least)) > clamp.most;
+    const double r = std::min(1 / std::sqrt(std::max(xx, clamp.least)), clamp.most);
+    const double s = std::min(1 / std::sqrt(std::max(yy, clamp.least)), clamp.most);
+    const double d = static_cast<double>(ddot[static_cast<std::size_t>(row)]);
+    const double slope = clamped ? 0 : -r * r * r * s * xy * d;
+    // The sums round up to n times, what follows less than twelve times.
+    const double bound = static_cast<double>(n + 12) * std::numeric_limits<T>::epsilon() *
+                         (r * s + r * r * r * s) * static_cast<double>(n);
+    wrong +=
+        !(std::abs(static_cast<double>(dot[static_cast<std::size_t>(row)]) - xy * r * s) <= bound);
+    for (std::int64_t i = 0; i < n; ++i)
+      wrong += !(std::abs(at(dx, i) - (r * s * d * at(y, i) + slope * at(x, i))) <= bound);
+  }
+  CHECK(wrong == 0);
+}
+
 }  // namespace
+
+TEST_CASE_TEMPLATE("products of rows of length one", T, float, double) {
+  for_each_target([](const std::string& target) {
+    CAPTURE(target);
+    for (const std::int64_t n : {1, 2, 7, 16, 31, 64, 100}) {
+      for (const std::int64_t rows : {1, 3, 16, 37}) check_dots<T>(rows, n, {1e7, 0});
+    }
+    check_dots<T>(40, 7, {0.5, 0});          // every row of this length is clamped
+    check_dots<T>(40, 3, {1, 0});            // some are
+    check_dots<T>(21, 3, {kInfinity, 0.7});  // by the sum of squares
+    check_dots<T>(0, 3, {1e7, 0});
+    check_dots<T>(3, 0, {1e7, 0});
+  });
+}
 
 TEST_CASE_TEMPLATE("rows of every size, near and far", T, float, double) {
   for_each_target([](const std::string& target) {

@@ -1,0 +1,11 @@
+#pragma once
+/// What several ops make, in one kernel: for layers that compute it.
+#include <nyala/core/tensor.hpp>
+
+namespace nyala::ops {
+
+/// sum(l2_normalize(x) l2_normalize(y)) along the last axis: (..., n) with (..., n) to (...), of
+/// one floating dtype. Throws ShapeError for other shapes.
+Tensor normalized_dot(const Tensor& x, const Tensor& y);
+
+}  // namespace nyala::ops
