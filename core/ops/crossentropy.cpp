@@ -1,5 +1,7 @@
 #include <nyala/core/ops/crossentropy.hpp>
 
+#include <algorithm>
+
 #include <nyala/core/kernels/crossentropy.hpp>
 #include <nyala/core/kernels/nn.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -136,11 +138,13 @@ class Labels {
   Labels(const Tensor& labels, std::int64_t num_classes)
       : kept_(cast(labels, DType::int64).contiguous()) {
     const std::int64_t* values = data();
-    for (std::int64_t i = 0; i < kept_.size(); ++i) {
-      if (values[i] >= 0 && values[i] < num_classes) continue;
-      throw IndexError("sparse_categorical_crossentropy: label " + std::to_string(values[i]) +
-                       " is out of bounds for " + std::to_string(num_classes) + " classes");
-    }
+    const auto is_class = [&](std::int64_t label) { return label >= 0 && label < num_classes; };
+    bool all = true;
+    for (std::int64_t i = 0; i < kept_.size(); ++i) all &= is_class(values[i]);
+    if (all) return;
+    const std::int64_t bad = *std::find_if_not(values, values + kept_.size(), is_class);
+    throw IndexError("sparse_categorical_crossentropy: label " + std::to_string(bad) +
+                     " is out of bounds for " + std::to_string(num_classes) + " classes");
   }
   const std::int64_t* data() const { return kept_.data<std::int64_t>(); }
 

@@ -25,7 +25,8 @@ HWY_INLINE bool is_within(T p) {
 // NaN stays.
 template <class T>
 HWY_INLINE T bounded(T p) {
-  return p < kLow<T> ? kLow<T> : p > kHigh<T> ? kHigh<T> : p;
+  const T above = kLow<T> > p ? kLow<T> : p;
+  return kHigh<T> < above ? kHigh<T> : above;
 }
 template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
 HWY_INLINE V bounded(D d, V p) {
@@ -67,15 +68,26 @@ HWY_INLINE hn::TFromD<D> total(D d, V v) {
 
 // ---- labels and probabilities ----
 
+// Rows that are taken together: their quotients and logarithms make vectors.
+constexpr std::int64_t kRows = 64;
+
+// A row of at most four elements is not worth a vector.
+template <int n, class T>
+HWY_INLINE T sum_of_few(const T* p) {
+  T sum = bounded(p[0]);
+  for (int k = 1; k < n; ++k) sum += bounded(p[k]);
+  return sum;
+}
+
 template <class T>
 HWY_INLINE T sum_of_bounded(const T* p, std::int64_t n) {
-  const hn::ScalableTag<T> d;
-  constexpr std::int64_t kShort = 6;
-  if (n <= kShort) {
-    T sum = 0;
-    for (std::int64_t k = 0; k < n; ++k) sum += bounded(p[k]);
-    return sum;
+  switch (n) {
+    case 2: return sum_of_few<2>(p);
+    case 3: return sum_of_few<3>(p);
+    case 4: return sum_of_few<4>(p);
+    default: break;
   }
+  const hn::ScalableTag<T> d;
   auto sum = hn::Zero(d);
   each_vector(d, n, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
     sum = hn::Add(sum, only_first(d, bounded(d, load(d, p + i, width)), width));
@@ -90,14 +102,22 @@ void sparse(const void* p_data,
             std::int64_t rows,
             std::int64_t n) {
   const hn::ScalableTag<T> d;
-  const T* p = static_cast<const T*>(p_data);
   const auto* labels = static_cast<const std::int64_t*>(label_data);
-  T* loss = static_cast<T*>(loss_data);
-  for (std::int64_t i = 0; i < rows; ++i)
-    loss[i] = sum_of_bounded(p + i * n, n) / bounded(p[i * n + labels[i]]);
-  each_vector(d, rows, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
-    store(d, log(d, load(d, loss + i, width)), loss + i, width);
-  });
+  HWY_ALIGN T sums[kRows];
+  HWY_ALIGN T at_label[kRows];
+  for (std::int64_t first = 0; first < rows; first += kRows) {
+    const T* p = static_cast<const T*>(p_data) + first * n;
+    T* loss = static_cast<T*>(loss_data) + first;
+    const std::int64_t count = HWY_MIN(kRows, rows - first);
+    for (std::int64_t i = 0; i < count; ++i) {
+      sums[i] = sum_of_bounded(p + i * n, n);
+      at_label[i] = p[i * n + labels[first + i]];
+    }
+    each_vector(d, count, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
+      const auto q = bounded(d, load(d, at_label + i, width));
+      store(d, log(d, hn::Div(load(d, sums + i, width), q)), loss + i, width);
+    });
+  }
 }
 
 template <class T>
@@ -109,18 +129,34 @@ void sparse_grad(const void* p_data,
                  std::int64_t n) {
   const hn::ScalableTag<T> d;
   const auto* labels = static_cast<const std::int64_t*>(label_data);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const T* p = static_cast<const T*>(p_data) + i * n;
-    T* dp = static_cast<T*>(dp_data) + i * n;
-    const T dloss = static_cast<const T*>(dloss_data)[i];
-    const T share = dloss / sum_of_bounded(p, n);
-    const T at_label = p[labels[i]];
-    const auto shares = hn::Set(d, share);
-    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      const auto within = is_within(d, load(d, p + k, width));
-      store(d, hn::IfThenElseZero(within, shares), dp + k, width);
+  HWY_ALIGN T shares[kRows];
+  HWY_ALIGN T at_label[kRows];
+  for (std::int64_t first = 0; first < rows; first += kRows) {
+    const T* p = static_cast<const T*>(p_data) + first * n;
+    const T* dloss = static_cast<const T*>(dloss_data) + first;
+    T* dp = static_cast<T*>(dp_data) + first * n;
+    const std::int64_t count = HWY_MIN(kRows, rows - first);
+    for (std::int64_t i = 0; i < count; ++i) {
+      shares[i] = sum_of_bounded(p + i * n, n);
+      at_label[i] = p[i * n + labels[first + i]];
+    }
+    each_vector(d, count, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
+      const auto of_loss = load(d, dloss + i, width), of_label = load(d, at_label + i, width);
+      const auto share = hn::Div(of_loss, load(d, shares + i, width));
+      const auto slope = hn::Sub(share, hn::Div(of_loss, of_label));
+      store(d, share, shares + i, width);
+      store(d, hn::IfThenElseZero(is_within(d, of_label), slope), at_label + i, width);
     });
-    if (is_within(at_label)) dp[labels[i]] -= dloss / at_label;
+    // The label is written last, not changed: a part of a vector just stored is slow to load.
+    for (std::int64_t i = 0; i < count; ++i) {
+      T* row = dp + i * n;
+      const auto share = hn::Set(d, shares[i]);
+      each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+        const auto within = is_within(d, load(d, p + i * n + k, width));
+        store(d, hn::IfThenElseZero(within, share), row + k, width);
+      });
+      row[labels[first + i]] = at_label[i];
+    }
   }
 }
 
