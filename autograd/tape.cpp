@@ -95,23 +95,22 @@ void fill_missing(const Record& record, Tensors& dys) {
   }
 }
 
-// What a gather from the variable adds to its gradient.
-void add_rows(const Record& record, const Tensor& dy, const bool* wanted, IndexedSlices& slices) {
+// Whether the call gathered rows of its first input; then these join the slices.
+bool add_rows(const Record& record, const Tensor& dy, const bool* wanted, IndexedSlices& slices) {
   const OpDef& def = record.op.def();
-  if (def.indexed_vjp == nullptr) {
-    throw ValueError("indexed_gradient: the variable was used by op \"" + std::string(def.name) +
-                     "\", not gathered from");
-  }
+  if (def.indexed_vjp == nullptr) return false;
   const Saved saved(Inputs<Tensor>(record.inputs.data(), record.inputs.size()),
                     Inputs<Tensor>(record.outputs.data(), record.outputs.size()),
                     wanted);
   Tensor values;
   Tensor indices;
-  def.indexed_vjp(record.op.options(), saved, dy, values, indices);
-  slices.values =
-      slices.values.defined() ? ops::concatenate({slices.values, values}, {.axis = 0}) : values;
-  slices.indices =
-      slices.indices.defined() ? ops::concatenate({slices.indices, indices}, {.axis = 0}) : indices;
+  if (!def.indexed_vjp(record.op.options(), saved, dy, values, indices)) return false;
+  const auto join = [](Tensor& all, const Tensor& more) {
+    all = all.defined() ? ops::concatenate({all, more}, {.axis = 0}) : more;
+  };
+  join(slices.values, values);
+  join(slices.indices, indices);
+  return true;
 }
 
 Grads backward(const Record& record, Tensors& dys, const bool* wanted) {
@@ -183,7 +182,7 @@ std::vector<std::uint64_t> GradientTape::watched_variable_ids() const {
 std::vector<Tensor> GradientTape::run(const std::vector<Tensor>& targets,
                                       const std::vector<Source>& sources,
                                       const GradientArgs& args,
-                                      IndexedSlices* indexed) {
+                                      std::vector<IndexedSlices>* indexed) {
   if (used_ && !args_.persistent)
     throw StateError("GradientTape: gradient was called twice; make the tape persistent for that");
   if (!args.output_gradients.empty() && args.output_gradients.size() != targets.size()) {
@@ -226,12 +225,15 @@ std::vector<Tensor> GradientTape::run(const std::vector<Tensor>& targets,
     bool any = false;
     for (std::size_t i = 0; i < wanted.size(); ++i) any |= wanted[i] = paths.holds(record.nodes[i]);
     if (!any) continue;  // a source computed from nothing of interest
-    if (indexed != nullptr && record.has_op && record.nodes[0] == nodes[0]) {
-      add_rows(record, dys[0], wanted.data(), *indexed);
-      continue;
-    }
-    const Grads grads = backward(record, dys, wanted.data());
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto source = std::find(nodes.begin(), nodes.end(), record.nodes[0]);
+    const bool is_taken = indexed != nullptr && record.has_op && wanted[0] &&
+                          source != nodes.end() &&
+                          add_rows(record,
+                                   dys[0],
+                                   wanted.data(),
+                                   (*indexed)[static_cast<std::size_t>(source - nodes.begin())]);
+    const Grads grads = is_taken ? Grads() : backward(record, dys, wanted.data());
+    for (std::size_t i = 0; i < grads.size(); ++i) {
       if (!wanted[i] || !grads[i].defined()) continue;
       adjoints.add(record.nodes[i], record.slots[i], grads[i]);
     }
@@ -288,13 +290,31 @@ std::vector<Tensor> GradientTape::gradient(const std::vector<Tensor>& targets,
 }
 
 IndexedSlices GradientTape::indexed_gradient(const Tensor& target, const Variable& source) {
-  IndexedSlices slices;
-  slices.dense_shape = source.shape();
-  run({target}, {Source::of(source)}, {}, &slices);
+  const IndexedSlices slices = indexed_gradients(target, {source})[0];
   if (!slices.values.defined())
     throw ValueError("indexed_gradient: the target does not depend on variable \"" + source.name() +
                      "\"");
+  if (!slices.is_indexed()) {
+    throw ValueError("indexed_gradient: variable \"" + source.name() +
+                     "\" was used otherwise than by gathering its rows");
+  }
   return slices;
+}
+
+std::vector<IndexedSlices> GradientTape::indexed_gradients(const Tensor& target,
+                                                           const std::vector<Variable>& sources) {
+  std::vector<Source> places;
+  for (const Variable& source : sources) places.push_back(Source::of(source));
+  std::vector<IndexedSlices> gradients(sources.size());
+  const std::vector<Tensor> whole = run({target}, places, {}, &gradients);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    IndexedSlices& gradient = gradients[i];
+    gradient.dense_shape = sources[i].shape();
+    if (!whole[i].defined()) continue;
+    gradient.values = gradient.is_indexed() ? whole[i] + gradient.to_dense() : whole[i];
+    gradient.indices = Tensor();
+  }
+  return gradients;
 }
 
 Tensor GradientTape::jacobian_of(const Tensor& target, const Source& source) {
@@ -337,7 +357,9 @@ Tensor GradientTape::batch_jacobian(const Tensor& target, const Tensor& source) 
   return ops::stack(rows);
 }
 
-Tensor IndexedSlices::to_dense() const { return ops::scatter_add(indices, values, dense_shape); }
+Tensor IndexedSlices::to_dense() const {
+  return is_indexed() ? ops::scatter_add(indices, values, dense_shape) : values;
+}
 
 GradientTape::Pause::Pause() : saved_(detail::listeners().tape) {
   detail::listeners().tape = nullptr;

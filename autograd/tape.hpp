@@ -31,11 +31,14 @@ struct GradientArgs {
 };
 
 /// The gradient of a variable whose rows were gathered: row `indices[i]` gets `values[i]`, and rows
-/// named more than once get the sum. All other rows get 0.
+/// named more than once get the sum. All other rows get 0. Without `indices`, `values` is the whole
+/// gradient.
 struct IndexedSlices {
   Tensor values;   ///< (n, ...) gradients of rows
   Tensor indices;  ///< (n,) int64
   Shape dense_shape;
+
+  bool is_indexed() const { return indices.defined(); }
 
   /// The same as an ordinary tensor.
   Tensor to_dense() const;
@@ -77,6 +80,11 @@ class GradientTape {
   /// The gradient of a variable that was only used by gathering its rows (Embedding), as rows.
   /// Throws ValueError where it was used otherwise.
   IndexedSlices indexed_gradient(const Tensor& target, const Variable& source);
+  /// Gradients as `gradient` gives them, but as rows for each variable that was only used by
+  /// gathering its rows: no tensor of the variable's size is made for it. What
+  /// `Optimizer::apply_indexed` takes.
+  std::vector<IndexedSlices> indexed_gradients(const Tensor& target,
+                                               const std::vector<Variable>& sources);
 
   /// d(target) / d(source), of shape target.shape() + source.shape().
   Tensor jacobian(const Tensor& target, const Variable& source);
@@ -105,7 +113,7 @@ class GradientTape {
   std::vector<Tensor> run(const std::vector<Tensor>& targets,
                           const std::vector<Source>& sources,
                           const GradientArgs& args,
-                          IndexedSlices* indexed);
+                          std::vector<IndexedSlices>* indexed);
   Tensor jacobian_of(const Tensor& target, const Source& source);
   void start();
   void stop();

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstring>
 
+#include <nyala/core/ops/rows.hpp>
+
 namespace nyala {
 
 struct Variable::State {
@@ -49,6 +51,15 @@ bool is_private(const Tensor& tensor) {
   return impl.refs.unique() && impl.storage != nullptr && impl.storage->refs.unique();
 }
 
+void assign_rows(const Variable& variable, const Tensor& rows, const Tensor& values) {
+  Tensor& stored = stored_value(variable);
+  if (t_listener != nullptr || !is_private(stored)) {
+    variable.assign(ops::put_rows(variable, rows, values));
+    return;
+  }
+  ops::write_rows(stored, rows, values);
+}
+
 void set_zero(const Variable& variable) {
   Tensor& stored = stored_value(variable);
   if (t_listener == nullptr && is_private(stored))
@@ -90,8 +101,9 @@ Tensor Variable::value() const {
 }
 
 void Variable::assign(const Tensor& value) const {
-  if (value.shape() != shape()) {
-    throw ShapeError("variable \"" + name() + "\" has shape " + shape().str() +
+  const Shape wanted = t_listener == nullptr ? shape() : t_listener->shape_of(*this);
+  if (value.shape() != wanted) {
+    throw ShapeError("variable \"" + name() + "\" has shape " + wanted.str() +
                      " and was assigned one of shape " + value.shape().str());
   }
   const Tensor cast = ops::cast(value, dtype());

@@ -87,6 +87,8 @@ class VariableListener {
  public:
   virtual Tensor on_read(const Variable& variable) = 0;
   virtual void on_assign(const Variable& variable, const Tensor& value) = 0;
+  /// What a value that is assigned must be like.
+  virtual Shape shape_of(const Variable& variable) { return variable.shape(); }
 
  protected:
   ~VariableListener() = default;
@@ -96,6 +98,8 @@ VariableListener*& variable_listener() noexcept;
 Tensor concrete_value(const Variable& variable);
 /// Whether nobody else holds the tensor or its elements, so that they may be written over.
 bool is_private(const Tensor& tensor);
+/// Other values for some rows (as `ops::put_rows`); in place where that is private.
+void assign_rows(const Variable& variable, const Tensor& rows, const Tensor& values);
 /// Sets all elements to 0; in place where that is private.
 void set_zero(const Variable& variable);
 /// Goes up whenever a module gets or loses variables or modules, or something becomes trainable or

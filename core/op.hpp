@@ -110,6 +110,7 @@ struct OpDef {
   Saves saves;
   bool differentiable;
   bool aliases;      ///< the result may share the input's elements
+  bool in_place;     ///< the result may lie where the first input does; then it never throws
   std::size_t size;  ///< of the struct, as for `copy` and `move`
   void (*copy)(void* to, const void* from);
   void (*move)(void* to, void* from);
@@ -119,9 +120,9 @@ struct OpDef {
   /// Into outputs that are there already; null for an op that aliases.
   void (*forward)(const void* options, Inputs<Tensor> inputs, std::span<Tensor> outputs);
   Grads (*vjp)(const void* options, const Saved& saved, Inputs<Tensor> dys);
-  /// For an op that picks rows of its first input: the gradient as rows and their indices. Else
-  /// null.
-  void (*indexed_vjp)(
+  /// For an op that picks rows of its first input: the gradient as rows and their indices; false
+  /// when it picked along another axis. Else null.
+  bool (*indexed_vjp)(
       const void* options, const Saved& saved, const Tensor& dy, Tensor& values, Tensor& indices);
   Pointwise pointwise;
   /// What a compiled program calls, for inputs and outputs that lie as these do; an empty one where
@@ -202,6 +203,10 @@ constexpr bool kMulti = requires(const O& op, Inputs<Tensor> in, std::span<Tenso
 template <class O>
 constexpr bool kDifferentiable = !requires {
   typename O::NoGradient;
+};
+template <class O>
+constexpr bool kInPlace = requires {
+  O::in_place;
 };
 
 template <Op O>
@@ -322,7 +327,7 @@ Grads vjp_erased(const void* options, const Saved& saved, Inputs<Tensor> dys) {
 
 template <Op O>
 constexpr auto indexed_vjp_of() {
-  using Function = void (*)(const void*, const Saved&, const Tensor&, Tensor&, Tensor&);
+  using Function = bool (*)(const void*, const Saved&, const Tensor&, Tensor&, Tensor&);
   if constexpr (requires(const O& op, const Saved& saved, Tensor& t) {
                   op.indexed_vjp(saved, t, t, t);
                 }) {
@@ -331,7 +336,7 @@ constexpr auto indexed_vjp_of() {
                        const Tensor& dy,
                        Tensor& values,
                        Tensor& indices) {
-      static_cast<const O*>(options)->indexed_vjp(saved, dy, values, indices);
+      return static_cast<const O*>(options)->indexed_vjp(saved, dy, values, indices);
     }};
   } else {
     return Function{nullptr};
@@ -393,6 +398,7 @@ const OpDef& op_def() {
       .saves = saves_of<O>(),
       .differentiable = kDifferentiable<O>,
       .aliases = kAliases<O>,
+      .in_place = kInPlace<O>,
       .size = sizeof(O),
       .copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); },
       .move = [](void* to, void* from) { new (to) O(std::move(*static_cast<O*>(from))); },

@@ -235,8 +235,11 @@ class Planner {
   bool is_pointwise(std::size_t step) const {
     return passes_[step] && passes_[step]->reducing == Reducing::no;
   }
+  bool may_write_over(std::size_t step) const {
+    return is_pointwise(step) || tape_.steps[step].op.def().in_place;
+  }
   bool may_throw(std::size_t step) const {
-    return !passes_[step] && !is_view(plan_, tape_.steps[step]);
+    return !passes_[step] && !may_write_over(step) && !is_view(plan_, tape_.steps[step]);
   }
   Place& place(ValueId root) { return plan_.places[at(root)]; }
 
@@ -314,7 +317,7 @@ void Planner::order_steps() {
     const Step& step = tape_.steps[i];
     const auto is_late = [&](ValueId id) { return late[at(id)]; };
     const bool waits = std::any_of(step.inputs.begin(), step.inputs.end(), is_late) ||
-                       (is_pointwise(i) && is_late(step.outputs[0]));
+                       (may_write_over(i) && is_late(step.outputs[0]));
     for (ValueId id : step.outputs) late[at(id)] = waits;
     (waits ? last : first).push_back(i);
   }
@@ -385,12 +388,14 @@ void Planner::choose_in_place() {
     for (std::size_t i : order_) {
       const Step& step = tape_.steps[i];
       const bool makes = step.outputs[0] == assignment.value;
-      fits &= !makes || is_pointwise(i);
+      fits &= !makes || may_write_over(i);
       fits &= !made || !may_throw(i);
       for (std::size_t k = 0; k < step.inputs.size(); ++k) {
         if (old < 0 || plan_.root(step.inputs[k]) != old || is_view(plan_, step)) continue;
         fits &= !made;
-        if (makes && fits) fits &= passes_[i]->readings[k] == Reading::full;
+        if (makes && fits)
+          fits &= passes_[i] ? passes_[i]->readings[k] == Reading::full
+                             : k == 0 && step.inputs[0] == old;
       }
       made |= makes;
     }

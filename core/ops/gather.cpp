@@ -52,16 +52,15 @@ struct Take {
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {scatter_add(saved.input(1), dy, saved.shape(0), {.axis = axis}), Tensor()};
   }
-  void indexed_vjp(const Saved& saved, const Tensor& dy, Tensor& values, Tensor& indices) const {
+  bool indexed_vjp(const Saved& saved, const Tensor& dy, Tensor& values, Tensor& indices) const {
     const Shape& shape = saved.shape(0);
-    if (normalize_axis(axis, shape.rank(), "take") != 0)
-      throw ValueError("take: the gradient along axis " + std::to_string(axis) +
-                       " is not one of rows");
+    if (normalize_axis(axis, shape.rank(), "take") != 0) return false;
     const Tensor places = cast(saved.input(1), DType::int64);
     indices = reshape(where(places < 0, places + shape[0], places), {-1});
     Shape rows = shape;
     rows[0] = indices.shape()[0];
     values = reshape(dy, rows);
+    return true;
   }
   static std::vector<SampleOf<Take>> samples() {
     return {{{0}, {{{4, 3}}, {{5}, -4, 3, DType::int64}}},

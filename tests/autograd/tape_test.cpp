@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <nyala/autograd/function.hpp>
+#include <nyala/autograd/random.hpp>
 #include <nyala/autograd/tape.hpp>
 
 using namespace nyala;
@@ -147,4 +148,28 @@ TEST_CASE("the gradient of a gathered table comes as rows") {
   CHECK(slices.values.shape() == Shape{5, 3});
   CHECK(ops::array_equal(slices.to_dense(), tape.gradient(loss, table)));
   CHECK_THROWS_AS(tape.indexed_gradient(ops::sum(table * 2.0), table), ValueError);
+}
+
+TEST_CASE("gradients come as rows where they can") {
+  const auto draw = [](const Shape& shape, int seed) {
+    return random::normal(shape, {.seed = random::Seed(seed)});
+  };
+  const Variable table(draw({4, 3}, 1)), both(draw({4, 3}, 2)), w(draw({3}, 3));
+  const Variable columns(draw({4, 3}, 4)), unused(draw({4, 3}, 5));
+  const std::vector<Variable> all{unused, table, both, w, columns};
+  const Tensor ids = ops::array<int>({3, -4, 3});
+  GradientTape tape({.persistent = true});
+  const Tensor rows = ops::take(table, ids, {.axis = 0}) * ops::take(both, ids, {.axis = 0});
+  const Tensor loss = ops::sum(rows * w) + ops::sum(ops::square(both)) +
+                      ops::sum(ops::take(columns, ops::array<int>({2}), {.axis = 1}));
+  const std::vector<IndexedSlices> mixed = tape.indexed_gradients(loss, all);
+  const std::vector<Tensor> whole = tape.gradient(loss, all);
+  CHECK(!mixed[0].values.defined());
+  CHECK(mixed[1].is_indexed());
+  CHECK(ops::array_equal(mixed[1].indices, ops::array<int>({3, 0, 3})));
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    CAPTURE(i);
+    CHECK(mixed[i].is_indexed() == (i == 1));
+    CHECK(ops::allclose(mixed[i].to_dense(), whole[i]));
+  }
 }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <random>
@@ -66,6 +67,57 @@ TEST_CASE_TEMPLATE("gather and scatter_add by rows", T, std::uint8_t, std::int32
     }
     CHECK(wrong == 0);
     CHECK(sums == expected);
+  }
+}
+
+TEST_CASE("distinct indices, in the order in which they come") {
+  for (const std::int64_t n : {0, 1, 2, 7, 1000}) {
+    // Few and many different ones, some that are far apart.
+    for (const std::int64_t axis : {std::int64_t{1}, std::int64_t{30}, std::int64_t{1} << 40}) {
+      const auto index = indices(n, axis);
+      std::vector<std::int64_t> rows(index.size(), -1), places(index.size(), -1), expected;
+      const std::int64_t found = distinct(index.data(), n, rows.data(), places.data());
+      std::int64_t wrong = 0;
+      for (std::size_t i = 0; i < index.size(); ++i) {
+        if (std::find(expected.begin(), expected.end(), index[i]) == expected.end())
+          expected.push_back(index[i]);
+        wrong += expected[static_cast<std::size_t>(places[i])] != index[i];
+      }
+      rows.resize(static_cast<std::size_t>(found));
+      CHECK(rows == expected);
+      CHECK(wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("take_rows and put_rows leave out what the table does not have") {
+  for (const std::int64_t columns : {1, 8, 16, 33, 3000}) {
+    for (const std::int64_t count : {0, 1, 5, 40}) {
+      CAPTURE(columns);
+      CAPTURE(count);
+      constexpr std::int64_t num_rows = 50;
+      auto rows = indices(count, num_rows);
+      if (count == 5) rows = {3, -1, num_rows, 0, num_rows - 1};
+      const auto table = counting<float>(num_rows * columns);
+      const std::int64_t bytes = columns * static_cast<std::int64_t>(sizeof(float));
+      std::vector<float> out(static_cast<std::size_t>(count * columns), -1), changed = table;
+      take_rows(table.data(), num_rows, bytes, rows.data(), count, out.data());
+      std::vector<float> expected(out.size(), 0), values(out.size()), put = table;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i] < 0 || rows[i] >= num_rows) continue;
+        for (std::size_t k = 0; k < static_cast<std::size_t>(columns); ++k) {
+          const std::size_t to = i * static_cast<std::size_t>(columns) + k;
+          const std::size_t from = static_cast<std::size_t>(rows[i] * columns) + k;
+          expected[to] = table[from];
+          put[from] = static_cast<float>(i) + 0.5F;
+        }
+      }
+      CHECK(out == expected);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = static_cast<float>(i / static_cast<std::size_t>(columns)) + 0.5F;
+      put_rows(changed.data(), num_rows, bytes, rows.data(), count, values.data());
+      CHECK(changed == put);
+    }
   }
 }
 

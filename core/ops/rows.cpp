@@ -1,0 +1,179 @@
+#include <nyala/core/ops/rows.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+#include <nyala/core/kernels/gather.hpp>
+#include <nyala/core/ops/support.hpp>
+
+namespace nyala {
+namespace ops {
+namespace {
+
+std::int64_t bytes_of_row(const Tensor& table) {
+  std::int64_t bytes = static_cast<std::int64_t>(size_of(table.dtype()));
+  for (int i = 1; i < table.rank(); ++i) bytes *= table.shape()[i];
+  return bytes;
+}
+
+void check_rows(const Spec& table, const Spec& rows, std::string_view who) {
+  if (table.shape.rank() < 1)
+    throw ShapeError(std::string(who) + ": received a table of shape (), expected rank 1 or more");
+  if (rows.shape.rank() == 1 && rows.dtype == DType::int64) return;
+  throw TypeError(std::string(who) + ": received rows of shape " + rows.shape.str() +
+                  " and dtype " + std::string(name_of(rows.dtype)) + ", expected rank 1 and int64");
+}
+
+Shape with_rows(Shape table, const Shape& rows) {
+  table[0] = rows[0];
+  return table;
+}
+
+struct UniqueRowsOp {
+  static constexpr std::string_view name = "unique_rows";
+  static constexpr std::string_view doc = "The distinct rows among indices, and where each stands.";
+  using NoGradient = void;
+
+  std::int64_t num_rows = 0;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"num_rows", &UniqueRowsOp::num_rows, "The rows of the table.", Range::at_least(0)}};
+  }
+
+  Specs infer(Inputs<Spec> in) const {
+    if (in[0].shape.rank() != 1 || !is_integer(in[0].dtype)) {
+      throw TypeError("unique_rows: received indices of shape " + in[0].shape.str() +
+                      " and dtype " + std::string(name_of(in[0].dtype)) +
+                      ", expected rank 1 and integers");
+    }
+    const std::int64_t n = in[0].shape[0];
+    return {{{n == None ? None : std::min(n, num_rows)}, DType::int64}, {{n}, DType::int64}};
+  }
+  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
+    const IndexList indices(in[0], num_rows, "unique_rows");
+    auto* rows = out[0].mutable_data<std::int64_t>();
+    const std::int64_t found = kernels::distinct(
+        indices.data(), indices.size(), rows, out[1].mutable_data<std::int64_t>());
+    std::fill(rows + found, rows + out[0].size(), num_rows);
+  }
+  static std::vector<SampleOf<UniqueRowsOp>> samples() {
+    return {{{4}, {{{7}, -4, 3, DType::int64}}},
+            {{100}, {{{5}, 0, 99, DType::int32}}},
+            {{3}, {{{0}, 0, 2, DType::int64}}}};
+  }
+};
+
+struct TakeRows : NoOptions {
+  static constexpr std::string_view name = "take_rows";
+  static constexpr std::string_view doc = "Rows of a table, zeros for those that it does not have.";
+  static constexpr Saves saves = Saves::inputs;
+
+  Spec infer(Inputs<Spec> in) const {
+    check_rows(in[0], in[1], name);
+    return {with_rows(in[0].shape, in[1].shape), in[0].dtype};
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Tensor table = in[0].contiguous(), rows = in[1].contiguous();
+    kernels::take_rows(table.data(),
+                       table.shape()[0],
+                       bytes_of_row(table),
+                       rows.data<std::int64_t>(),
+                       rows.size(),
+                       out.mutable_data());
+  }
+  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
+    if (!in[0].is_contiguous() || !in[1].is_contiguous()) return {};
+    return [num_rows = in[0].shape()[0], bytes = bytes_of_row(in[0]), count = in[1].size()](
+               const void* const* from, void* const* to) {
+      kernels::take_rows(
+          from[0], num_rows, bytes, static_cast<const std::int64_t*>(from[1]), count, to[0]);
+    };
+  }
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    return {segment_sum(dy, saved.input(1), {.num_segments = saved.shape(0)[0]}), Tensor()};
+  }
+  static std::vector<SampleOf<TakeRows>> samples() {
+    return {{{}, {{{4, 3}}, {{7}, -1, 5, DType::int64}}},
+            {{}, {{{3}}, {{2}, 0, 2, DType::int64}}},
+            {{}, {{{4, 2, 5}}, {{3}, 0, 3, DType::int64}}},
+            {{}, {{{4, 3}}, {{0}, 0, 3, DType::int64}}}};
+  }
+};
+
+struct PutRows : NoOptions {
+  static constexpr std::string_view name = "put_rows";
+  static constexpr std::string_view doc = "A table with other values in some of its rows.";
+  static constexpr Saves saves = Saves::inputs;
+  static constexpr bool in_place = true;
+
+  // Inputs: table, rows, values.
+  Spec infer(Inputs<Spec> in) const {
+    check_rows(in[0], in[1], name);
+    const Shape wanted = with_rows(in[0].shape, in[1].shape);
+    bool fits = wanted.rank() == in[2].shape.rank() && in[2].dtype == in[0].dtype;
+    for (int i = 0; fits && i < wanted.rank(); ++i)
+      fits = wanted[i] == in[2].shape[i] || wanted[i] == None || in[2].shape[i] == None;
+    if (!fits) {
+      throw ShapeError("put_rows: received values of shape " + in[2].shape.str() + " and dtype " +
+                       std::string(name_of(in[2].dtype)) + ", expected " + wanted.str() + " and " +
+                       std::string(name_of(in[0].dtype)));
+    }
+    return in[0];
+  }
+  static void run(const Tensor& table,
+                  const void* from,
+                  const void* rows,
+                  std::int64_t count,
+                  const void* values,
+                  void* to) {
+    if (from != to && table.nbytes() > 0) std::memcpy(to, from, table.nbytes());
+    kernels::put_rows(to,
+                      table.shape()[0],
+                      bytes_of_row(table),
+                      static_cast<const std::int64_t*>(rows),
+                      count,
+                      values);
+  }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Tensor table = in[0].contiguous(), rows = in[1].contiguous(), values = in[2].contiguous();
+    run(out, table.data(), rows.data(), rows.size(), values.data(), out.mutable_data());
+  }
+  Grads vjp(const Saved& saved, const Tensor& dy) const {
+    const Tensor& rows = saved.input(1);
+    return {put_rows(dy, rows, zeros(saved.shape(2), {dy.dtype()})), Tensor(), take_rows(dy, rows)};
+  }
+  static std::vector<SampleOf<PutRows>> samples() {
+    return {{{}, {{{4, 3}}, {{1}, 0, 3, DType::int64}, {{1, 3}}}},
+            {{}, {{{4, 3}}, {{1}, 4, 6, DType::int64}, {{1, 3}}}},
+            {{}, {{{5}}, {{1}, 0, 4, DType::int64}, {{1}}}},
+            {{}, {{{4, 3}}, {{0}, 0, 3, DType::int64}, {{0, 3}}}}};
+  }
+};
+
+}  // namespace
+
+UniqueRows unique_rows(const Tensor& indices, std::int64_t num_rows) {
+  const Tensors found = run_multi(UniqueRowsOp{num_rows}, {indices});
+  return {found[0], found[1]};
+}
+Tensor take_rows(const Tensor& table, const Tensor& rows) {
+  return run_op(TakeRows{}, {table, rows});
+}
+Tensor put_rows(const Tensor& table, const Tensor& rows, const Tensor& values) {
+  return run_op(PutRows{}, {table, rows, values});
+}
+void write_rows(Tensor& table, const Tensor& rows, const Tensor& values) {
+  const PutRows put;
+  const Inputs<Tensor> inputs{table, rows, values};
+  put.infer(Inputs<Spec>(inputs));
+  put.forward(inputs, table);
+}
+
+}  // namespace ops
+
+using namespace ops;
+NYALA_OP(UniqueRowsOp)
+NYALA_OP(TakeRows)
+NYALA_OP(PutRows)
+
+}  // namespace nyala
