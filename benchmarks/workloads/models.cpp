@@ -84,7 +84,7 @@ Task mnist_mlp_big() {
                   adam(1e-5));
 }
 
-Task two_tower() {
+Task two_tower(const optimizers::Optimizer& optimizer) {
   const Symbol user = Input({.shape = {1}, .dtype = "int32"});
   const Symbol item = Input({.shape = {1}, .dtype = "int32"});
   const auto tower = [](const Symbol& id, int count) {
@@ -96,7 +96,7 @@ Task two_tower() {
                   {ids(256, 1, 10000), ids(256, 2, 5000)},
                   ops::cast(ids(256, 3, 2), float32),
                   "binary_crossentropy",
-                  adam(1e-4));
+                  optimizer);
 }
 
 Task siamese() {
@@ -151,9 +151,15 @@ void add_models(std::vector<Workload>& list) {
                   kThreads});
   list.push_back({"two_tower",
                   "Embedding 10000x32 and 5000x32, Dot, Adam, batch 256",
-                  [] { return train(two_tower()); },
+                  [] { return train(two_tower(adam(1e-4))); },
                   1,
                   threads});
+  list.push_back(
+      {"two_tower_lazy",
+       "the same, updating only the rows that the batch looks up",
+       [] { return train(two_tower(optimizers::Adam({.learning_rate = 1e-4, .lazy = true}))); },
+       1,
+       threads});
   list.push_back({"siamese",
                   "a shared tower 128-64-32, Dot normalised, Adam, batch 64",
                   [] { return train(siamese()); },

@@ -6,7 +6,9 @@
 #include <nyala/autograd/tape.hpp>
 #include <nyala/core/log.hpp>
 #include <nyala/core/ops.hpp>
+#include <nyala/core/ops/rows.hpp>
 #include <nyala/layers/naming.hpp>
+#include <nyala/models/optimizers/row_update.hpp>
 
 namespace nyala {
 namespace optimizers {
@@ -49,6 +51,10 @@ void OptimizerBase::start(std::string name, const LearningRate& rate, Common com
   if (clips > 1) {
     throw ValueError(class_name() + ": received " + std::to_string(clips) +
                      " of clipnorm, clipvalue and global_clipnorm, expected one at most");
+  }
+  if (common.lazy && common.gradient_accumulation_steps) {
+    throw ValueError(class_name() +
+                     ": received lazy and gradient_accumulation_steps, expected one at most");
   }
   if (!rate.schedule) check_rate(class_name(), rate.value);
   iterations_ = state(name_, "iteration", Tensor::scalar(0, DType::int64));
@@ -155,7 +161,7 @@ std::size_t OptimizerBase::index_of(const Variable& variable) const {
                    "\"; an optimizer takes the variables that it was built on, a new one others");
 }
 
-OptimizerBase::Updates OptimizerBase::checked_updates(const std::vector<Tensor>& gradients,
+OptimizerBase::Updates OptimizerBase::checked_updates(const std::vector<IndexedSlices>& gradients,
                                                       const std::vector<Variable>& variables) {
   if (gradients.size() != variables.size()) {
     throw ValueError(class_name() + ": received " + std::to_string(gradients.size()) +
@@ -165,16 +171,18 @@ OptimizerBase::Updates OptimizerBase::checked_updates(const std::vector<Tensor>&
   std::string missing;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     const std::size_t index = built_ ? index_of(variables[i]) : i;
-    if (!gradients[i].defined()) {
+    if (!gradients[i].values.defined()) {
       missing += (missing.empty() ? "" : ", ") + variables[i].path();
       continue;
     }
-    if (gradients[i].shape() != variables[i].shape()) {
-      throw ShapeError(class_name() + ": received a gradient of shape " +
-                       gradients[i].shape().str() + " for variable \"" + variables[i].path() +
-                       "\" of shape " + variables[i].shape().str());
+    const Shape& shape =
+        gradients[i].is_indexed() ? gradients[i].dense_shape : gradients[i].values.shape();
+    if (shape != variables[i].shape()) {
+      throw ShapeError(class_name() + ": received a gradient of shape " + shape.str() +
+                       " for variable \"" + variables[i].path() + "\" of shape " +
+                       variables[i].shape().str());
     }
-    updates.gradients.push_back(ops::cast(gradients[i], variables[i].dtype()));
+    add_update(updates, gradients[i], variables[i]);
     updates.variables.push_back(variables[i]);
     updates.indices.push_back(index);
   }
@@ -183,6 +191,33 @@ OptimizerBase::Updates OptimizerBase::checked_updates(const std::vector<Tensor>&
   if (!missing.empty() && !std::exchange(warned_, true))
     log_warning(class_name() + ": there is no gradient for " + missing);
   return updates;
+}
+
+// Rows stay rows where that is asked for, or makes no difference and is less work.
+void OptimizerBase::add_update(Updates& updates,
+                               const IndexedSlices& gradient,
+                               const Variable& variable) {
+  Tensor values;
+  std::unique_ptr<RowUpdate> update;
+  const bool few = gradient.is_indexed() && gradient.indices.shape()[0] < variable.shape()[0];
+  if (gradient.is_indexed() && (common_.lazy || (few && updates_rows()))) {
+    const auto [rows, places] = ops::unique_rows(gradient.indices, variable.shape()[0]);
+    Shape shape = variable.shape();
+    shape[0] = rows.shape()[0];
+    values = ops::scatter_add(places, gradient.values, shape);
+    update = std::make_unique<RowUpdate>(variable, own_, rows);
+  } else {
+    values = gradient.to_dense();
+  }
+  updates.gradients.push_back(ops::cast(values, variable.dtype()));
+  updates.rows.push_back(std::move(update));
+}
+
+bool OptimizerBase::updates_rows() const {
+  // Norms that are not finite reach all rows.
+  return common_.lazy ||
+         (keeps_idle_rows() && !common_.weight_decay && !common_.gradient_accumulation_steps &&
+          !common_.clipnorm && !common_.global_clipnorm);
 }
 
 void OptimizerBase::apply_gradients(
@@ -198,6 +233,13 @@ void OptimizerBase::apply_gradients(
 
 void OptimizerBase::apply(const std::vector<Tensor>& gradients,
                           const std::vector<Variable>& variables) {
+  std::vector<IndexedSlices> whole;
+  for (const Tensor& gradient : gradients) whole.push_back({gradient, {}, {}});
+  apply_indexed(whole, variables);
+}
+
+void OptimizerBase::apply_indexed(const std::vector<IndexedSlices>& gradients,
+                                  const std::vector<Variable>& variables) {
   if (gradients.empty()) return;
   if (variables.empty() && !built_) {
     throw ValueError(class_name() +
@@ -240,15 +282,25 @@ void OptimizerBase::accumulate(Updates& updates) {
 
 void OptimizerBase::update(Updates& updates) {
   clip(updates.gradients);
-  decay_weights(updates.variables);
-  begin_step();
   const Tensor rate = learning_rate();
+  const auto for_each = [&](auto&& f) {
+    for (std::size_t i = 0; i < updates.variables.size(); ++i) {
+      if (updates.rows[i] != nullptr)
+        updates.rows[i]->run([&] { f(i); });
+      else
+        f(i);
+    }
+  };
+  if (common_.weight_decay) for_each([&](std::size_t i) { decay(updates.variables[i], rate); });
+  begin_step();
   constexpr int rate_key = -1;
-  for (std::size_t i = 0; i < updates.variables.size(); ++i) {
-    const Variable& variable = updates.variables[i];
-    const DType dtype = variable.dtype();
+  for_each([&](std::size_t i) {
+    const DType dtype = updates.variables[i].dtype();
     const Tensor own_rate = once(rate_key, dtype, [&] { return ops::cast(rate, dtype); });
-    update_step(updates.gradients[i], variable, own_rate, updates.indices[i]);
+    update_step(updates.gradients[i], updates.variables[i], own_rate, updates.indices[i]);
+  });
+  for (const auto& rows : updates.rows) {
+    if (rows != nullptr) rows->store();
   }
 }
 
@@ -282,14 +334,10 @@ bool OptimizerBase::decays(const Variable& variable) const {
   });
 }
 
-void OptimizerBase::decay_weights(const std::vector<Variable>& variables) {
-  if (!common_.weight_decay) return;
-  const Tensor rate = learning_rate();
-  for (const Variable& variable : variables) {
-    if (!decays(variable)) continue;
-    const Tensor value = variable;
-    assign(variable, value - value * *common_.weight_decay * ops::cast(rate, variable.dtype()));
-  }
+void OptimizerBase::decay(const Variable& variable, const Tensor& rate) const {
+  if (!decays(variable)) return;
+  const Tensor value = variable;
+  assign(variable, value - value * *common_.weight_decay * ops::cast(rate, variable.dtype()));
 }
 
 void OptimizerBase::update_averages() {

@@ -12,7 +12,10 @@
 #include <nyala/models/optimizers/schedules.hpp>
 
 namespace nyala {
+struct IndexedSlices;
 namespace optimizers {
+
+class RowUpdate;
 
 /// A number, or a schedule that gives one for each step.
 struct LearningRate {
@@ -34,6 +37,7 @@ struct LearningRate {
   std::optional<int> ema_overwrite_frequency = {};     \
   std::optional<double> loss_scale_factor = {};        \
   std::optional<int> gradient_accumulation_steps = {}; \
+  bool lazy = false;                                   \
   std::string name = {}
 #define NYALA_OPTIMIZER_ARGS               \
   std::optional<double> weight_decay = {}; \
@@ -70,7 +74,8 @@ constexpr auto optimizer_fields(Own... own) {
             &A::gradient_accumulation_steps,
             "How many gradients make one step.",
             Range::at_least(2)},
-      own...};
+      own...,
+      Field{"lazy", &A::lazy, "Whether to leave rows of a table that no sample looked up."}};
 }
 
 /// The base of all optimizers. One is built on a list of variables, which it keeps; the first
@@ -92,6 +97,14 @@ class OptimizerBase : public Object {
   /// for variables that it was not built on and when there is no gradient at all; ShapeError for
   /// gradients of other shapes.
   void apply(const std::vector<Tensor>& gradients, const std::vector<Variable>& variables = {});
+  /// The same with what `GradientTape::indexed_gradients` gives. With `lazy`, gradients that are
+  /// rows change these rows of the variable and its slots and no others: a row that no sample
+  /// looked up keeps its moments and is not decayed, and a step takes no pass over the table. Norms
+  /// (of clipping, of Lamb) are those of the rows. `use_ema` and constraints still go over all of
+  /// it. Without `lazy` they are made whole, unless that can not make a difference
+  /// (`keeps_idle_rows`).
+  void apply_indexed(const std::vector<IndexedSlices>& gradients,
+                     const std::vector<Variable>& variables = {});
   void apply_gradients(const std::vector<std::pair<Tensor, Variable>>& gradients_and_variables);
 
   /// How often `apply` was called (int64).
@@ -127,6 +140,7 @@ class OptimizerBase : public Object {
     std::optional<int> ema_overwrite_frequency;
     std::optional<double> loss_scale_factor;
     std::optional<int> gradient_accumulation_steps;
+    bool lazy;
   };
   /// Takes over the common options; the constructor calls it.
   void start(std::string name, const LearningRate& rate, Common common);
@@ -142,6 +156,8 @@ class OptimizerBase : public Object {
                            const Variable& variable,
                            const Tensor& learning_rate,
                            std::size_t index) = 0;
+  /// Whether a row with a gradient of 0 stays as it is, and so do its slots.
+  virtual bool keeps_idle_rows() const { return false; }
   /// Is called before the variables are changed.
   virtual void begin_step() {}
 
@@ -184,15 +200,18 @@ class OptimizerBase : public Object {
   };
   struct Updates {
     std::vector<Tensor> gradients;
+    std::vector<std::unique_ptr<RowUpdate>> rows;  // null for a gradient of the whole variable
     std::vector<Variable> variables;
     std::vector<std::size_t> indices;
   };
 
-  Updates checked_updates(const std::vector<Tensor>& gradients,
+  bool updates_rows() const;
+  Updates checked_updates(const std::vector<IndexedSlices>& gradients,
                           const std::vector<Variable>& variables);
   std::size_t index_of(const Variable& variable) const;
   void clip(std::vector<Tensor>& gradients) const;
-  void decay_weights(const std::vector<Variable>& variables);
+  void add_update(Updates& updates, const IndexedSlices& gradient, const Variable& variable);
+  void decay(const Variable& variable, const Tensor& rate) const;
   bool decays(const Variable& variable) const;
   void accumulate(Updates& updates);
   void update(Updates& updates);
@@ -256,12 +275,14 @@ class OptimizerOf : public ObjectBase<OptimizerBase, Args, Self> {
                  a.ema_momentum,
                  a.ema_overwrite_frequency,
                  a.loss_scale_factor,
-                 a.gradient_accumulation_steps});
+                 a.gradient_accumulation_steps,
+                 a.lazy});
   }
   Config get_config() const override {
     Config config = ObjectBase<OptimizerBase, Args, Self>::get_config();
     config["name"] = this->name();
     config["learning_rate"] = this->learning_rate_config();
+    if (!this->args_.lazy) config.erase("lazy");  // Keras does not know it
     return config;
   }
   static std::shared_ptr<OptimizerBase> from_config(const Config& config) {

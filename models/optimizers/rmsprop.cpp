@@ -52,6 +52,7 @@ class AdagradOptimizer final : public OptimizerOf<AdagradArgs, AdagradOptimizer>
   void build_slots(const std::vector<Variable>& variables) override {
     accumulators_ = add_slot(variables, "accumulator", args_.initial_accumulator_value);
   }
+  bool keeps_idle_rows() const override { return args_.epsilon > 0; }
   void update_step(const Tensor& gradient,
                    const Variable& variable,
                    const Tensor& rate,

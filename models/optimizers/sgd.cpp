@@ -13,6 +13,7 @@ class SGDOptimizer final : public OptimizerOf<SGDArgs, SGDOptimizer> {
   void build_slots(const std::vector<Variable>& variables) override {
     if (args_.momentum != 0) momentums_ = add_slot(variables, "momentum");
   }
+  bool keeps_idle_rows() const override { return args_.momentum == 0; }
   void update_step(const Tensor& gradient,
                    const Variable& variable,
                    const Tensor& rate,

@@ -211,16 +211,17 @@ std::vector<Tensor> Trainer::train_step(const Feed& feed) const {
   const optimizers::Optimizer& optimizer = compiled_->args.optimizer;
   std::vector<Tensor> values;
   std::vector<Tensor> y_pred;
-  std::vector<Tensor> gradients;
+  std::vector<IndexedSlices> gradients;
   Tensor loss;
   {
     GradientTape tape;
     const LossCollector collector;
     y_pred = layer_.apply(as_inputs(feed.x), {.training = true});
     loss = compute_loss(feed, y_pred, collector.losses(), values);
-    if (!trainable.empty()) gradients = tape.gradient(optimizer->scale_loss(loss), trainable);
+    if (!trainable.empty())
+      gradients = tape.indexed_gradients(optimizer->scale_loss(loss), trainable);
   }
-  if (!trainable.empty()) optimizer->apply(gradients, trainable);
+  if (!trainable.empty()) optimizer->apply_indexed(gradients, trainable);
   const std::int64_t batch = feed.x[0].shape()[0];
   compiled_->loss_tracker.update(loss, batch);
   compiled_->loss.track(values, batch);
