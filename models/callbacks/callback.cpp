@@ -35,6 +35,7 @@ std::vector<std::string> Logs::names() const {
 }
 
 void Logs::sort() {
+  if (entries_.size() < 2) return;  // stable_sort asks for memory even then
   std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
     return a.first < b.first;
   });

@@ -98,7 +98,7 @@ Data Data::rows(std::int64_t begin, std::int64_t end) const {
 
 namespace detail {
 
-std::int64_t count_samples(const Batch& arrays) {
+std::int64_t count_samples(const BatchParts& arrays) {
   std::int64_t samples = -1;
   bool differ = false;
   for (const Data* data : {&arrays.x, &arrays.y, &arrays.sample_weight}) {

@@ -67,6 +67,19 @@ struct Batch {
   Data sample_weight = {};
 };
 
+namespace detail {
+/// The parts of a batch, wherever they are kept.
+struct BatchParts {
+  const Data& x;
+  const Data& y;
+  const Data& sample_weight;
+
+  BatchParts(const Data& inputs, const Data& targets, const Data& weights)
+      : x(inputs), y(targets), sample_weight(weights) {}
+  BatchParts(const Batch& batch) : BatchParts(batch.x, batch.y, batch.sample_weight) {}
+};
+}  // namespace detail
+
 /// Gives batches, one after the other. Derive from it to feed a model from a file, a generator or
 /// anything else: `fit(source, ...)`.
 class DataSource {
@@ -108,7 +121,7 @@ class ArraySource final : public DataSource {
 namespace detail {
 
 /// The number of samples; throws ValueError, in Keras's words, when the arrays differ in it.
-std::int64_t count_samples(const Batch& arrays);
+std::int64_t count_samples(const BatchParts& arrays);
 /// The last share of the arrays, and in `arrays` what comes before it.
 Batch split_validation(Batch& arrays, double validation_split);
 /// A weight for each label in y: class numbers, or one row of scores for each sample.

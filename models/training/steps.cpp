@@ -37,7 +37,7 @@ Tensors as_tensors(const std::vector<Tensor>& tensors) {
 
 Tensors Trainer::Feed::flat() const {
   Tensors all;
-  for (const auto* part : {&x, &y, &sample_weight}) {
+  for (const Tensors* part : parts()) {
     for (const Tensor& tensor : *part) {
       if (tensor.defined()) all.push_back(tensor);
     }
@@ -56,16 +56,46 @@ Trainer::Feed Trainer::Feed::with(const std::vector<Tensor>& tensors) const {
   return other;
 }
 
-std::string Trainer::Feed::key(int step) const {
-  std::string text(1, static_cast<char>('0' + step));
-  for (const auto* part : {&x, &y, &sample_weight}) {
-    for (const Tensor& tensor : *part) text += tensor.defined() ? '1' : '0';
-    text += '/';
+Trainer::Programs::Cache::Cache(int kind, const Feed& feed) : step(kind) {
+  for (std::size_t i = 0; i < is_there.size(); ++i) {
+    for (const Tensor& tensor : *feed.parts()[i]) is_there[i].push_back(tensor.defined());
   }
-  return text;
 }
 
-Trainer::Feed Trainer::feed(const Batch& batch, const char* who, bool with_targets) const {
+bool Trainer::Programs::Cache::fits(int kind, const Feed& feed) const {
+  if (step != kind) return false;
+  for (std::size_t i = 0; i < is_there.size(); ++i) {
+    const Tensors& part = *feed.parts()[i];
+    if (part.size() != is_there[i].size()) return false;
+    for (std::size_t k = 0; k < part.size(); ++k) {
+      if (part[k].defined() != is_there[i][k]) return false;
+    }
+  }
+  return true;
+}
+
+graph::ProgramCache& Trainer::Programs::cache(int step, const Feed& feed) {
+  const auto find = [&] {
+    Cache* cache = first_cache.load(std::memory_order_acquire);
+    while (cache != nullptr && !cache->fits(step, feed)) cache = cache->next.get();
+    return cache;
+  };
+  if (Cache* known = find()) return known->programs;
+  const std::lock_guard lock(mutex);
+  if (Cache* known = find()) return known->programs;
+  auto fresh = std::make_unique<Cache>(step, feed);
+  fresh->next = std::move(caches);
+  caches = std::move(fresh);
+  first_cache.store(caches.get(), std::memory_order_release);
+  return caches->programs;
+}
+
+void Trainer::Programs::clear_caches() {
+  first_cache = nullptr;
+  caches = nullptr;
+}
+
+Trainer::Feed Trainer::feed(const Parts& batch, const char* who, bool with_targets) const {
   const ModelNames& names = programs_->names;
   const auto refuse = [&](const std::string& what) {
     throw ValueError(layer_.label() + ": " + who + " was given " + what);
@@ -126,10 +156,14 @@ void Trainer::build(const Tensors& x) {
   programs_->num_outputs = layer_.apply(Inputs<Tensor>(abstract), {.training = false}).size();
 }
 
-void Trainer::prepare(const Batch& batch, bool for_training) {
+void Trainer::prepare(const Parts& batch, bool for_training) {
+  const auto is_ready = [&] {
+    return programs_->version == detail::structure_version() &&
+           (!for_training || programs_->optimizer_ready);
+  };
+  if (is_ready()) return;
   const std::lock_guard lock(programs_->mutex);
-  const bool is_ready = !for_training || programs_->optimizer_ready;
-  if (is_ready && programs_->version == detail::structure_version()) return;
+  if (is_ready()) return;
   // Written only when they differ: other threads may be reading them.
   if (ModelNames names = names_ ? names_() : ModelNames(); names != programs_->names)
     programs_->names = std::move(names);
@@ -139,7 +173,7 @@ void Trainer::prepare(const Batch& batch, bool for_training) {
   std::vector<std::uint64_t> layout = layout_of(layer_);
   if (layout != programs_->layout) {
     programs_->layout = std::move(layout);
-    programs_->caches.clear();
+    programs_->clear_caches();
     programs_->trainable = layer_.trainable_variables();
     programs_->optimizer_ready = false;
   }
@@ -155,7 +189,7 @@ void Trainer::invalidate() {
   const std::lock_guard lock(programs_->mutex);
   programs_->version = 0;
   programs_->layout.clear();
-  programs_->caches.clear();
+  programs_->clear_caches();
   programs_->num_outputs = 0;
 }
 
@@ -163,29 +197,19 @@ std::vector<Tensor> Trainer::call(int step, const Feed& feed) const {
   return step == kTrain ? train_step(feed) : step == kTest ? test_step(feed) : predict_step(feed);
 }
 
-const graph::Program& Trainer::program(int step, const Feed& feed) {
-  const std::string key = feed.key(step);
-  std::shared_ptr<graph::ProgramCache> cache;
-  {
-    const std::lock_guard lock(programs_->mutex);
-    std::vector<Programs::Cache>& all = programs_->caches;
-    auto found = std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.key == key; });
-    if (found == all.end())
-      found = all.insert(all.end(), {key, std::make_shared<graph::ProgramCache>()});
-    cache = found->programs;
-  }
-  const Tensors inputs = feed.flat();
-  if (const graph::Program* known = cache->find(as_inputs(inputs))) return *known;
-  return cache->add(
-      [&](const std::vector<Tensor>& tensors) { return call(step, feed.with(tensors)); },
-      as_inputs(inputs));
+const graph::Program& Trainer::program(int step, const Feed& feed, Inputs<Tensor> inputs) {
+  graph::ProgramCache& cache = programs_->cache(step, feed);
+  if (const graph::Program* known = cache.find(inputs)) return *known;
+  return cache.add(
+      [&](const std::vector<Tensor>& tensors) { return call(step, feed.with(tensors)); }, inputs);
 }
 
 Tensors Trainer::run(int step, const Feed& feed) {
   const DenormalGuard guard;
   if (compiled_ != nullptr && compiled_->args.run_eagerly) return as_tensors(call(step, feed));
+  const Tensors inputs = feed.flat();
   Tensors outputs;
-  program(step, feed).run(as_inputs(feed.flat()), outputs);
+  program(step, feed, as_inputs(inputs)).run(as_inputs(inputs), outputs);
   return outputs;
 }
 
@@ -248,19 +272,22 @@ std::vector<Tensor> Trainer::predict_step(const Feed& feed) const {
 
 const graph::Program& Trainer::train_program(const Data& x, const Data& y, const Data& weight) {
   need_compiled("train_program");
-  const Batch batch{x, y, weight};
+  const Parts batch(x, y, weight);
   prepare(batch, true);
-  return program(kTrain, feed(batch, "train_program", true));
+  const Feed fed = feed(batch, "train_program", true);
+  return program(kTrain, fed, as_inputs(fed.flat()));
 }
 const graph::Program& Trainer::predict_program(const Data& x) {
-  const Batch batch{x, {}, {}};
+  const Data none = Data();
+  const Parts batch(x, none, none);
   prepare(batch, false);
-  return program(kPredict, feed(batch, "predict_program", false));
+  const Feed fed = feed(batch, "predict_program", false);
+  return program(kPredict, fed, as_inputs(fed.flat()));
 }
 
-void Trainer::train_batch(const Batch& batch) { run(kTrain, feed(batch, "fit", true)); }
-void Trainer::test_batch(const Batch& batch) { run(kTest, feed(batch, "evaluate", true)); }
-Tensors Trainer::predict_batch(const Batch& batch) {
+void Trainer::train_batch(const Parts& batch) { run(kTrain, feed(batch, "fit", true)); }
+void Trainer::test_batch(const Parts& batch) { run(kTest, feed(batch, "evaluate", true)); }
+Tensors Trainer::predict_batch(const Parts& batch) {
   return run(kPredict, feed(batch, "predict", false));
 }
 

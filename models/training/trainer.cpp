@@ -82,8 +82,12 @@ EvaluateResult Trainer::in_keras_order(callbacks::Logs logs) const {
 EvaluateResult Trainer::train_on_batch(const Data& x, const Data& y, const TrainOnBatchArgs& args) {
   need_compiled("train_on_batch");
   const GradientTape::Pause pause;
-  Batch batch{x, y, args.sample_weight};
-  detail::add_class_weight(batch, args.class_weight);
+  if (!args.class_weight.empty()) {
+    Batch batch{x, y, args.sample_weight};
+    detail::add_class_weight(batch, args.class_weight);
+    return train_on_batch(x, y, {.sample_weight = batch.sample_weight});
+  }
+  const Parts batch(x, y, args.sample_weight);
   detail::count_samples(batch);
   prepare(batch, true);
   reset_metrics();
@@ -94,7 +98,7 @@ EvaluateResult Trainer::train_on_batch(const Data& x, const Data& y, const Train
 EvaluateResult Trainer::test_on_batch(const Data& x, const Data& y, const TestOnBatchArgs& args) {
   need_compiled("test_on_batch");
   const GradientTape::Pause pause;
-  const Batch batch{x, y, args.sample_weight};
+  const Parts batch(x, y, args.sample_weight);
   detail::count_samples(batch);
   prepare(batch, false);
   reset_metrics();
@@ -104,7 +108,8 @@ EvaluateResult Trainer::test_on_batch(const Data& x, const Data& y, const TestOn
 
 Tensors Trainer::predict_on_batch(const Data& x) {
   const GradientTape::Pause pause;
-  const Batch batch{x, {}, {}};
+  const Data none = Data();
+  const Parts batch(x, none, none);
   detail::count_samples(batch);
   prepare(batch, false);
   return predict_batch(batch);

@@ -92,14 +92,15 @@ class Trainer {
   struct Compiled;
   struct Programs;
   struct Feed;
+  using Parts = detail::BatchParts;
 
   Compiled& need_compiled(const char* who) const;
-  void prepare(const Batch& batch, bool for_training);
+  void prepare(const Parts& batch, bool for_training);
   void build(const Tensors& x);
-  Feed feed(const Batch& batch, const char* who, bool with_targets) const;
+  Feed feed(const Parts& batch, const char* who, bool with_targets) const;
   Tensors run(int step, const Feed& feed);
   std::vector<Tensor> call(int step, const Feed& feed) const;
-  const graph::Program& program(int step, const Feed& feed);
+  const graph::Program& program(int step, const Feed& feed, Inputs<Tensor> inputs);
   std::vector<Tensor> train_step(const Feed& feed) const;
   std::vector<Tensor> test_step(const Feed& feed) const;
   std::vector<Tensor> predict_step(const Feed& feed) const;
@@ -107,9 +108,9 @@ class Trainer {
                       const std::vector<Tensor>& y_pred,
                       const std::vector<Tensor>& added,
                       std::vector<Tensor>& values) const;
-  void train_batch(const Batch& batch);
-  void test_batch(const Batch& batch);
-  Tensors predict_batch(const Batch& batch);
+  void train_batch(const Parts& batch);
+  void test_batch(const Parts& batch);
+  Tensors predict_batch(const Parts& batch);
   callbacks::Logs evaluate_epoch(DataSource& source,
                                  std::optional<std::int64_t> steps,
                                  callbacks::CallbackList& callbacks);

@@ -72,7 +72,7 @@ TEST_CASE("samples are counted over all arrays") {
                        "number of samples.'x' sizes: 7, 3\n'sample_weight' sizes: 2\n",
                        ValueError);
   CHECK_THROWS_AS(detail::count_samples({Tensor::scalar(1, DType::float32), {}, {}}), ValueError);
-  CHECK_THROWS_AS(detail::count_samples({}), ValueError);
+  CHECK_THROWS_AS(detail::count_samples(Batch()), ValueError);
 }
 
 TEST_CASE("validation takes the last share") {

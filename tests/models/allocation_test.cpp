@@ -1,0 +1,86 @@
+// Steps that allocate nothing once they have run.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include <nyala/autograd/random.hpp>
+#include <nyala/core/memory.hpp>
+#include <nyala/layers/layers.hpp>
+#include <nyala/models/model.hpp>
+
+using namespace nyala;
+
+namespace {
+thread_local std::uint64_t t_news = 0;
+}
+
+// Sanitizers bring operators of their own, which check more.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define NYALA_COUNTS_NEWS 1
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++t_news;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
+
+namespace {
+
+struct Count {
+  std::uint64_t news = t_news, system_calls = memory_stats().system_calls;
+};
+
+// What `f` allocates in ten calls, after some to warm it up.
+template <class F>
+Count allocations(F&& f) {
+  for (int i = 0; i < 3; ++i) f();
+  const Count before;
+  for (int i = 0; i < 10; ++i) f();
+  const Count after;
+  return {after.news - before.news, after.system_calls - before.system_calls};
+}
+
+Sequential mlp() {
+  return Sequential({Input({.shape = {784}}),
+                     layers::Dense({.units = 128, .activation = "relu"}),
+                     layers::Dense({.units = 10, .activation = "softmax"})});
+}
+
+}  // namespace
+
+TEST_CASE("predict_on_batch allocates nothing") {
+  const Sequential model = mlp();
+  for (const std::int64_t rows : {1, 32}) {
+    CAPTURE(rows);
+    const Tensor x = random::uniform({rows, 784}, {.seed = 1});
+    const Count dropped = allocations([&] { model.predict_on_batch(x); });
+    CHECK(dropped.news == 0);
+    CHECK(dropped.system_calls == 0);
+    Tensor kept;  // the result of one call while the next one runs
+    const Count held = allocations([&] { kept = model.predict_on_batch(x); });
+    CHECK(held.news == 0);
+    CHECK(held.system_calls == 0);
+    const Tensor view = ops::transpose(ops::transpose(x).contiguous());  // copied on the way in
+    const Count strided = allocations([&] { model.predict_on_batch(view); });
+    CHECK(strided.news == 0);
+    CHECK(strided.system_calls == 0);
+  }
+#ifdef NYALA_COUNTS_NEWS
+  std::unique_ptr<int> one;
+  CHECK(allocations([&] { one = std::make_unique<int>(1); }).news == 10);  // the count counts
+#endif
+}
+
+TEST_CASE("train_on_batch allocates its result alone") {
+  const Sequential model = mlp();
+  model.compile({.optimizer = optimizers::Adam(), .loss = "sparse_categorical_crossentropy"});
+  const Tensor x = random::uniform({32, 784}, {.seed = 1});
+  const Tensor y = ops::cast(ops::arange(32) % 10, DType::int32);
+  const Count count = allocations([&] { model.train_on_batch(x, y); });
+  CHECK(count.news <= 10);  // a list of one loss each
+  CHECK(count.system_calls == 0);
+}
