@@ -46,11 +46,6 @@ Tensor concrete_value(const Variable& variable) {
   return value;
 }
 
-bool is_private(const Tensor& tensor) {
-  const TensorImpl& impl = *tensor.impl();
-  return impl.refs.unique() && impl.storage != nullptr && impl.storage->refs.unique();
-}
-
 void assign_rows(const Variable& variable, const Tensor& rows, const Tensor& values) {
   Tensor& stored = stored_value(variable);
   if (t_listener != nullptr || !is_private(stored)) {

@@ -97,7 +97,10 @@ VariableListener*& variable_listener() noexcept;
 /// The value itself, whatever is being traced.
 Tensor concrete_value(const Variable& variable);
 /// Whether nobody else holds the tensor or its elements, so that they may be written over.
-bool is_private(const Tensor& tensor);
+inline bool is_private(const Tensor& tensor) {
+  const TensorImpl& impl = *tensor.impl();
+  return impl.refs.unique() && impl.storage != nullptr && impl.storage->refs.unique();
+}
 /// Other values for some rows (as `ops::put_rows`); in place where that is private.
 void assign_rows(const Variable& variable, const Tensor& rows, const Tensor& values);
 /// Sets all elements to 0; in place where that is private.

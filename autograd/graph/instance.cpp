@@ -108,6 +108,8 @@ Instance::Instance(const Tape& tape, const Plan& plan)
   dense_.resize(inputs_.size());
   for (const Assignment& assignment : plan.assignments)
     if (assignment.in_place) is_written_[assignment.variable] = true;
+  for (const Variable& variable : plan.variables)
+    stored_.push_back(&detail::stored_value(variable));
   for (const Unit& unit : plan.units) {
     units_.push_back(unit.kind == Unit::Kind::step ? bind_step(tape, plan, unit, *this)
                                                    : bind_pass(tape, plan, unit, *this));
@@ -130,7 +132,7 @@ void Instance::point(std::byte** pointer, ValueId id) {
 
 void Instance::point_variables() {
   for (std::size_t i = 0; i < variables_.size(); ++i) {
-    Tensor& stored = detail::stored_value(plan_.variables[i]);
+    Tensor& stored = *stored_[i];
     if (is_written_[i] && !detail::is_private(stored))
       give_private_copy(plan_.variables[i], stored);
     variables_[i].move_to(stored.impl()->data);

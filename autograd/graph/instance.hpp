@@ -58,6 +58,7 @@ class Instance {
   const Plan& plan_;
   Tensor arena_;
   std::vector<Slot> inputs_, variables_, outputs_;
+  std::vector<Tensor*> stored_;   // what each variable holds
   std::vector<bool> is_written_;  // of each variable
   std::vector<Tensor> results_;   // what output slots point to
   std::vector<Tensor> dense_;     // copies of inputs with gaps, while running
