@@ -194,6 +194,7 @@ std::vector<Tensor> GradientTape::run(const std::vector<Tensor>& targets,
   TapeLog& log = TapeLog::mine();
   const std::int64_t end = end_ >= 0 ? end_ : log.end();
   std::vector<std::int64_t> nodes;
+  nodes.reserve(sources.size());
   for (const Source& source : sources) nodes.push_back(source.node);
   const Paths paths(log, begin_, end, nodes);
   Adjoints adjoints(begin_, end);
@@ -278,6 +279,7 @@ std::vector<Tensor> GradientTape::gradient(const std::vector<Tensor>& targets,
                                            const std::vector<Variable>& sources,
                                            const GradientArgs& args) {
   std::vector<Source> places;
+  places.reserve(sources.size());
   for (const Variable& source : sources) places.push_back(Source::of(source));
   return run(targets, places, args, nullptr);
 }
@@ -285,6 +287,7 @@ std::vector<Tensor> GradientTape::gradient(const std::vector<Tensor>& targets,
                                            const std::vector<Tensor>& sources,
                                            const GradientArgs& args) {
   std::vector<Source> places;
+  places.reserve(sources.size());
   for (const Tensor& source : sources) places.push_back(Source::of(source));
   return run(targets, places, args, nullptr);
 }

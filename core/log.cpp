@@ -47,7 +47,7 @@ struct Output {
 
 // Never destroyed, so that a destructor at the program's end may still log.
 Output& output() {
-  static Output* const output = new Output;
+  static auto* const output = new Output;
   return *output;
 }
 

@@ -89,7 +89,7 @@ Storage* from_system(std::size_t capacity, unsigned size_class) {
   if (block == nullptr) {
     throw LimitError("out of memory: " + std::to_string(capacity) + " bytes are not to be had");
   }
-  Storage* storage = new (block) Storage;
+  auto* storage = new (block) Storage;
   storage->capacity = capacity;
   storage->size_class = size_class;
   return storage;

@@ -178,8 +178,8 @@ Variable BaseLayer::add_weight(const WeightArgs& args) {
           ? args.initializer
           : initializers::Initializer(args.name == "bias" ? "zeros" : "glorot_uniform");
   const QuietScope quiet;
-  const Variable variable((*initializer)(args.shape, dtype),
-                          {.trainable = args.trainable, .name = args.name});
+  Variable variable((*initializer)(args.shape, dtype),
+                    {.trainable = args.trainable, .name = args.name});
   variable.set_path(scope_ + "/" + args.name);
   if (args.constraint) {
     variable.set_constraint(
@@ -337,11 +337,11 @@ void BaseLayer::set_weights(const std::vector<Tensor>& values) {
 }
 
 std::vector<Tensor> BaseLayer::losses() const {
-  std::vector<Tensor> all = call_losses_;
+  std::vector<Tensor> all;
+  append_call_losses(all);
   for (const auto& child : submodules()) {
-    if (const auto* layer = dynamic_cast<const BaseLayer*>(child.get())) {
-      all.insert(all.end(), layer->call_losses_.begin(), layer->call_losses_.end());
-    }
+    if (const auto* layer = dynamic_cast<const BaseLayer*>(child.get()))
+      layer->append_call_losses(all);
   }
   for (const Tensor& penalty : regularization_losses()) all.push_back(penalty);
   return all;
@@ -363,18 +363,31 @@ std::vector<Tensor> BaseLayer::regularization_losses() const {
   return penalties;
 }
 
+void BaseLayer::append_call_losses(std::vector<Tensor>& to) const {
+  const std::lock_guard lock(call_losses_mutex_);
+  to.insert(to.end(), call_losses_.begin(), call_losses_.end());
+}
+
+// Few layers have any: the others are passed without a lock.
 void BaseLayer::clear_call_losses() {
-  call_losses_.clear();
+  if (has_call_losses_.load(std::memory_order_relaxed)) {
+    const std::lock_guard lock(call_losses_mutex_);
+    call_losses_.clear();
+    has_call_losses_.store(false, std::memory_order_relaxed);
+  }
   for (const auto& child : children()) {
     if (auto* layer = dynamic_cast<BaseLayer*>(child.get())) layer->clear_call_losses();
   }
 }
 
 void BaseLayer::add_loss(const Tensor& loss) {
-  if (t_collector != nullptr)
+  if (t_collector != nullptr) {
     t_collector->losses_.push_back(loss);
-  else
-    call_losses_.push_back(loss);
+    return;
+  }
+  const std::lock_guard lock(call_losses_mutex_);
+  call_losses_.push_back(loss);
+  has_call_losses_.store(true, std::memory_order_relaxed);
 }
 
 namespace {

@@ -5,9 +5,11 @@
 /// LayerBase<Args> that writes `build` (its weights) and `call`. `using Dense = LayerOf<DenseArgs>`
 /// is what users name. There is no shape rule to write: on symbols, `call` runs on abstract
 /// tensors.
+#include <atomic>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -168,11 +170,15 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   std::vector<Tensor> cast_inputs(Inputs<Tensor> inputs) const;
   void expect_computable() const;
   void clear_call_losses();
+  void append_call_losses(std::vector<Tensor>& to) const;
 
   std::string class_name_;
   DTypePolicy policy_;
   std::vector<Weight> weights_;
-  mutable std::vector<Tensor> call_losses_;
+  // What the last call added; calls on several threads add to one list.
+  mutable std::mutex call_losses_mutex_;
+  std::vector<Tensor> call_losses_;
+  std::atomic<bool> has_call_losses_{false};
   std::int64_t symbolic_calls_ = 0;
 };
 
@@ -353,7 +359,7 @@ struct RegisterArgs {
 namespace detail {
 void register_layer_class(const std::string& package,
                           const std::string& class_name,
-                          LayerFactory factory);
+                          const LayerFactory& factory);
 }
 
 /// Makes a layer of the user's own known to `model_from_json`; its JSON name is package>Name.

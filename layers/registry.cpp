@@ -27,12 +27,12 @@ namespace detail {
 
 void register_layer_class(const std::string& package,
                           const std::string& class_name,
-                          LayerFactory factory) {
+                          const LayerFactory& factory) {
   Registry& r = registry();
   const std::lock_guard lock(r.mutex);
   const std::string registered = package + ">" + class_name;
   r.factories[registered] = factory;
-  r.factories.try_emplace(class_name, std::move(factory));
+  r.factories.try_emplace(class_name, factory);
   r.registered_names[class_name] = registered;
 }
 

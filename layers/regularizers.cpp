@@ -38,7 +38,7 @@ class OrthogonalRegularizerObject final
     : public ObjectBase<RegularizerBase, OrthogonalRegularizerArgs, OrthogonalRegularizerObject> {
  public:
   static constexpr const char* kName = "OrthogonalRegularizer";
-  explicit OrthogonalRegularizerObject(OrthogonalRegularizerArgs args)
+  explicit OrthogonalRegularizerObject(const OrthogonalRegularizerArgs& args)
       : ObjectBase({as_float32(args.factor), args.mode}) {
     if (args_.mode != "rows" && args_.mode != "columns") {
       throw ValueError("OrthogonalRegularizer: received mode \"" + args_.mode +

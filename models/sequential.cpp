@@ -52,7 +52,7 @@ std::shared_ptr<BaseLayer> SequentialModel::pop() {
   if (layers().empty())
     throw StateError("Sequential model '" + name() + "' has no layer to take away");
   Layers layers = layers_;
-  const auto last = layers.back();
+  auto last = layers.back();
   layers.pop_back();
   rebuild(std::move(layers));
   return last;

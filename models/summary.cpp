@@ -46,7 +46,7 @@ std::string with_commas(std::int64_t number) {
 
 std::string readable(std::int64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "KB", "MB", "GB", "TB", "PB"};
-  double size = static_cast<double>(bytes);
+  auto size = static_cast<double>(bytes);
   std::size_t unit = 0;
   while (size >= 1024 && unit < 5) {
     size /= 1024;

@@ -25,7 +25,7 @@ std::unique_ptr<Instance> Program::take() const {
 void Program::give_back(std::unique_ptr<Instance> instance) const {
   Instance* none = nullptr;
   if (spare_.compare_exchange_strong(none, instance.get(), std::memory_order_release)) {
-    instance.release();
+    static_cast<void>(instance.release());
     return;
   }
   const std::lock_guard lock(mutex_);

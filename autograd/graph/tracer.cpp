@@ -60,9 +60,9 @@ class Tracer final : public Listener, public detail::VariableListener {
   Tensor on_read(const Variable& variable) override {
     const auto found = variables_.find(variable.id());
     if (found != variables_.end()) return found->second;
-    const Tensor value = new_abstract({.kind = Value::Kind::variable,
-                                       .spec = {variable.shape(), variable.dtype()},
-                                       .variable = variable});
+    Tensor value = new_abstract({.kind = Value::Kind::variable,
+                                 .spec = {variable.shape(), variable.dtype()},
+                                 .variable = variable});
     detail::mark_value(value, variable);
     variables_.emplace(variable.id(), value);
     return value;

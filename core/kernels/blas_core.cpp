@@ -50,7 +50,7 @@ std::string prepare() {
   choose_core();
   // Nyala splits products over its own threads, in blocks that do not depend on their number.
   openblas_set_num_threads(1);
-  const std::string name = openblas_get_corename();
+  std::string name = openblas_get_corename();
   log_debug("OpenBLAS runs its " + name + " kernels" +
             (name == found ? "" : " (it had chosen " + found + ")"));
   return name;

@@ -42,8 +42,8 @@ void gather(DType dtype,
             void* out) {
   const std::int64_t row = inner * static_cast<std::int64_t>(size_of(dtype));
   if (row == 0 || outer == 0 || count == 0) return;
-  const std::byte* from = static_cast<const std::byte*>(table);
-  std::byte* to = static_cast<std::byte*>(out);
+  const auto* from = static_cast<const std::byte*>(table);
+  auto* to = static_cast<std::byte*>(out);
   parallel_for(outer * count,
                std::max<std::int64_t>(kGrain / row, 1),
                [&](std::int64_t begin, std::int64_t end) {

@@ -189,7 +189,7 @@ bool is_one_matrix(std::span<const std::int64_t> batch_shape,
 
 // What one product of a batch costs, in multiplications: memory counts where there are few.
 std::int64_t cost_of(const MatmulPlan& p) {
-  const double elements = static_cast<double>(p.m * p.k + p.k * p.n + p.m * p.n);
+  const auto elements = static_cast<double>(p.m * p.k + p.k * p.n + p.m * p.n);
   const double cost = std::max(work_of(p), 4 * elements);
   return static_cast<std::int64_t>(std::clamp(cost, 1.0, 1e15));
 }

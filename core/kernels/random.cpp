@@ -90,7 +90,7 @@ void truncated_normals(const std::uint32_t* words, std::int64_t count, double* o
   const auto n = static_cast<std::size_t>(count);
   std::array<double, most> x, work;
   for (std::size_t i = 0; i < n; ++i) {
-    const double u = static_cast<double>(unit<T>(words, static_cast<std::int64_t>(i)));
+    const auto u = static_cast<double>(unit<T>(words, static_cast<std::int64_t>(i)));
     x[i] = (2 * u - 1) * mass;
     work[i] = (1 - x[i]) * (1 + x[i]);
   }

@@ -72,7 +72,7 @@ void reduce_run(const Reducer& reducer, std::int64_t n, void* out) {
   const std::int64_t num_pieces = (n - 1) / kGrain + 1;
   if (num_pieces == 1) return reducer.loops.row(reducer.x, n, out);
   std::vector<std::uint64_t> parts(static_cast<std::size_t>(num_pieces));  // holds any dtype
-  std::byte* to = reinterpret_cast<std::byte*>(parts.data());
+  auto* to = reinterpret_cast<std::byte*>(parts.data());
   parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
     reducer.loops.row(reducer.at(begin),
                       end - begin,
@@ -86,7 +86,7 @@ void reduce_rows(const Reducer& reducer, const Plan& plan, void* out) {
   const std::int64_t num_out = plan.kept.size();
   const std::int64_t size = plan.reduced.size();
   if (num_out == 1 && plan.reduced.rank == 1) return reduce_run(reducer, size, out);
-  std::byte* to = static_cast<std::byte*>(out);
+  auto* to = static_cast<std::byte*>(out);
   const std::int64_t grain = std::max<std::int64_t>(kGrain / size, 1);
   parallel_for(num_out, grain, [&](std::int64_t begin, std::int64_t end) {
     Odometer<1> kept(plan.kept, plan.kept.rank, begin);
@@ -101,7 +101,7 @@ void reduce_columns(const Reducer& reducer, const Plan& plan, void* out) {
   const std::int64_t width = plan.kept.back_size();
   const std::int64_t tiles = (width - 1) / kColumns + 1;
   const std::int64_t num_outer = plan.kept.size() / width;
-  std::byte* to = static_cast<std::byte*>(out);
+  auto* to = static_cast<std::byte*>(out);
   const std::int64_t piece = std::min(width, kColumns) * plan.reduced.size();
   parallel_for(num_outer * tiles,
                std::max<std::int64_t>(kGrain / piece, 1),

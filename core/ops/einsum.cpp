@@ -90,7 +90,7 @@ int hidden_axes(std::string_view expression, const std::string& term, const Tens
 Labels implicit_result(const Expression& parsed, int num_hidden) {
   std::array<int, 128> counts{};
   for (const std::string& term : parsed.terms) {
-    for (char c : term) ++counts[static_cast<std::size_t>(c)];
+    for (char c : term) ++counts[static_cast<unsigned char>(c)];
   }
   counts['.'] = 0;
   Labels labels;
@@ -222,7 +222,7 @@ Labels result_labels(std::string_view text,
     for (Label label : operand.labels) hidden = std::max(hidden, label - kEllipsis + 1);
   }
   if (!parsed.result) return implicit_result(parsed, hidden);
-  const Labels labels = parse_term(text, *parsed.result, hidden);
+  Labels labels = parse_term(text, *parsed.result, hidden);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const bool known = std::any_of(
         operands.begin(), operands.end(), [&](const Named& x) { return x.has(labels[i]); });

@@ -80,8 +80,8 @@ struct Pad {
                       Field{"value", &Pad::value, "The number put there."}};
   }
 
-  std::int64_t before(int axis) const { return widths[static_cast<std::size_t>(2 * axis)]; }
-  std::int64_t after(int axis) const { return widths[static_cast<std::size_t>(2 * axis) + 1]; }
+  std::int64_t before(int axis) const { return widths[2 * static_cast<std::size_t>(axis)]; }
+  std::int64_t after(int axis) const { return widths[2 * static_cast<std::size_t>(axis) + 1]; }
 
   Spec infer(Inputs<Spec> in) const {
     Shape shape = in[0].shape;

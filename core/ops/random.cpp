@@ -18,7 +18,7 @@ struct Stream {
 // A call gets 2^40 counters of its key, so that no two calls of one key share a number. There are
 // 2^24 such calls; then the key is replaced by a number drawn from it.
 Stream stream_of(const Tensor& state) {
-  const std::int64_t* words = state.data<std::int64_t>();
+  const auto* words = state.data<std::int64_t>();
   const std::int64_t step = state.strides()[0];
   auto key = static_cast<std::uint64_t>(words[0]);
   const auto call = static_cast<std::uint64_t>(words[step]);
@@ -52,9 +52,9 @@ struct Random {
   }
   static SampleInput sample_state() { return {{2}, 0, 1000, DType::int64}; }
   static std::vector<SampleOf<Self>> samples() {
-    const auto make = [](Shape sizes) {
+    const auto make = [](const Shape& sizes) {
       Self op;
-      op.shape = std::move(sizes);
+      op.shape = sizes;
       return SampleOf<Self>{op, {sample_state()}};
     };
     return {make({3, 5}), make({}), make({0, 2})};

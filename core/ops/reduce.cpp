@@ -65,9 +65,9 @@ struct Reduction {
     return y.shape() == kept ? y : reshape(y, kept);
   }
   static std::vector<SampleOf<Self>> samples() {
-    const auto make = [](Axes axes, bool keep, Shape shape) {
+    const auto make = [](const Axes& axes, bool keep, const Shape& shape) {
       Self op;
-      op.axis = std::move(axes);
+      op.axis = axes;
       op.keepdims = keep;
       return SampleOf<Self>{op, {{shape}}};
     };

@@ -112,7 +112,7 @@ IndexList::IndexList(const Tensor& indices, std::int64_t size, const char* who)
     kernels::cast(
         indices.dtype(), DType::int64, indices.shape(), in(indices), kept_.mutable_data());
   }
-  const std::int64_t* values = kept_.data<std::int64_t>();
+  const auto* values = kept_.data<std::int64_t>();
   bool negative = false;
   for (std::int64_t i = 0; i < size_; ++i) {
     if (values[i] < -size || values[i] >= size) {
@@ -123,7 +123,7 @@ IndexList::IndexList(const Tensor& indices, std::int64_t size, const char* who)
   }
   if (negative) {
     Tensor from_0 = Tensor::empty(indices.shape(), DType::int64);
-    std::int64_t* to = from_0.mutable_data<std::int64_t>();
+    auto* to = from_0.mutable_data<std::int64_t>();
     for (std::int64_t i = 0; i < size_; ++i) to[i] = values[i] < 0 ? values[i] + size : values[i];
     kept_ = from_0;
   }

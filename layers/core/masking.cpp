@@ -14,7 +14,7 @@ class MaskingLayer final : public LayerBase<MaskingArgs> {
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
     const Tensor present = ops::not_equal(inputs[0], args().mask_value);
     const Tensor mask = ops::any(present, {.axis = -1});
-    const Tensor output = ops::where(ops::expand_dims(mask, -1), inputs[0], 0);
+    Tensor output = ops::where(ops::expand_dims(mask, -1), inputs[0], 0);
     output.set_mask(mask);
     return output;
   }

@@ -71,7 +71,7 @@ class LayerNormalizationLayer final : public LayerBase<LayerNormalizationArgs> {
   }
   // With the input's rank: size 1 along the axes that are not normalised.
   Tensor wide(const Variable& weight, const Tensor& x) const {
-    const Tensor value = ops::cast(weight, x.dtype());
+    Tensor value = ops::cast(weight, x.dtype());
     if (is_last_axis(x)) return value;
     const std::vector<int>& axes = args().axis.axes();
     Shape shape = Shape::filled(x.rank(), 1);

@@ -125,7 +125,7 @@ void ReduceLROnPlateau::on_train_begin() {
 
 bool ReduceLROnPlateau::reduce(int epoch) {
   const optimizers::Optimizer& optimizer = model().optimizer();
-  const double old_rate = optimizer->learning_rate().item<double>();
+  const auto old_rate = optimizer->learning_rate().item<double>();
   if (!(old_rate > static_cast<double>(static_cast<float>(state_->args.min_lr)))) return false;
   const double rate = std::max(old_rate * state_->args.factor, state_->args.min_lr);
   optimizer->set_learning_rate(rate);

@@ -15,7 +15,7 @@ std::string repeated(const char* text, std::int64_t times) {
   return all;
 }
 
-std::string padded(std::string text, std::size_t width) {
+std::string padded(const std::string& text, std::size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 
@@ -51,7 +51,7 @@ bool Progbar::is_due(double now) const { return now - last_update_ >= args_.inte
 // The mean time of a step, the first of which is no measure.
 double Progbar::step_duration(std::int64_t current, double now) {
   if (current == 0) return 0;
-  const double steps = static_cast<double>(current);
+  const auto steps = static_cast<double>(current);
   const double mean = after_first_step_ && current > 1 ? (now - *after_first_step_) / (steps - 1)
                                                        : (now - start_) / steps;
   if (current == 1) after_first_step_ = now;

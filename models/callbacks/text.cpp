@@ -23,7 +23,7 @@ std::string python_repr(double value) {
     const auto end = std::to_chars(room.data(), room.data() + room.size(), value, format).ptr;
     return std::string(room.data(), end);
   };
-  const std::string scientific = put(std::chars_format::scientific);
+  std::string scientific = put(std::chars_format::scientific);
   const int exponent = std::atoi(scientific.c_str() + scientific.find('e') + 1);
   if (value != 0 && (exponent < -4 || exponent >= 16)) return scientific;
   const std::string fixed = put(std::chars_format::fixed);

@@ -56,10 +56,10 @@ Tensor sparse_categorical_crossentropy(const Tensor& y_true,
     labels = ops::where(valid, labels, 0);
     output = ops::where(ops::expand_dims(valid, -1), output, 0);
   }
-  const Tensor values = ops::sparse_categorical_crossentropy(
+  Tensor values = ops::sparse_categorical_crossentropy(
       ops::cast(labels, DType::int64), output, {.from_logits = options.from_logits});
   if (!valid.defined()) return values;
-  const Tensor kept = ops::where(valid, values, 0);
+  Tensor kept = ops::where(valid, values, 0);
   kept.set_mask(valid);
   return kept;
 }

@@ -147,7 +147,7 @@ std::shared_ptr<LossBase> from_function(LossFunction function, LossOptions optio
 }
 
 void register_loss(const std::string& name, LossFunction function) {
-  LossBase::registry().add({{name}, [name, function](const Config&) {
+  LossBase::registry().add({{name}, [name, function = std::move(function)](const Config&) {
                               return from_function(function, {.name = name});
                             }});
 }

@@ -49,7 +49,7 @@ Tensor circle(const Tensor& y_true, const Tensor& y_pred, const CircleOptions& o
   const auto total = [&](const Tensor& mask, const Tensor& values) {
     return ops::logsumexp(ops::where(mask, values, kNever), {.axis = 1});
   };
-  const Tensor values = ops::softplus(total(positive, pull) + total(negative, push));
+  Tensor values = ops::softplus(total(positive, pull) + total(negative, push));
   values.set_mask(values > 0);
   return values;
 }

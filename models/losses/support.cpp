@@ -25,7 +25,7 @@ Tensor count_elements(const Tensor& x, DType dtype) {
 }
 
 Tensor apply_mask(const Tensor& sample_weight, const Tensor& mask, DType dtype, bool scale_up) {
-  const Tensor weight = sample_weight.defined() ? ops::cast(sample_weight, dtype) : Tensor();
+  Tensor weight = sample_weight.defined() ? ops::cast(sample_weight, dtype) : Tensor();
   if (!mask.defined()) return weight;
   Tensor kept = ops::cast(mask, dtype);
   if (scale_up) kept = kept * divide_no_nan(count_elements(mask, dtype), ops::sum(kept));

@@ -147,7 +147,7 @@ std::shared_ptr<MetricBase> from_function(MetricFunction function, MetricOptions
 }
 
 void register_metric(const std::string& name, MetricFunction function) {
-  MetricBase::registry().add({{name}, [name, function](const Config&) {
+  MetricBase::registry().add({{name}, [name, function = std::move(function)](const Config&) {
                                 return from_function(function, {.name = name});
                               }});
 }

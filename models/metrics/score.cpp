@@ -110,8 +110,7 @@ class FScoreBase : public MetricBase {
     const Tensor precision = tp / (tp + false_positives_.value() + kEpsilon);
     const Tensor recall = tp / (tp + false_negatives_.value() + kEpsilon);
     const double square = beta_ * beta_;
-    const Tensor score =
-        precision * recall / (square * precision + recall + kEpsilon) * (1 + square);
+    Tensor score = precision * recall / (square * precision + recall + kEpsilon) * (1 + square);
     if (!average_.has_value()) return score;
     if (*average_ != "weighted") return ops::mean(score);
     const Tensor w = intermediate_weights_;

@@ -22,13 +22,13 @@ class TwoMeans : public OptimizerOf<Args, Self> {
   }
   Tensor next_momentum(const Tensor& gradient, std::size_t index) const {
     const Tensor m = momentums_[index];
-    const Tensor next = ops::lerp(m, gradient, 1 - this->args_.beta_1);
+    Tensor next = ops::lerp(m, gradient, 1 - this->args_.beta_1);
     this->assign(momentums_[index], next);
     return next;
   }
   Tensor next_velocity(const Tensor& gradient, std::size_t index) const {
     const Tensor v = velocities_[index];
-    const Tensor next = ops::lerp_square(v, gradient, 1 - this->args_.beta_2);
+    Tensor next = ops::lerp_square(v, gradient, 1 - this->args_.beta_2);
     this->assign(velocities_[index], next);
     return next;
   }

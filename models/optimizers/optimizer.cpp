@@ -21,7 +21,7 @@ void check_rate(const std::string& who, double rate) {
 }
 
 Variable state(const std::string& scope, const std::string& name, const Tensor& value) {
-  const Variable variable(value, {.trainable = false, .name = name});
+  Variable variable(value, {.trainable = false, .name = name});
   variable.set_path(scope + "/" + name);
   return variable;
 }
@@ -357,7 +357,7 @@ void OptimizerBase::update_averages() {
 }
 
 Tensor OptimizerBase::update_count() const {
-  const Tensor calls = iterations_;
+  Tensor calls = iterations_;
   if (!common_.gradient_accumulation_steps) return calls;
   return ops::floor_divide(calls, *common_.gradient_accumulation_steps);
 }

@@ -183,7 +183,7 @@ class OptimizerBase : public Object {
     for (const Computed& computed : computed_) {
       if (computed.key == key && computed.dtype == dtype) return computed.value;
     }
-    const Tensor value = f();
+    Tensor value = f();
     computed_.push_back({key, dtype, value});
     return value;
   }

@@ -107,7 +107,7 @@ class CosineDecayObject final
     const Tensor now = as_float(step);
     if (!args_.warmup_target) return decayed(ops::minimum(now, steps) / steps, start);
     const double target = *args_.warmup_target, warmup = args_.warmup_steps.value;
-    const Tensor fall = decayed((ops::minimum(now, steps + warmup) - warmup) / steps, target);
+    Tensor fall = decayed((ops::minimum(now, steps + warmup) - warmup) / steps, target);
     if (warmup <= 0) return fall;
     return ops::where(now < warmup, (now / warmup) * (target - start) + start, fall);
   }

@@ -41,7 +41,7 @@ RunningMean::RunningMean(std::string name)
       count_(ops::zeros({}), {.trainable = false, .name = "count"}) {}
 
 void RunningMean::update(const Tensor& value, std::int64_t weight) const {
-  const double times = static_cast<double>(weight);
+  const auto times = static_cast<double>(weight);
   total_.assign_add(ops::cast(value, total_.dtype()) * times);
   count_.assign_add(ops::full({}, times, {count_.dtype()}));
 }
@@ -58,7 +58,7 @@ void RunningMean::reset() const {
   nyala::detail::set_zero(count_);
 }
 
-CompiledLoss::CompiledLoss(PerOutput<losses::Loss> loss, PerOutput<double> weights)
+CompiledLoss::CompiledLoss(const PerOutput<losses::Loss>& loss, const PerOutput<double>& weights)
     : loss_(loss.as_dict()), weights_(weights.as_dict()) {
   check_names(loss_);
   if (weights_.kind() == PerOutput<double>::Kind::text)

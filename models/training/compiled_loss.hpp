@@ -30,7 +30,7 @@ class RunningMean {
 class CompiledLoss {
  public:
   /// Throws ValueError for a name that is no loss.
-  CompiledLoss(PerOutput<losses::Loss> loss, PerOutput<double> weights);
+  CompiledLoss(const PerOutput<losses::Loss>& loss, const PerOutput<double>& weights);
 
   bool given() const { return loss_.given(); }
   /// Finds the losses of each output; does nothing the second time. `names` may be empty for one

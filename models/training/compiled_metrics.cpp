@@ -23,7 +23,7 @@ void check_kind(const char* what, const Option& option) {
 // A list of {"name", metrics} is a dict where all names are those of outputs.
 Option as_dict_of(const std::vector<std::string>& names, const Option& option) {
   if (!option.looks_like_dict()) return option;
-  const Option dict = option.as_dict();
+  Option dict = option.as_dict();
   for (const std::string& name : dict.names()) {
     if (!holds(names, name)) return option;
   }

@@ -178,7 +178,7 @@ std::int64_t choose_batch_size(std::optional<std::int64_t> batch_size,
 
 }  // namespace detail
 
-ArraySource::ArraySource(Batch arrays, const ArraySourceArgs& args) : args_(args) {
+ArraySource::ArraySource(const Batch& arrays, const ArraySourceArgs& args) : args_(args) {
   samples_ = detail::count_samples(arrays);
   if (samples_ == 0) throw ValueError("there is no data: the arrays hold no samples");
   if (args.batch_size <= 0) {

@@ -103,7 +103,7 @@ struct ArraySourceArgs {
 class ArraySource final : public DataSource {
  public:
   /// Throws ValueError when the arrays differ in their number of samples, or have none.
-  ArraySource(Batch arrays, const ArraySourceArgs& args);
+  ArraySource(const Batch& arrays, const ArraySourceArgs& args);
 
   std::optional<std::int64_t> num_batches() const override;
   void start() override;

@@ -161,7 +161,7 @@ Logs Trainer::evaluate_epoch(DataSource& source,
                         list.want_batch_logs() ? metric_results() : Logs());
               return true;
             });
-  const Logs logs = metric_results();
+  Logs logs = metric_results();
   list.call(&Callback::on_test_end, logs);
   return logs;
 }

@@ -165,9 +165,9 @@ TEST_CASE("layers: configurations come back") {
     const Config config = layer->get_config();
     CHECK((*find_layer_class(sample.class_name))(config)->get_config() == config);
     const Json given = Json::parse(sample.config);
-    for (const auto& [key, value] : given.items()) {
-      CAPTURE(key);
-      CHECK(conformance::to_json(config).at(key) == value);
+    for (const auto& option : given.items()) {
+      CAPTURE(option.key());
+      CHECK(conformance::to_json(config).at(option.key()) == option.value());
     }
   }
 }

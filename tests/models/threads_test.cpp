@@ -92,6 +92,15 @@ TEST_CASE("threads may make and train models of their own") {
         }) == 0);
 }
 
+TEST_CASE("a layer that adds losses serves several threads") {
+  const layers::Dense dense({.units = 5, .activity_regularizer = "l2"});
+  const Tensor x = random::normal({8, 6}, {.seed = 5});
+  const Tensor want = dense(x);
+  CHECK(failures_on_threads([&](int) { return ops::array_equal(dense(x), want); }) == 0);
+  dense(x);
+  CHECK(dense->losses().size() == 1);
+}
+
 TEST_CASE("what one thread makes another may drop") {
   std::mutex mutex;
   std::vector<Tensor> shared;
