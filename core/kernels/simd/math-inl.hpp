@@ -283,17 +283,24 @@ HWY_INLINE V gelu_tanh(D d, V x) {
   return weigh(d, x, sigmoid(d, hn::Mul(constant(d, 1.5957691216057307118), cubic)));
 }
 
-/// exp(-x^2 / divisor) for divisor 1 or 2, without the rounding error of x^2: the square of the
-/// upper half of x is exact, and what is left is so small that its exponential is a short
-/// polynomial.
+/// exp(-x^2 / divisor) of float, at least exp(-105), for divisor 1 or 2, without the rounding error
+/// of x^2: a fused product tells it. Otherwise the square of the upper half of x is exact, and what
+/// is left is so small that its exponential is a short polynomial.
 template <class D, class V>
 HWY_INLINE V exp_minus_square(D d, V x, double divisor) {
+  const V scale = constant(d, -1 / divisor);
+#if HWY_NATIVE_FMA
+  const V scaled = hn::Mul(x, scale);
+  const V square = hn::Mul(scaled, x);
+  const V result = exp_in_range(d, square);
+  return hn::MulAdd(result, hn::MulSub(scaled, x, square), result);
+#else
   const hn::RebindToUnsigned<D> bits;
   const V high = hn::BitCast(d, hn::And(hn::BitCast(bits, x), hn::Set(bits, 0xFFFFF000U)));
-  const V scale = constant(d, -1 / divisor);
   const V rest = hn::Mul(hn::Mul(hn::Sub(x, high), hn::Add(x, high)), scale);
   const V series = polynomial(d, rest, {1.0 / 24, 1.0 / 6, 0.5, 1, 1});
-  return hn::Mul(exp_bounded(d, hn::Mul(hn::Mul(high, high), scale)), series);
+  return hn::Mul(exp_in_range(d, hn::Mul(hn::Mul(high, high), scale)), series);
+#endif
 }
 
 /// exp(x^2) erfc(x) for float x in [0, 10.2]: 1 / (1 + 0.35 x) times a polynomial of it, whose
@@ -319,7 +326,7 @@ HWY_INLINE V scaled_erfc(D d, V x) {
 /// erfc of |x|, for float.
 template <class D, class V>
 HWY_INLINE V erfc_of_abs(D d, V x) {
-  const V size = hn::Min(hn::Abs(x), constant(d, 10.2));  // beyond it the result is 0
+  const V size = at_most(d, hn::Abs(x), 10.2);  // beyond it the result is 0
   return hn::Mul(exp_minus_square(d, size, 1), scaled_erfc(d, size));
 }
 
@@ -345,7 +352,7 @@ HWY_INLINE V erf(D d, V x) {
   const V one = constant(d, 1);
   const V outer = hn::CopySign(hn::Sub(one, erfc_of_abs(d, x)), x);
   const auto near = hn::Lt(hn::Abs(x), one);
-  return keep_nan(x, hn::IfThenElse(near, erf_near_zero(d, x), outer));
+  return hn::IfThenElse(near, erf_near_zero(d, x), outer);
 }
 
 template <class D, class V>
@@ -354,18 +361,18 @@ HWY_INLINE V erfc(D d, V x) {
   const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(constant(d, 2), tail), tail);
   const auto near = hn::Lt(hn::Abs(x), constant(d, 0.75));
   const V inner = hn::Sub(constant(d, 1), erf_near_zero(d, x));
-  return keep_nan(x, hn::IfThenElse(near, inner, outer));
+  return hn::IfThenElse(near, inner, outer);
 }
 
 template <class D, class V>
 HWY_INLINE V gelu(D d, V x) {
   // The normal distribution function of -|x| is half of erfc(|x| / sqrt 2).
-  const V size = hn::Min(hn::Abs(x), constant(d, 14.4));
+  const V size = at_most(d, hn::Abs(x), 14.4);
   const V scaled = hn::Mul(size, constant(d, 0.70710678118654752440));
   const V half_tail = hn::Mul(constant(d, 0.5), scaled_erfc(d, scaled));
   const V tail = hn::Mul(exp_minus_square(d, size, 2), half_tail);
   const V weight = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(constant(d, 1), tail));
-  return keep_nan(x, weigh(d, x, weight));
+  return weigh(d, x, weight);
 }
 
 }  // namespace nyala::kernels::HWY_NAMESPACE
