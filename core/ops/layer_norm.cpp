@@ -132,7 +132,8 @@ struct LayerNorm : OfRows<LayerNorm> {
       "Rows less their mean, over the root of their variance, times gamma, plus beta.";
 
   Spec infer(Inputs<Spec> in) const {
-    for (const std::size_t i : {1, 2}) check(in[0], in[i], columns(in[0]));
+    for (const std::size_t i : {std::size_t{1}, std::size_t{2}})
+      check(in[0], in[i], columns(in[0]));
     return in[0];
   }
   void forward(Inputs<Tensor> in, Tensor& out) const {
