@@ -10,6 +10,7 @@ namespace nyala::kernels {
 enum class Update : std::uint8_t {
   lerp,         ///< (x, y; w): x + (y - x) w
   lerp_square,  ///< (x, y; w): x + (y^2 - x) w
+  descend,      ///< (x, y; r): x - y r
   root_step,    ///< (x, m, v; r, e): x - m r / (sqrt(v) + e)
 };
 

@@ -60,6 +60,19 @@ struct LerpSquare : UpdateOp<LerpSquare> {
   }
 };
 
+struct Descend : UpdateOp<Descend> {
+  static constexpr std::string_view name = "descend";
+  static constexpr std::string_view doc = "x - y * rate";
+  static constexpr Saves saves = Saves::inputs;
+  static constexpr kernels::Update kernel = kernels::Update::descend;
+  Grads vjp(const Saved& saved, const Tensor& d) const {
+    return {d, -d * saved.input(2), -sum(d * saved.input(1))};
+  }
+  static std::vector<SampleOf<Descend>> samples() {
+    return {{{}, {{{3, 5}}, {{3, 5}}, {{}, 0, 1}}}, {{}, {{{0}}, {{0}}, {{}}}}};
+  }
+};
+
 struct RootStep : UpdateOp<RootStep> {
   static constexpr std::string_view name = "root_step";
   static constexpr std::string_view doc = "x - m * rate / (sqrt(v) + epsilon)";
@@ -88,6 +101,9 @@ Tensor lerp(const Tensor& x, const Tensor& y, Scalar weight) {
 Tensor lerp_square(const Tensor& x, const Tensor& y, Scalar weight) {
   return run_op(LerpSquare{}, {x, y, scalar_beside(weight, x)});
 }
+Tensor descend(const Tensor& x, const Tensor& y, const Tensor& rate) {
+  return run_op(Descend{}, {x, y, rate});
+}
 Tensor root_step(
     const Tensor& x, const Tensor& m, const Tensor& v, const Tensor& rate, Scalar epsilon) {
   return run_op(RootStep{}, {x, m, v, rate, scalar_beside(epsilon, x)});
@@ -98,6 +114,7 @@ Tensor root_step(
 using namespace ops;
 NYALA_OP(Lerp)
 NYALA_OP(LerpSquare)
+NYALA_OP(Descend)
 NYALA_OP(RootStep)
 
 }  // namespace nyala

@@ -9,6 +9,8 @@ Tensor lerp(const Tensor& x, const Tensor& y, const Tensor& weight);
 Tensor lerp(const Tensor& x, const Tensor& y, Scalar weight);
 /// x + (y^2 - x) weight: the moving average of squares.
 Tensor lerp_square(const Tensor& x, const Tensor& y, Scalar weight);
+/// x - y rate, for a rate of one element: a step downhill.
+Tensor descend(const Tensor& x, const Tensor& y, const Tensor& rate);
 /// x - m rate / (sqrt(v) + epsilon): the step of Adam (Kingma and Ba, 2014), for a rate of one
 /// element.
 Tensor root_step(

@@ -1,4 +1,5 @@
 #include <nyala/core/ops.hpp>
+#include <nyala/core/ops/update.hpp>
 #include <nyala/models/optimizers/classes.hpp>
 
 namespace nyala::optimizers {
@@ -18,11 +19,8 @@ class SGDOptimizer final : public OptimizerOf<SGDArgs, SGDOptimizer> {
                    const Variable& variable,
                    const Tensor& rate,
                    std::size_t index) override {
+    if (args_.momentum == 0) return assign(variable, ops::descend(variable, gradient, rate));
     const Tensor step = gradient * rate;
-    if (args_.momentum == 0) {
-      assign_sub(variable, step);
-      return;
-    }
     const Variable& momentum = momentums_[index];
     const Tensor velocity = momentum.value() * args_.momentum - step;
     assign(momentum, velocity);

@@ -23,6 +23,8 @@ HWY_INLINE V apply(const std::array<V, 5>& in) {
     return hn::Add(in[0], hn::Mul(hn::Sub(in[1], in[0]), in[2]));
   else if constexpr (op == Update::lerp_square)
     return hn::Add(in[0], hn::Mul(hn::Sub(hn::Mul(in[1], in[1]), in[0]), in[2]));
+  else if constexpr (op == Update::descend)
+    return hn::Sub(in[0], hn::Mul(in[1], in[2]));
   else
     return hn::Sub(in[0], hn::Div(hn::Mul(in[1], in[3]), hn::Add(hn::Sqrt(in[2]), in[4])));
 }
@@ -99,6 +101,7 @@ UpdateLoop find(Update op) {
   switch (op) {
     case Update::lerp: return run<Update::lerp, T>;
     case Update::lerp_square: return run<Update::lerp_square, T>;
+    case Update::descend: return run<Update::descend, T>;
     default: return run<Update::root_step, T>;
   }
 }

@@ -22,6 +22,7 @@ double reference(Update op, const std::array<double, 5>& in) {
   switch (op) {
     case Update::lerp: return in[0] + (in[1] - in[0]) * in[2];
     case Update::lerp_square: return in[0] + (in[1] * in[1] - in[0]) * in[2];
+    case Update::descend: return in[0] - in[1] * in[2];
     default: return in[0] - in[1] * in[3] / (std::sqrt(in[2]) + in[4]);
   }
 }
@@ -71,6 +72,7 @@ TEST_CASE_TEMPLATE("updates of weights", T, float, double) {
     for (const std::int64_t n : {0, 1, 3, 8, 15, 16, 17, 33, 100, 1000}) {
       check<T>(Update::lerp, n, T(0.1));
       check<T>(Update::lerp_square, n, T(0.001));
+      check<T>(Update::descend, n, T(0.1));
       for (const double epsilon : {1e-7, 1e-3, 1.0, 1e-10})
         check<T>(Update::root_step, n, T(epsilon));
     }
