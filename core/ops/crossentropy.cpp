@@ -153,7 +153,7 @@ class Labels {
 };
 
 Shape check_labels(const char* name, const Spec& rows, const Spec& labels) {
-  const Shape out = check_targets(name, rows, labels, 1);
+  Shape out = check_targets(name, rows, labels, 1);
   if (!is_integer(labels.dtype))
     throw TypeError(std::string(name) + ": received labels of dtype " +
                     std::string(name_of(labels.dtype)) + ", expected integers");
