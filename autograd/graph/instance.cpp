@@ -98,18 +98,18 @@ Instance::Instance(const Tape& tape, const Plan& plan)
     : tape_(tape),
       plan_(plan),
       arena_(Tensor::empty({plan.arena_bytes}, DType::uint8)),
-      variables_(plan.variables.size()),
       outputs_(plan.output_roots.size()),
-      is_written_(plan.variables.size()),
       results_(plan.output_roots.size()) {
   for (const Value& value : tape.values) {
     if (value.kind == Value::Kind::input) inputs_.emplace_back();
   }
   dense_.resize(inputs_.size());
-  for (const Assignment& assignment : plan.assignments)
-    if (assignment.in_place) is_written_[assignment.variable] = true;
   for (const Variable& variable : plan.variables)
-    stored_.push_back(&detail::stored_value(variable));
+    variables_.push_back({&detail::stored_value(variable), {}});
+  for (const Assignment& assignment : plan.assignments) {
+    variables_[assignment.variable].is_written |= assignment.in_place;
+    if (!assignment.in_place) copied_.push_back(&assignment);
+  }
   for (const Unit& unit : plan.units) {
     units_.push_back(unit.kind == Unit::Kind::step ? bind_step(tape, plan, unit, *this)
                                                    : bind_pass(tape, plan, unit, *this));
@@ -125,24 +125,28 @@ void Instance::point(std::byte** pointer, ValueId id) {
     case Base::arena: *pointer = arena() + place.offset + view.offset; break;
     case Base::constant: *pointer = tape_[view.root].constant.impl()->data + view.offset; break;
     case Base::input: inputs_[place.index].add(pointer, view.offset); break;
-    case Base::variable: variables_[place.index].add(pointer, view.offset); break;
+    case Base::variable: variables_[place.index].slot.add(pointer, view.offset); break;
     case Base::output: outputs_[place.index].add(pointer, view.offset); break;
   }
 }
 
 void Instance::point_variables() {
-  for (std::size_t i = 0; i < variables_.size(); ++i) {
-    Tensor& stored = *stored_[i];
-    if (is_written_[i] && !detail::is_private(stored))
-      give_private_copy(plan_.variables[i], stored);
-    variables_[i].move_to(stored.impl()->data);
+  for (Held& held : variables_) {
+    if (held.is_written && !detail::is_private(*held.stored)) {
+      const auto index = static_cast<std::size_t>(&held - variables_.data());
+      give_private_copy(plan_.variables[index], *held.stored);
+    }
+    held.slot.move_to(held.stored->impl()->data);
   }
 }
 
 void Instance::point_inputs(Inputs<Tensor> inputs) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const Tensor& input = inputs[i];
-    if (!input.is_contiguous()) dense_[i] = input.contiguous();
+    if (!input.is_contiguous()) {
+      dense_[i] = input.contiguous();
+      has_dense_ = true;
+    }
     inputs_[i].move_to((dense_[i].defined() ? dense_[i] : input).impl()->data);
   }
 }
@@ -181,8 +185,8 @@ Tensor Instance::output(ValueId id, Inputs<Tensor> inputs) const {
 // all are read.
 void Instance::assign() {
   SmallVector<std::pair<std::size_t, Tensor>, 3> kept;
-  for (const Assignment& assignment : plan_.assignments) {
-    if (assignment.in_place) continue;
+  for (const Assignment* copied : copied_) {
+    const Assignment& assignment = *copied;
     const View& view = plan_.view(assignment.value);
     const Place& place = plan_.place(view.root);
     const Variable& variable = plan_.variables[assignment.variable];
@@ -192,7 +196,7 @@ void Instance::assign() {
       case Base::constant: data = tape_[view.root].constant.impl()->data; break;
       case Base::input: data = const_cast<std::byte*>(inputs_[place.index].data()); break;
       case Base::output: data = results_[place.index].impl()->data; break;
-      default: data = const_cast<std::byte*>(variables_[place.index].data());
+      default: data = const_cast<std::byte*>(variables_[place.index].slot.data());
     }
     const Tensor value =
         bare_tensor(tape_[assignment.value].spec, view.strides, data + view.offset);
@@ -223,8 +227,10 @@ void Instance::run(Inputs<Tensor> inputs, Tensors& outputs) {
   point_outputs();
   for (const auto& unit : units_) unit->run();
   for (ValueId id : tape_.outputs) outputs.push_back(output(id, inputs));
-  assign();
+  if (!copied_.empty()) assign();
+  if (!has_dense_) return;
   for (Tensor& copy : dense_) copy = Tensor();
+  has_dense_ = false;
 }
 
 }  // namespace nyala::graph

@@ -57,11 +57,17 @@ class Instance {
   const Tape& tape_;
   const Plan& plan_;
   Tensor arena_;
-  std::vector<Slot> inputs_, variables_, outputs_;
-  std::vector<Tensor*> stored_;   // what each variable holds
-  std::vector<bool> is_written_;  // of each variable
-  std::vector<Tensor> results_;   // what output slots point to
-  std::vector<Tensor> dense_;     // copies of inputs with gaps, while running
+  struct Held {
+    Tensor* stored;  // the variable's value
+    Slot slot;
+    bool is_written = false;
+  };
+  std::vector<Slot> inputs_, outputs_;
+  std::vector<Held> variables_;
+  std::vector<const Assignment*> copied_;  // of values that were not made in place
+  std::vector<Tensor> results_;            // what output slots point to
+  std::vector<Tensor> dense_;              // copies of inputs with gaps, while running
+  bool has_dense_ = false;
   std::vector<std::unique_ptr<BoundUnit>> units_;
 };
 

@@ -19,7 +19,7 @@ constexpr std::int64_t kParallelWork = 1 << 17;
 constexpr std::int64_t kSlowFactor = 8;  // of an exp or log beside an addition
 constexpr std::size_t kMostOperands = 6;
 
-// A loop and the operands that it takes, by number; the last one is written.
+// A loop and, within tiles, the operands that it takes by number; the last one is written.
 struct Instruction {
   Kind kind = Kind::no;
   Reducing reducing = Reducing::no;
@@ -40,17 +40,15 @@ struct Instruction {
   std::array<std::int64_t, kMostOperands> row_steps = {};  // of the operands, in bytes
 };
 
-void call(const Instruction& now, std::byte* const* at, std::int64_t n) {
-  const auto& o = now.operands;
+// `at` holds where each operand begins, the written one last.
+[[gnu::always_inline]] inline void call(const Instruction& now,
+                                        std::byte* const* at,
+                                        std::int64_t n) {
   switch (now.kind) {
-    case Kind::binary: return now.binary(at[o[0]], at[o[1]], at[o[2]], n);
-    case Kind::select: return now.select(at[o[0]], at[o[1]], at[o[2]], at[o[3]], n);
-    case Kind::update: {
-      std::array<const void*, kMostOperands> inputs;
-      for (std::size_t i = 0; i < now.num_inputs; ++i) inputs[i] = at[o[i]];
-      return now.update(inputs.data(), at[o[now.num_inputs]], n);
-    }
-    default: return now.unary(at[o[0]], at[o[1]], n);
+    case Kind::binary: return now.binary(at[0], at[1], at[2], n);
+    case Kind::select: return now.select(at[0], at[1], at[2], at[3], n);
+    case Kind::update: return now.update(reinterpret_cast<void* const*>(at), at[now.num_inputs], n);
+    default: return now.unary(at[0], at[1], n);
   }
 }
 
@@ -58,16 +56,11 @@ void call_by_rows(const Instruction& now,
                   std::byte* const* at,
                   std::int64_t rows,
                   std::int64_t columns) {
-  const auto& o = now.operands;
   const std::size_t count = now.num_inputs + std::size_t{1};
-  std::array<std::byte*, 4> p;
-  for (std::size_t i = 0; i < count; ++i) p[i] = at[o[i]];
+  std::array<std::byte*, kMostOperands> p;
+  std::copy_n(at, count, p.begin());
   for (std::int64_t row = 0; row < rows; ++row) {
-    switch (now.kind) {
-      case Kind::binary: now.binary(p[0], p[1], p[2], columns); break;
-      case Kind::select: now.select(p[0], p[1], p[2], p[3], columns); break;
-      default: now.unary(p[0], p[1], columns);
-    }
+    call(now, p.data(), columns);
     for (std::size_t i = 0; i < count; ++i) p[i] += now.row_steps[i];
   }
 }
@@ -92,8 +85,8 @@ void call_reduction(const Instruction& now,
                     std::int64_t rows,
                     std::int64_t columns) {
   const auto item = static_cast<std::int64_t>(size_of(now.dtype));
-  const std::byte* x = at[now.operands[0]];
-  std::byte* out = at[now.operands[1]];
+  const std::byte* x = at[0];
+  std::byte* out = at[1];
   const std::int64_t stride = now.row_steps[0];
   switch (now.reducing) {
     case Reducing::to_one: return now.row(x, rows * columns, out);
@@ -105,10 +98,10 @@ void call_reduction(const Instruction& now,
   }
 }
 
-void execute(const Instruction& now,
-             std::byte* const* at,
-             std::int64_t rows,
-             std::int64_t columns) {
+[[gnu::always_inline]] inline void execute(const Instruction& now,
+                                           std::byte* const* at,
+                                           std::int64_t rows,
+                                           std::int64_t columns) {
   if (now.reducing != Reducing::no) return call_reduction(now, at, rows, columns);
   if (now.by_rows) return call_by_rows(now, at, rows, columns);
   call(now, at, rows * columns);
@@ -202,26 +195,19 @@ std::int64_t padded_count(const Tape& tape, const Plan& plan, const Step& step, 
 // Steps on small arrays.
 class SmallUnit final : public BoundUnit {
  public:
-  SmallUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance) {
-    std::vector<ValueId> values;
-    const auto operand = [&](ValueId id) {
-      const auto known = std::find(values.begin(), values.end(), id);
-      if (known == values.end()) {
-        values.push_back(id);
-        return static_cast<std::uint16_t>(values.size() - 1);
-      }
-      return static_cast<std::uint16_t>(known - values.begin());
-    };
-    for (std::size_t number : unit.steps) {
-      const Step& step = tape.steps[number];
+  SmallUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance)
+      : steps_(unit.steps.size()) {
+    for (std::size_t k = 0; k < unit.steps.size(); ++k) {
+      const Step& step = tape.steps[unit.steps[k]];
       const Pass pass = *pass_of(tape, plan, step);
-      Instruction now = instruction_of(tape, step, pass);
+      auto& [now, at] = steps_[k];
+      now = instruction_of(tape, step, pass);
       for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-        now.operands[i] = operand(step.inputs[i]);
+        instance.point(&at[i], step.inputs[i]);
         now.row_steps[i] = row_step(pass.readings[i], item_of(tape, step.inputs[i]), now.count);
       }
       const ValueId made = step.outputs[0];
-      now.operands[now.num_inputs] = operand(made);
+      instance.point(&at[now.num_inputs], made);
       const bool is_column = pass.reducing == Reducing::to_column;
       now.row_steps[now.num_inputs] =
           row_step(is_column ? Reading::column : Reading::full, item_of(tape, made), now.count);
@@ -229,20 +215,20 @@ class SmallUnit final : public BoundUnit {
         now.rows = 1;
         now.count = padded_count(tape, plan, step, pass);
       }
-      instructions_.push_back(now);
     }
-    pointers_.resize(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) instance.point(&pointers_[i], values[i]);
   }
 
   void run() override {
-    for (const Instruction& now : instructions_)
-      execute(now, pointers_.data(), now.rows, now.count);
+    for (const BoundInstruction& step : steps_)
+      execute(step.now, step.at.data(), step.now.rows, step.now.count);
   }
 
  private:
-  std::vector<Instruction> instructions_;
-  std::vector<std::byte*> pointers_;  // of each operand
+  struct BoundInstruction {
+    Instruction now;
+    std::array<std::byte*, kMostOperands> at;
+  };
+  std::vector<BoundInstruction> steps_;
 };
 
 class TilesUnit final : public BoundUnit {
@@ -408,7 +394,11 @@ void TilesUnit::run_tiles(std::int64_t across, std::int64_t begin, std::int64_t 
     const std::int64_t rows = std::min(unit_.tile_rows, unit_.rows - down * unit_.tile_rows);
     const std::int64_t columns =
         std::min(unit_.tile_columns, unit_.columns - right * unit_.tile_columns);
-    for (const Instruction& now : instructions_) execute(now, at, rows, columns);
+    for (const Instruction& now : instructions_) {
+      std::array<std::byte*, kMostOperands> own;
+      for (std::size_t i = 0; i <= now.num_inputs; ++i) own[i] = at[now.operands[i]];
+      execute(now, own.data(), rows, columns);
+    }
   }
 }
 

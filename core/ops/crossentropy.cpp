@@ -139,9 +139,14 @@ class Labels {
       : kept_(cast(labels, DType::int64).contiguous()) {
     const std::int64_t* values = data();
     const auto is_class = [&](std::int64_t label) { return label >= 0 && label < num_classes; };
-    bool all = true;
-    for (std::int64_t i = 0; i < kept_.size(); ++i) all &= is_class(values[i]);
-    if (all) return;
+    // Either is negative for a label out of bounds: two sums a label, which make vectors.
+    const auto last = static_cast<std::uint64_t>(num_classes - 1);
+    std::uint64_t signs = 0;
+    for (std::int64_t i = 0; i < kept_.size(); ++i) {
+      const auto label = static_cast<std::uint64_t>(values[i]);
+      signs |= label | (last - label);
+    }
+    if (signs >> 63 == 0) return;
     const std::int64_t bad = *std::find_if_not(values, values + kept_.size(), is_class);
     throw IndexError("sparse_categorical_crossentropy: label " + std::to_string(bad) +
                      " is out of bounds for " + std::to_string(num_classes) + " classes");
