@@ -38,8 +38,8 @@ class OrthogonalRegularizerObject final
     : public ObjectBase<RegularizerBase, OrthogonalRegularizerArgs, OrthogonalRegularizerObject> {
  public:
   static constexpr const char* kName = "OrthogonalRegularizer";
-  explicit OrthogonalRegularizerObject(const OrthogonalRegularizerArgs& args)
-      : ObjectBase({as_float32(args.factor), args.mode}) {
+  explicit OrthogonalRegularizerObject(OrthogonalRegularizerArgs args)
+      : ObjectBase({as_float32(args.factor), std::move(args.mode)}) {
     if (args_.mode != "rows" && args_.mode != "columns") {
       throw ValueError("OrthogonalRegularizer: received mode \"" + args_.mode +
                        "\", expected \"rows\" or \"columns\"");

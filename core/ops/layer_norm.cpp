@@ -37,7 +37,7 @@ struct OfRows {
       throw ShapeError(std::string(Self::name) + ": received a number, expected rows of numbers");
     return {x.shape.back()};
   }
-  static std::vector<SampleOf<Self>> make_samples(std::vector<bool> wide) {
+  static std::vector<SampleOf<Self>> make_samples(const std::vector<bool>& wide) {
     std::vector<SampleOf<Self>> samples;
     for (const Shape& x : {Shape{3, 5}, Shape{2, 3, 4}, Shape{7}, Shape{0, 3}}) {
       std::vector<SampleInput> inputs;

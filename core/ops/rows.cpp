@@ -11,7 +11,7 @@ namespace ops {
 namespace {
 
 std::int64_t bytes_of_row(const Tensor& table) {
-  std::int64_t bytes = static_cast<std::int64_t>(size_of(table.dtype()));
+  auto bytes = static_cast<std::int64_t>(size_of(table.dtype()));
   for (int i = 1; i < table.rank(); ++i) bytes *= table.shape()[i];
   return bytes;
 }

@@ -73,15 +73,14 @@ History Trainer::fit(const Data& x, const Data& y, const FitArgs& args) {
   detail::add_class_weight(training, args.class_weight);
   const std::int64_t samples = detail::count_samples(training);
   ArraySource source(
-      std::move(training),
+      training,
       {.batch_size = detail::choose_batch_size(args.batch_size, args.steps_per_epoch, samples),
        .shuffle = args.shuffle});
   if (validation.x.empty()) return fit_source(source, args.validation_data.source.get(), args);
   const auto size = args.validation_batch_size ? args.validation_batch_size : args.batch_size;
   const std::int64_t held_out = detail::count_samples(validation);
   ArraySource test(
-      std::move(validation),
-      {.batch_size = detail::choose_batch_size(size, args.validation_steps, held_out)});
+      validation, {.batch_size = detail::choose_batch_size(size, args.validation_steps, held_out)});
   return fit_source(source, &test, args);
 }
 
@@ -168,11 +167,10 @@ Logs Trainer::evaluate_epoch(DataSource& source,
 
 EvaluateResult Trainer::evaluate(const Data& x, const Data& y, const EvaluateArgs& args) {
   need_compiled("evaluate");
-  Batch arrays{x, y, args.sample_weight};
+  const Batch arrays{x, y, args.sample_weight};
   const std::int64_t samples = detail::count_samples(arrays);
   ArraySource source(
-      std::move(arrays),
-      {.batch_size = detail::choose_batch_size(args.batch_size, args.steps, samples)});
+      arrays, {.batch_size = detail::choose_batch_size(args.batch_size, args.steps, samples)});
   return evaluate(source, args);
 }
 

@@ -74,10 +74,10 @@ class Rows {
 }  // namespace
 
 std::vector<Tensor> Trainer::predict(const Data& x, const PredictArgs& args) {
-  Batch arrays{x, {}, {}};
+  const Batch arrays{x, {}, {}};
   const std::int64_t samples = detail::count_samples(arrays);
   const std::int64_t size = detail::choose_batch_size(args.batch_size, args.steps, samples);
-  ArraySource source(std::move(arrays), {.batch_size = size});
+  ArraySource source(arrays, {.batch_size = size});
   return predict_source(source, args, args.steps ? std::min(samples, *args.steps * size) : samples);
 }
 
