@@ -301,3 +301,53 @@ TEST_CASE("equal steps are made once, multiplications by one and unused steps no
   CHECK(text.str().find("exp") == std::string::npos);
   CHECK(text.str().find("small arrays") != std::string::npos);
 }
+
+TEST_CASE("passes end in reductions: of rows, of columns, of all, in one tile and in many") {
+  const std::vector<Shape> shapes = {
+      {4, 8}, {100, 64}, {3, 5000}, {5000, 3}, {300, 300}, {1, 4097}, {2, 7, 400}, {2049}};
+  for (const Shape& shape : shapes) {
+    for (const DType dtype : {float32, float64}) {
+      CAPTURE(shape.str());
+      CAPTURE(std::string(name_of(dtype)));
+      const Tensor x = random::normal(shape, {.dtype = dtype, .seed = 3});
+      const Tensor row = random::normal({shape.back()}, {.dtype = dtype, .seed = 4});
+      const auto reduce = [&](const Tensor& input, const Tensor& beside) {
+        const Tensor made = ops::tanh(input) * beside + 0.25;
+        const Tensor scaled = made * 2;  // is used beyond the reductions, too
+        return std::vector<Tensor>{ops::sum(made),
+                                   ops::sum(made, {.axis = -1}),
+                                   ops::sum(made, {.axis = 0}),
+                                   ops::max(made, {.axis = 0, .keepdims = true}),
+                                   ops::min(made, {.axis = -1, .keepdims = true}),
+                                   ops::mean(ops::square(scaled)),
+                                   scaled};
+      };
+      const auto compiled = function(reduce);
+      const std::vector<Tensor> wanted = reduce(x, row);
+      const int threads = num_threads();
+      std::vector<Tensor> first;
+      for (int run = 0; run < 3; ++run) {
+        set_num_threads(1 + run % 2);
+        const std::vector<Tensor> got = compiled(x, row);
+        REQUIRE(got.size() == wanted.size());
+        // Sums of up to 90,000 numbers of a size about 1, added up in another order.
+        const double tolerance = dtype == float32 ? 1e-5 : 1e-13;
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          CAPTURE(i);
+          CHECK(got[i].shape() == wanted[i].shape());
+          CHECK(ops::allclose(got[i], wanted[i], {.rtol = tolerance, .atol = tolerance * 100}));
+          if (run > 0) CHECK(numbers(got[i]) == numbers(first[i]));
+        }
+        if (run == 0)
+          for (const Tensor& result : got) first.push_back(result.clone());
+      }
+      set_num_threads(threads);
+    }
+  }
+}
+
+TEST_CASE("a reduction joins the pass that makes its input") {
+  const auto f = function([](const Tensor& x) { return ops::mean(ops::square(ops::tanh(x))); });
+  const graph::Program& program = f.program(ops::ones({300, 300}));
+  CHECK(program.stats().num_units == 2);  // the pass, and the division by the number
+}
