@@ -1,5 +1,9 @@
 #include <nyala/core/memory.hpp>
 
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -84,8 +88,22 @@ void count_bytes(std::int64_t bytes) {
   }
 }
 
+// Large blocks ask for large pages: a product of large matrices looks up fewer addresses.
+void* system_block(std::size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  constexpr std::size_t page = std::size_t{2} << 20;
+  if (bytes >= 2 * page) {
+    const std::size_t rounded = (bytes + page - 1) / page * page;
+    void* block = std::aligned_alloc(page, rounded);
+    if (block != nullptr) madvise(block, rounded, MADV_HUGEPAGE);  // a wish, which may be refused
+    return block;
+  }
+#endif
+  return std::aligned_alloc(64, bytes);
+}
+
 Storage* from_system(std::size_t capacity, unsigned size_class) {
-  void* block = std::aligned_alloc(64, sizeof(Storage) + capacity);
+  void* block = system_block(sizeof(Storage) + capacity);
   if (block == nullptr) {
     throw LimitError("out of memory: " + std::to_string(capacity) + " bytes are not to be had");
   }

@@ -180,6 +180,7 @@ std::int64_t padded_count(const Tape& tape, const Plan& plan, const Step& step, 
   const auto limit = [&](ValueId id) {
     const View& view = plan.view(id);
     const std::int64_t item = item_of(tape, id);
+    if (!is_floating(tape[id].spec.dtype)) count = pass.size;  // not all bits make a bool
     const bool is_whole =
         view.offset == 0 && tape[view.root].spec.shape.num_elements() == pass.size;
     const bool is_padded = plan.place(view.root).base == Place::Base::arena && is_whole;
@@ -272,7 +273,7 @@ class TilesUnit final : public BoundUnit {
   void add(const Tape& tape, const Plan& plan, std::size_t k);
   std::uint16_t number(const Operand& operand);
   Operand operand(const Tape& tape, const Plan& plan, ValueId id, Reading reading) const;
-  void add_reduction(const Tape& tape, const Plan& plan, std::size_t k, Instruction now);
+  void add_reduction(const Tape& tape, std::size_t k, Instruction now);
   void run_tiles(std::int64_t across, std::int64_t begin, std::int64_t end) const;
   void finish(const Ending& ending) const;
 
@@ -324,13 +325,13 @@ void TilesUnit::add(const Tape& tape, const Plan& plan, std::size_t k) {
   };
   for (std::size_t i = 0; i < step.inputs.size(); ++i)
     set(i, operand(tape, plan, step.inputs[i], pass.readings[i]));
-  if (pass.reducing != Reducing::no) return add_reduction(tape, plan, k, now);
+  if (pass.reducing != Reducing::no) return add_reduction(tape, k, now);
   set(now.num_inputs, operand(tape, plan, step.outputs[0], Reading::full));
   instructions_.push_back(now);
 }
 
 // A tile's result: an element for each of its rows, one row, or one element.
-void TilesUnit::add_reduction(const Tape& tape, const Plan&, std::size_t k, Instruction now) {
+void TilesUnit::add_reduction(const Tape& tape, std::size_t k, Instruction now) {
   const ValueId made = tape.steps[unit_.steps[k]].outputs[0];
   const std::int64_t item = item_of(tape, made);
   const std::int64_t across = unit_.tiles_across();

@@ -1,5 +1,7 @@
 #include <nyala/core/kernels/matmul.hpp>
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <string>
@@ -268,24 +270,29 @@ struct Workspace {
 };
 constinit thread_local Workspace t_workspace;
 
-struct WorkspaceCleaner {
-  WorkspaceCleaner() = default;
-  ~WorkspaceCleaner() { t_workspace.release(); }
-  WorkspaceCleaner(const WorkspaceCleaner&) = delete;
-  WorkspaceCleaner& operator=(const WorkspaceCleaner&) = delete;
-};
+// What is bound to this key is released after a thread's destructors, which may multiply, too.
+pthread_key_t workspace_key() {
+  static const pthread_key_t key = [] {
+    pthread_key_t made{};
+    const auto release = [](void*) { t_workspace.release(); };
+    if (pthread_key_create(&made, release) != 0)
+      throw LimitError("matmul: no key for a thread's own memory");
+    return made;
+  }();
+  return key;
+}
 
 }  // namespace
 
 void* matmul_workspace(std::size_t bytes) {
   Workspace& workspace = t_workspace;
   if (workspace.size < bytes) {
-    thread_local const WorkspaceCleaner at_thread_end;
     workspace.release();
     const std::size_t rounded = (bytes + 4095) / 4096 * 4096;
     workspace.data = std::aligned_alloc(64, rounded);
     if (workspace.data == nullptr) throw LimitError("matmul: no memory for packed operands");
     workspace.size = rounded;
+    pthread_setspecific(workspace_key(), workspace.data);
   }
   return workspace.data;
 }

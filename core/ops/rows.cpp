@@ -1,6 +1,7 @@
 #include <nyala/core/ops/rows.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include <nyala/core/kernels/gather.hpp>
@@ -164,7 +165,8 @@ Tensor put_rows(const Tensor& table, const Tensor& rows, const Tensor& values) {
 }
 void write_rows(Tensor& table, const Tensor& rows, const Tensor& values) {
   const PutRows put;
-  const Inputs<Tensor> inputs{table, rows, values};
+  const std::array<Tensor, 3> all = {table, rows, values};
+  const Inputs<Tensor> inputs(all);
   put.infer(Inputs<Spec>(inputs));
   put.forward(inputs, table);
 }
