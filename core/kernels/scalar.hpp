@@ -112,7 +112,8 @@ T softplus(T x) {
 template <class T>
 T bounded_probability(T p) {
   constexpr T low = static_cast<T>(kLeastProbability), high = static_cast<T>(1 - kLeastProbability);
-  return p < low ? low : p > high ? high : p;
+  const T above = low > p ? low : p;  // in this order it is one instruction, and NaN stays
+  return high < above ? high : above;
 }
 
 template <class T>

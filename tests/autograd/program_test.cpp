@@ -1,8 +1,6 @@
 // Compiled programs: the same results as op by op, the same bits each time, and no allocation.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <new>
 #include <sstream>
 
 #include <nyala/autograd/function.hpp>
@@ -11,23 +9,9 @@
 #include <nyala/core/ops.hpp>
 #include <nyala/core/parallel.hpp>
 
+#include "counting_new.hpp"
+
 using namespace nyala;
-
-namespace {
-thread_local std::uint64_t t_news = 0;
-}
-
-// Sanitizers bring operators of their own, which check more.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define NYALA_COUNTS_NEWS 1
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++t_news;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace {
 

@@ -1,32 +1,16 @@
 // Steps that allocate nothing once they have run.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include <nyala/autograd/random.hpp>
 #include <nyala/core/memory.hpp>
 #include <nyala/layers/layers.hpp>
 #include <nyala/models/model.hpp>
 
+#include "counting_new.hpp"
+
 using namespace nyala;
-
-namespace {
-thread_local std::uint64_t t_news = 0;
-}
-
-// Sanitizers bring operators of their own, which check more.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define NYALA_COUNTS_NEWS 1
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++t_news;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace {
 

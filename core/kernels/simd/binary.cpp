@@ -34,15 +34,14 @@ constexpr bool has_plain_loop(Binary op) {
 template <Binary op, class D, class V>
 HWY_INLINE V crossentropy(D d, V p, V t) {
   const V one = constant(d, 1);
-  const V low = constant(d, kLeastProbability), high = constant(d, 1 - kLeastProbability);
   const V not_t = hn::Sub(one, t);
   if constexpr (op == Binary::crossentropy) {
-    const V q = hn::IfThenElse(hn::Lt(p, low), low, hn::IfThenElse(hn::Gt(p, high), high, p));
+    const V q = bounded(d, p);
     const V of_t = hn::Mul(t, log(d, q));
     return hn::Neg(hn::Add(of_t, hn::Mul(not_t, log(d, hn::Sub(one, q)))));
   } else {
     const V slope = hn::Sub(hn::Div(not_t, hn::Sub(one, p)), hn::Div(t, p));
-    return hn::IfThenElseZero(hn::And(hn::Ge(p, low), hn::Le(p, high)), slope);
+    return hn::IfThenElseZero(is_within_bounds(d, p), slope);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <nyala/core/kernels/crossentropy.hpp>
 #include <nyala/core/kernels/crossentropy_loops.hpp>
+#include <nyala/core/kernels/scalar.hpp>
 #include <nyala/core/kernels/simd/targets.hpp>
 
 #undef HWY_TARGET_INCLUDE
@@ -13,48 +14,12 @@ HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
 namespace {
 
-template <class T>
-constexpr T kLow = static_cast<T>(kLeastProbability);
-template <class T>
-constexpr T kHigh = static_cast<T>(1 - kLeastProbability);
-
-template <class T>
-HWY_INLINE bool is_within(T p) {
-  return p >= kLow<T> && p <= kHigh<T>;
-}
-// NaN stays.
-template <class T>
-HWY_INLINE T bounded(T p) {
-  const T above = kLow<T> > p ? kLow<T> : p;
-  return kHigh<T> < above ? kHigh<T> : above;
-}
-template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
-HWY_INLINE V bounded(D d, V p) {
-  const V low = hn::Set(d, kLow<T>), high = hn::Set(d, kHigh<T>);
-  return hn::IfThenElse(hn::Lt(p, low), low, hn::IfThenElse(hn::Gt(p, high), high, p));
-}
-template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
-HWY_INLINE hn::Mask<D> is_within(D d, V p) {
-  return hn::And(hn::Ge(p, hn::Set(d, kLow<T>)), hn::Le(p, hn::Set(d, kHigh<T>)));
-}
-
 // f(first element, number of elements) for each vector of a row, the last one in part.
 template <class D, class F>
 HWY_INLINE void each_vector(D d, std::int64_t n, F&& f) {
   std::int64_t i = 0;
   for (; i + lanes(d) <= n; i += lanes(d)) f(i, lanes(d));
   if (i < n) f(i, n - i);
-}
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load(D d, const T* from, std::int64_t width) {
-  return width == lanes(d) ? hn::LoadU(d, from) : load_first(d, from, width);
-}
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store(D d, hn::Vec<D> v, T* to, std::int64_t width) {
-  if (width == lanes(d))
-    hn::StoreU(v, d, to);
-  else
-    store_first(d, v, to, width);
 }
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V only_first(D d, V v, std::int64_t width) {
@@ -74,8 +39,8 @@ constexpr std::int64_t kRows = 64;
 // A row of at most four elements is not worth a vector.
 template <int n, class T>
 HWY_INLINE T sum_of_few(const T* p) {
-  T sum = bounded(p[0]);
-  for (int k = 1; k < n; ++k) sum += bounded(p[k]);
+  T sum = scalar::bounded_probability(p[0]);
+  for (int k = 1; k < n; ++k) sum += scalar::bounded_probability(p[k]);
   return sum;
 }
 
@@ -90,7 +55,7 @@ HWY_INLINE T sum_of_bounded(const T* p, std::int64_t n) {
   const hn::ScalableTag<T> d;
   auto sum = hn::Zero(d);
   each_vector(d, n, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
-    sum = hn::Add(sum, only_first(d, bounded(d, load(d, p + i, width)), width));
+    sum = hn::Add(sum, only_first(d, bounded(d, load_up_to(d, p + i, width)), width));
   });
   return total(d, sum);
 }
@@ -114,8 +79,8 @@ void sparse(const void* p_data,
       at_label[i] = p[i * n + labels[first + i]];
     }
     each_vector(d, count, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
-      const auto q = bounded(d, load(d, at_label + i, width));
-      store(d, log(d, hn::Div(load(d, sums + i, width), q)), loss + i, width);
+      const auto q = bounded(d, load_up_to(d, at_label + i, width));
+      store_up_to(d, log(d, hn::Div(load_up_to(d, sums + i, width), q)), loss + i, width);
     });
   }
 }
@@ -141,19 +106,20 @@ void sparse_grad(const void* p_data,
       at_label[i] = p[i * n + labels[first + i]];
     }
     each_vector(d, count, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
-      const auto of_loss = load(d, dloss + i, width), of_label = load(d, at_label + i, width);
-      const auto share = hn::Div(of_loss, load(d, shares + i, width));
+      const auto of_loss = load_up_to(d, dloss + i, width),
+                 of_label = load_up_to(d, at_label + i, width);
+      const auto share = hn::Div(of_loss, load_up_to(d, shares + i, width));
       const auto slope = hn::Sub(share, hn::Div(of_loss, of_label));
-      store(d, share, shares + i, width);
-      store(d, hn::IfThenElseZero(is_within(d, of_label), slope), at_label + i, width);
+      store_up_to(d, share, shares + i, width);
+      store_up_to(d, hn::IfThenElseZero(is_within_bounds(d, of_label), slope), at_label + i, width);
     });
     // The label is written last, not changed: a part of a vector just stored is slow to load.
     for (std::int64_t i = 0; i < count; ++i) {
       T* row = dp + i * n;
       const auto share = hn::Set(d, shares[i]);
       each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-        const auto within = is_within(d, load(d, p + i * n + k, width));
-        store(d, hn::IfThenElseZero(within, share), row + k, width);
+        const auto within = is_within_bounds(d, load_up_to(d, p + i * n + k, width));
+        store_up_to(d, hn::IfThenElseZero(within, share), row + k, width);
       });
       row[labels[first + i]] = at_label[i];
     }
@@ -167,7 +133,7 @@ HWY_INLINE T sum_of(const T* x, std::int64_t n) {
   const hn::ScalableTag<T> d;
   auto sum = hn::Zero(d);
   each_vector(d, n, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
-    sum = hn::Add(sum, load(d, x + i, width));
+    sum = hn::Add(sum, load_up_to(d, x + i, width));
   });
   return total(d, sum);
 }
@@ -182,8 +148,8 @@ void categorical(
     const auto sum = hn::Set(d, sum_of(p, n));
     auto loss = hn::Zero(d);
     each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      const auto q = bounded(d, hn::Div(load(d, p + k, width), sum));
-      const auto part = hn::Mul(load(d, t + k, width), log(d, q));
+      const auto q = bounded(d, hn::Div(load_up_to(d, p + k, width), sum));
+      const auto part = hn::Mul(load_up_to(d, t + k, width), log(d, q));
       loss = hn::Sub(loss, only_first(d, part, width));
     });
     static_cast<T*>(loss_data)[i] = total(d, loss);
@@ -208,16 +174,16 @@ void categorical_grad(const void* p_data,
     const auto sum = hn::Set(d, row_sum);
     auto along = hn::Zero(d);
     each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      const auto r = hn::Div(load(d, p + k, width), sum);
-      const auto ratio = hn::Div(hn::Neg(load(d, t + k, width)), r);
-      const auto g = only_first(d, hn::IfThenElseZero(is_within(d, r), ratio), width);
+      const auto r = hn::Div(load_up_to(d, p + k, width), sum);
+      const auto ratio = hn::Div(hn::Neg(load_up_to(d, t + k, width)), r);
+      const auto g = only_first(d, hn::IfThenElseZero(is_within_bounds(d, r), ratio), width);
       along = hn::MulAdd(g, r, along);
-      store(d, g, dp + k, width);
+      store_up_to(d, g, dp + k, width);
     });
     const auto mean = hn::Set(d, total(d, along));
     const auto scale = hn::Set(d, static_cast<const T*>(dloss_data)[i] / row_sum);
     each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      store(d, hn::Mul(hn::Sub(load(d, dp + k, width), mean), scale), dp + k, width);
+      store_up_to(d, hn::Mul(hn::Sub(load_up_to(d, dp + k, width), mean), scale), dp + k, width);
     });
   }
 }
@@ -232,7 +198,7 @@ HWY_INLINE T max_of(const T* x, std::int64_t n) {
   auto max = lowest;
   auto unknown = hn::FirstN(d, 0);
   each_vector(d, n, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
-    auto v = load(d, x + i, width);
+    auto v = load_up_to(d, x + i, width);
     if (width < lanes(d))
       v = hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(width)), v, lowest);
     unknown = hn::Or(unknown, hn::IsNaN(v));
@@ -252,14 +218,14 @@ void logits(
     const auto max = hn::Set(d, max_of(x, n));
     auto sum = hn::Zero(d);
     each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      const auto e = exp_bounded(d, hn::Sub(load(d, x + k, width), max));
+      const auto e = exp_bounded(d, hn::Sub(load_up_to(d, x + k, width), max));
       sum = hn::Add(sum, only_first(d, e, width));
     });
     const auto log_sum = log(d, hn::Set(d, total(d, sum)));
     auto loss = hn::Zero(d);
     each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      const auto log_q = hn::Sub(hn::Sub(load(d, x + k, width), max), log_sum);
-      const auto part = hn::Mul(load(d, t + k, width), log_q);
+      const auto log_q = hn::Sub(hn::Sub(load_up_to(d, x + k, width), max), log_sum);
+      const auto part = hn::Mul(load_up_to(d, t + k, width), log_q);
       loss = hn::Sub(loss, only_first(d, part, width));
     });
     static_cast<T*>(loss_data)[i] = total(d, loss);
@@ -282,16 +248,17 @@ void logits_grad(const void* x_data,
     const auto max = hn::Set(d, max_of(x, n));
     auto sum = hn::Zero(d), targets = sum;
     each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      const auto e = exp_bounded(d, hn::Sub(load(d, x + k, width), max));
+      const auto e = exp_bounded(d, hn::Sub(load_up_to(d, x + k, width), max));
       sum = hn::Add(sum, only_first(d, e, width));
-      targets = hn::Add(targets, load(d, t + k, width));
-      store(d, e, dx + k, width);
+      targets = hn::Add(targets, load_up_to(d, t + k, width));
+      store_up_to(d, e, dx + k, width);
     });
     const auto share = hn::Set(d, total(d, targets) / total(d, sum));
     const auto dloss = hn::Set(d, static_cast<const T*>(dloss_data)[i]);
     each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-      const auto rest = hn::Sub(hn::Mul(load(d, dx + k, width), share), load(d, t + k, width));
-      store(d, hn::Mul(rest, dloss), dx + k, width);
+      const auto rest =
+          hn::Sub(hn::Mul(load_up_to(d, dx + k, width), share), load_up_to(d, t + k, width));
+      store_up_to(d, hn::Mul(rest, dloss), dx + k, width);
     });
   }
 }

@@ -14,6 +14,7 @@
 #include <limits>
 
 #include <hwy/contrib/math/math-inl.h>
+#include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/kernels/simd/vector-inl.hpp>
 
 HWY_BEFORE_NAMESPACE();
@@ -262,6 +263,19 @@ template <class D, class V>
 HWY_INLINE V softplus(D d, V x) {
   const V e = exp_bounded(d, hn::Neg(hn::Abs(x)));
   return keep_nan(x, hn::Add(hn::Max(x, hn::Zero(d)), hn::Log1p(d, e)));
+}
+
+/// A probability as a cross-entropy takes its logarithm; NaN stays.
+template <class D, class V>
+HWY_INLINE V bounded(D d, V p) {
+  const V low = constant(d, kLeastProbability), high = constant(d, 1 - kLeastProbability);
+  return hn::IfThenElse(hn::Lt(p, low), low, hn::IfThenElse(hn::Gt(p, high), high, p));
+}
+/// Where that is the probability itself.
+template <class D, class V>
+HWY_INLINE hn::Mask<D> is_within_bounds(D d, V p) {
+  const V low = constant(d, kLeastProbability), high = constant(d, 1 - kLeastProbability);
+  return hn::And(hn::Ge(p, low), hn::Le(p, high));
 }
 
 /// x times a weight in [0, 1] that is 0 at -inf, where the product is -0.

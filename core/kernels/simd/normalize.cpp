@@ -183,18 +183,6 @@ HWY_INLINE hn::Vec<D> sums_of_parts(D d, T* parts) {
   return hn::Load(d, parts);
 }
 
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load(D d, const T* from, std::int64_t width) {
-  return width >= lanes(d) ? hn::LoadU(d, from) : load_first(d, from, width);
-}
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store(D d, hn::Vec<D> v, T* to, std::int64_t width) {
-  if (width >= lanes(d))
-    hn::StoreU(v, d, to);
-  else
-    store_first(d, v, to, width);
-}
-
 // The sum of term(vector of x, vector of y) along a row, as a vector of parts. A short row is added
 // up in its order.
 template <class D, class T, class F>
@@ -208,7 +196,7 @@ HWY_INLINE hn::Vec<D> parts_of_row(D d, const T* x, const T* y, std::int64_t n, 
     return hn::IfThenElseZero(hn::FirstN(d, 1), sum);
   }
   for (std::int64_t i = 0; i < n; i += step)
-    sum = hn::Add(term(load(d, x + i, n - i), load(d, y + i, n - i)), sum);
+    sum = hn::Add(term(load_up_to(d, x + i, n - i), load_up_to(d, y + i, n - i)), sum);
   return sum;
 }
 
@@ -246,7 +234,7 @@ HWY_NOINLINE void dots_in_order(const RowPairs<T>& pairs, LengthClamp clamp) {
   const auto r = factors(d, sums_of_parts(d, parts), clamp);
   hn::Store(r.value, d, of_x);
   hn::Store(factors(d, sums_of_parts(d, other_parts), clamp).value, d, of_y);
-  if (gradient) hn::Store(load(d, pairs.ddot, pairs.rows), d, of_dot);
+  if (gradient) hn::Store(load_up_to(d, pairs.ddot, pairs.rows), d, of_dot);
   for (std::int64_t k = 0; k < pairs.rows; ++k) {
     const V u = hn::Set(d, of_x[k]), v = hn::Set(d, of_y[k]), times = hn::Set(d, of_dot[k]);
     const auto term = [&](V a, V b) HWY_ATTR {
@@ -256,15 +244,16 @@ HWY_NOINLINE void dots_in_order(const RowPairs<T>& pairs, LengthClamp clamp) {
     hn::Store(parts_of_row(d, pairs.x + k * n, pairs.y + k * n, n, term), d, parts + k * step);
   }
   const V sums = sums_of_parts(d, parts);
-  if (!gradient) return store(d, sums, pairs.out, pairs.rows);
+  if (!gradient) return store_up_to(d, sums, pairs.out, pairs.rows);
   hn::Store(slopes(d, r, sums), d, slope);
   for (std::int64_t k = 0; k < pairs.rows; ++k) {
     const V u = hn::Set(d, of_x[k]), v = hn::Set(d, of_y[k]), times = hn::Set(d, of_dot[k]);
     const V w = hn::Set(d, slope[k]);
     for (std::int64_t i = k * n; i < (k + 1) * n; i += step) {
       const std::int64_t width = (k + 1) * n - i;
-      const V dy = hn::Mul(hn::Mul(load(d, pairs.y + i, width), v), times);
-      store(d, result_of<true>(load(d, pairs.x + i, width), dy, u, w), pairs.out + i, width);
+      const V dy = hn::Mul(hn::Mul(load_up_to(d, pairs.y + i, width), v), times);
+      store_up_to(
+          d, result_of<true>(load_up_to(d, pairs.x + i, width), dy, u, w), pairs.out + i, width);
     }
   }
 }
@@ -282,8 +271,8 @@ HWY_INLINE bool dots_at_once(const RowPairs<T>& pairs, LengthClamp clamp) {
   for (std::int64_t k = 0; k < pairs.rows; ++k) {
     auto of_x = hn::Zero(d), of_y = of_x, of_both = of_x;
     for (std::int64_t i = k * n; i < (k + 1) * n; i += step) {
-      const auto a = load(d, pairs.x + i, (k + 1) * n - i);
-      const auto b = load(d, pairs.y + i, (k + 1) * n - i);
+      const auto a = load_up_to(d, pairs.x + i, (k + 1) * n - i);
+      const auto b = load_up_to(d, pairs.y + i, (k + 1) * n - i);
       of_x = hn::MulAdd(a, a, of_x);
       of_y = hn::MulAdd(b, b, of_y);
       of_both = hn::MulAdd(a, b, of_both);
@@ -307,10 +296,10 @@ HWY_INLINE bool dots_at_once(const RowPairs<T>& pairs, LengthClamp clamp) {
   const auto r = factors(d, squares, clamp);
   const auto both = hn::Mul(r.value, factors(d, other_squares, clamp).value);
   if (!gradient) {
-    store(d, hn::Mul(dot, both), pairs.out, pairs.rows);
+    store_up_to(d, hn::Mul(dot, both), pairs.out, pairs.rows);
     return true;
   }
-  const auto times = load(d, pairs.ddot, pairs.rows);
+  const auto times = load_up_to(d, pairs.ddot, pairs.rows);
   const auto cube = hn::Mul(hn::Mul(dot, both), hn::Mul(r.value, r.value));
   hn::Store(hn::IfThenZeroElse(r.clamped, hn::Neg(hn::Mul(cube, times))), d, xx);
   hn::Store(hn::Mul(both, times), d, yy);
@@ -318,8 +307,8 @@ HWY_INLINE bool dots_at_once(const RowPairs<T>& pairs, LengthClamp clamp) {
     const auto u = hn::Set(d, xx[k]), v = hn::Set(d, yy[k]);
     for (std::int64_t i = k * n; i < (k + 1) * n; i += step) {
       const std::int64_t width = (k + 1) * n - i;
-      const auto of_y = hn::Mul(v, load(d, pairs.y + i, width));
-      store(d, hn::MulAdd(u, load(d, pairs.x + i, width), of_y), pairs.out + i, width);
+      const auto of_y = hn::Mul(v, load_up_to(d, pairs.y + i, width));
+      store_up_to(d, hn::MulAdd(u, load_up_to(d, pairs.x + i, width), of_y), pairs.out + i, width);
     }
   }
   return true;

@@ -46,6 +46,19 @@ HWY_INLINE void store_first(D d, hn::Vec<D> v, T* to, std::int64_t n) {
 #endif
 }
 
+/// A vector of which `width` lanes are wanted, all or fewer: as the two above.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_up_to(D d, const T* from, std::int64_t width) {
+  return width >= lanes(d) ? hn::LoadU(d, from) : load_first(d, from, width);
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_up_to(D d, hn::Vec<D> v, T* to, std::int64_t width) {
+  if (width >= lanes(d))
+    hn::StoreU(v, d, to);
+  else
+    store_first(d, v, to, width);
+}
+
 /// How a pass over a row reads and writes a vector, and one of which `count` lanes are wanted only:
 /// the others read as `fill`.
 template <class D>

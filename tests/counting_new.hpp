@@ -1,0 +1,22 @@
+#pragma once
+/// Counts what a thread allocates with `new`, in `t_news`. It replaces the program's operators: one
+/// file of a test program includes it.
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+namespace {
+thread_local std::uint64_t t_news = 0;
+}
+
+// Sanitizers bring operators of their own, which check more.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define NYALA_COUNTS_NEWS 1
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++t_news;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
