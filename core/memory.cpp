@@ -88,22 +88,8 @@ void count_bytes(std::int64_t bytes) {
   }
 }
 
-// Large blocks ask for large pages: a product of large matrices looks up fewer addresses.
-void* system_block(std::size_t bytes) {
-#if defined(MADV_HUGEPAGE)
-  constexpr std::size_t page = std::size_t{2} << 20;
-  if (bytes >= 2 * page) {
-    const std::size_t rounded = (bytes + page - 1) / page * page;
-    void* block = std::aligned_alloc(page, rounded);
-    if (block != nullptr) madvise(block, rounded, MADV_HUGEPAGE);  // a wish, which may be refused
-    return block;
-  }
-#endif
-  return std::aligned_alloc(64, bytes);
-}
-
 Storage* from_system(std::size_t capacity, unsigned size_class) {
-  void* block = system_block(sizeof(Storage) + capacity);
+  void* block = detail::system_block(sizeof(Storage) + capacity);
   if (block == nullptr) {
     throw LimitError("out of memory: " + std::to_string(capacity) + " bytes are not to be had");
   }
@@ -116,6 +102,18 @@ Storage* from_system(std::size_t capacity, unsigned size_class) {
 }  // namespace
 
 namespace detail {
+
+void* system_block(std::size_t bytes, [[maybe_unused]] std::size_t large) {
+#if defined(MADV_HUGEPAGE)
+  if (bytes >= large) {
+    const std::size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+    void* block = std::aligned_alloc(kLargePage, rounded);
+    if (block != nullptr) madvise(block, rounded, MADV_HUGEPAGE);
+    return block;
+  }
+#endif
+  return std::aligned_alloc(64, bytes);
+}
 
 Storage* allocate_storage(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 46)) {

@@ -55,6 +55,12 @@ struct alignas(64) Storage {
 };
 static_assert(sizeof(Storage) == 64);
 
+/// Aligned memory for std::free, null when there is none. From `large` bytes on it asks for large
+/// pages, so that a product of large matrices looks up fewer addresses: a wish, which may be
+/// refused.
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
+void* system_block(std::size_t bytes, std::size_t large = 2 * kLargePage);
+
 /// A block of at least `bytes`; throws LimitError when there is no memory.
 Storage* allocate_storage(std::size_t bytes);
 void free_storage(Storage* storage) noexcept;

@@ -11,6 +11,7 @@
 #include <nyala/core/kernels/blas.hpp>
 #include <nyala/core/kernels/integer_matmul.hpp>
 #include <nyala/core/kernels/simd/gemm.hpp>
+#include <nyala/core/memory.hpp>
 #include <nyala/core/parallel.hpp>
 
 namespace nyala::kernels {
@@ -289,7 +290,7 @@ void* matmul_workspace(std::size_t bytes) {
   if (workspace.size < bytes) {
     workspace.release();
     const std::size_t rounded = (bytes + 4095) / 4096 * 4096;
-    workspace.data = std::aligned_alloc(64, rounded);
+    workspace.data = detail::system_block(rounded, detail::kLargePage / 2);
     if (workspace.data == nullptr) throw LimitError("matmul: no memory for packed operands");
     workspace.size = rounded;
     pthread_setspecific(workspace_key(), workspace.data);

@@ -6,6 +6,8 @@
 #define NYALA_SIMD_GEMM_INL
 #endif
 
+#include <hwy/cache_control.h>
+
 #include <nyala/core/kernels/simd/vector-inl.hpp>
 
 // Loops over registers must be unrolled before the compiler decides what to keep in them.
@@ -20,13 +22,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
 
-// The block that is kept in registers: of 32 registers, 16 hold sums; of 16, 12 do.
-#if HWY_MAX_BYTES == 64 || HWY_ARCH_ARM_A64
+// The block that is kept in registers: of 32 registers, 24 or 16 hold sums; of 16, 12 do.
+#if HWY_MAX_BYTES == 64
 inline constexpr int kBlockRows = 8;
+inline constexpr int kBlockVectors = 3;
+#elif HWY_ARCH_ARM_A64
+inline constexpr int kBlockRows = 8;
+inline constexpr int kBlockVectors = 2;
 #else
 inline constexpr int kBlockRows = 6;
-#endif
 inline constexpr int kBlockVectors = 2;
+#endif
 
 // a (any strides), b (adjacent columns) and c (adjacent columns), of which a block is computed.
 template <class T>
@@ -42,7 +48,12 @@ struct Block {
   std::int64_t bias_step = 1;  // 0: one for all columns
   bool accumulate = false;     // c holds a part of the sum
   bool relu = false;
-  T* b_copy = nullptr;  // where a block that copies b leaves it, its rows one after the other
+  bool prefetch = false;  // c is far away
+  // What blocks do beside a product: leave a copy of b, its rows one after the other; fetch a
+  // column of vectors of what comes after b, `ahead_row` apart.
+  T* b_copy = nullptr;
+  const T* ahead = nullptr;
+  std::int64_t ahead_row = 0;
 
   void skip_columns(std::int64_t count) {
     b += count;
@@ -56,9 +67,9 @@ struct Block {
   }
 };
 
-// What the sums of one vector of columns begin with, for a block that is not plain.
+// What is added to the sums of one vector of columns, for a block that is not plain.
 template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> first_sum(
+HWY_INLINE hn::Vec<D> addend(
     D d, const Block<T>& x, std::int64_t row, std::int64_t column, std::int64_t part) {
   const auto load = [&](const T* from) HWY_ATTR {
     return part > 0 ? load_first(d, from, part) : hn::LoadU(d, from);
@@ -71,7 +82,13 @@ HWY_INLINE hn::Vec<D> first_sum(
 
 // `rows` rows and `vectors` vectors of columns, all kept in registers; of the last vector only
 // `last` lanes where `partial` is set.
-template <int rows, int vectors, bool partial, bool copy = false, class D, class T = hn::TFromD<D>>
+enum class Beside { nothing, copy, fetch };
+template <int rows,
+          int vectors,
+          bool partial,
+          Beside beside = Beside::nothing,
+          class D,
+          class T = hn::TFromD<D>>
 HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
   using V = hn::Vec<D>;
   const std::int64_t step = lanes(d);
@@ -81,29 +98,45 @@ HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
     NYALA_UNROLL
     for (int v = 0; v < vectors; ++v) sum[i][v] = hn::Zero(d);
   }
-  if (x.accumulate || x.bias != nullptr) {
+  if (x.prefetch) {
     NYALA_UNROLL
     for (int i = 0; i < rows; ++i) {
       NYALA_UNROLL
-      for (int v = 0; v < vectors; ++v)
-        sum[i][v] = first_sum(d, x, i, v * step, partial && v == vectors - 1 ? last : 0);
+      for (int v = 0; v < vectors; ++v) hwy::Prefetch(x.c + i * x.c_row + v * step);
     }
   }
-  const T* a = x.a;
+  // Of three rows one is pointed to: for each of them a register would be too many.
+  constexpr int pointers = (rows + 2) / 3;
+  const T* a[pointers];
+  NYALA_UNROLL
+  for (int i = 0; i < pointers; ++i) a[i] = x.a + 3 * i * x.a_row;
   const T* b = x.b;
-  for (std::int64_t p = 0; p < x.k; ++p, a += x.a_col, b += x.b_row) {
+  for (std::int64_t p = 0; p < x.k; ++p, b += x.b_row) {
     V right[vectors];
+    if (beside == Beside::fetch) hwy::Prefetch(x.ahead + p * x.ahead_row);
     NYALA_UNROLL
     for (int v = 0; v < vectors; ++v) {
       const T* from = b + v * step;
       right[v] = partial && v == vectors - 1 ? load_first(d, from, last) : hn::LoadU(d, from);
-      if (copy) hn::StoreU(right[v], d, x.b_copy + (p * vectors + v) * step);
+      if (beside == Beside::copy) hn::StoreU(right[v], d, x.b_copy + (p * vectors + v) * step);
     }
     NYALA_UNROLL
     for (int i = 0; i < rows; ++i) {
-      const V left = hn::Set(d, a[i * x.a_row]);
+      const V left = hn::Set(d, a[i / 3][i % 3 * x.a_row]);
       NYALA_UNROLL
       for (int v = 0; v < vectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
+    }
+    NYALA_UNROLL
+    for (int i = 0; i < pointers; ++i) a[i] += x.a_col;
+  }
+  if (x.accumulate || x.bias != nullptr) {
+    NYALA_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      NYALA_UNROLL
+      for (int v = 0; v < vectors; ++v) {
+        const std::int64_t part = partial && v == vectors - 1 ? last : 0;
+        sum[i][v] = hn::Add(sum[i][v], addend(d, x, i, v * step, part));
+      }
     }
   }
   if (x.relu) {
@@ -127,31 +160,54 @@ HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
   }
 }
 
-// A block of `count` columns, at most one vector. A vector that is no more than half full is a
-// vector of half the size: on many CPUs two of these are as quick as one whole.
-template <int rows, class D, class T = hn::TFromD<D>>
-HWY_INLINE void narrow_product(D d, const Block<T>& x, std::int64_t count) {
-  const std::int64_t step = lanes(d);
-#if HWY_MAX_BYTES >= 32 && HWY_MAX_BYTES <= 64
-  if (count <= step / 2) return block_product<rows, 1, true>(hn::Half<D>(), x, count);
-#endif
-  if (count == step) return block_product<rows, 1, false>(d, x, 0);
-  block_product<rows, 1, true>(d, x, count);
+// `count` blocks, one under the other; from one to the next, a moves on by a_step. A function of
+// its own for each shape: several loops in one would share the registers that addresses are kept
+// in.
+template <int rows, int vectors, bool partial, Beside beside, class D, class T = hn::TFromD<D>>
+HWY_NOINLINE void block_column(
+    D d, const Block<T>& first, std::int64_t count, std::int64_t a_step, std::int64_t last) {
+  Block<T> x = first;
+  for (; count > 0; --count, x.a += a_step, x.c += rows * x.c_row)
+    block_product<rows, vectors, partial, beside>(d, x, last);
 }
 
-// A block of `count` columns, at most two vectors.
-template <int rows, class D, class T = hn::TFromD<D>>
-HWY_INLINE void pair_product(D d, const Block<T>& x, std::int64_t count) {
-  const std::int64_t step = lanes(d);
-  if (count == 2 * step) return block_product<rows, 2, false>(d, x, 0);
-  if (count <= step) return narrow_product<rows>(d, x, count);
+// The same for n columns, at most `vectors` vectors. A vector that is no more than half full is a
+// vector of half the size: on many CPUs two of these are as quick as one whole.
+template <int rows, int vectors = kBlockVectors, class T>
+HWY_INLINE void column_product(const Block<T>& x,
+                               std::int64_t count,
+                               std::int64_t a_step,
+                               std::int64_t n) {
+  const auto run = [&]<int width, bool partial, class D>(
+                       D d, const Block<T>& y, std::int64_t last) HWY_ATTR {
+    if (count == 1)
+      block_product<rows, width, partial>(d, y, last);
+    else
+      block_column<rows, width, partial, Beside::nothing>(d, y, count, a_step, last);
+  };
+  const hn::ScalableTag<T> d;
+  const std::int64_t step = lanes(d), whole = (vectors - 1) * step;
+  if (n == vectors * step) return run.template operator()<vectors, false>(d, x, 0);
+  if constexpr (vectors > 1) {
+    if (n <= whole) return column_product<rows, vectors - 1>(x, count, a_step, n);
+  }
 #if HWY_MAX_BYTES >= 32 && HWY_MAX_BYTES <= 64
-  if (count <= step + step / 2) {
-    block_product<rows, 1, false>(d, x, 0);
-    return block_product<rows, 1, true>(hn::Half<D>(), x.columns_from(step), count - step);
+  if (n <= whole + step / 2) {
+    if constexpr (vectors > 1) run.template operator()<vectors - 1, false>(d, x, 0);
+    const hn::Half<decltype(d)> half;
+    return run.template operator()<1, true>(half, x.columns_from(whole), n - whole);
   }
 #endif
-  block_product<rows, 2, true>(d, x, count - step);
+  run.template operator()<vectors, true>(d, x, n - whole);
+}
+
+// How many of n columns are taken at once: a block's, but where one vector would be left over,
+// which keeps the multipliers waiting, less.
+template <class T>
+HWY_INLINE std::int64_t panel_width(std::int64_t n) {
+  const std::int64_t step = lanes(hn::ScalableTag<T>()), width = kBlockVectors * step;
+  if (kBlockVectors > 2 && n > width && n <= width + step) return width - step;
+  return HWY_MIN(n, width);
 }
 
 // `rows` rows of all n columns. With few rows more columns keep the multipliers busy.
@@ -166,33 +222,51 @@ HWY_NOINLINE void rows_product(const Block<T>& block, std::int64_t n) {
       block_product<rows, vectors, false>(d, x, 0);
     }
   }
-  for (; n > 2 * step; n -= 2 * step, x.skip_columns(2 * step)) {
-    block_product<rows, 2, false>(d, x, 0);
+  while (n > 0) {
+    const std::int64_t width = panel_width<T>(n);
+    column_product<rows>(x, 1, 0, width);
+    x.skip_columns(width);
+    n -= width;
   }
-  if (n > 0) pair_product<rows>(d, x, n);
 }
 
-// `count` times `rows` rows of n columns, at most two vectors; from one to the next, a moves on by
+// `count` times `rows` rows of n columns, at most a block's; from one to the next, a moves on by
 // a_step.
 template <int rows, class T>
 HWY_NOINLINE void tall_product(const Block<T>& block,
                                std::int64_t count,
                                std::int64_t a_step,
                                std::int64_t n) {
-  const hn::ScalableTag<T> d;
-  Block<T> x = block;
   if constexpr (rows == kBlockRows) {
-    if (x.b_copy != nullptr && n == 2 * lanes(d)) {
-      // The first rows copy b while the multipliers are busy.
-      block_product<rows, 2, false, true>(d, x, 0);
-      x.b = x.b_copy;
-      x.b_row = n;
-      --count;
-      x.a += a_step;
-      x.c += rows * x.c_row;
+    const hn::ScalableTag<T> d;
+    const bool whole = n == kBlockVectors * lanes(d);
+    if (block.b_copy != nullptr || (block.ahead != nullptr && whole)) {
+      // The first rows copy b while the multipliers are busy, those that follow fetch what comes
+      // next.
+      Block<T> x = block;
+      const auto next = [&] {
+        --count;
+        x.a += a_step;
+        x.c += rows * x.c_row;
+      };
+      if (x.b_copy != nullptr) {
+        if (whole)
+          block_column<rows, kBlockVectors, false, Beside::copy>(d, x, 1, 0, 0);
+        else
+          block_column<rows, kBlockVectors - 1, false, Beside::copy>(d, x, 1, 0, 0);
+        x.b = x.b_copy;
+        x.b_row = n;
+        next();
+      }
+      for (int v = 0; whole && x.ahead != nullptr && v < kBlockVectors && count > 0; ++v) {
+        block_column<rows, kBlockVectors, false, Beside::fetch>(d, x, 1, 0, 0);
+        x.ahead += lanes(d);
+        next();
+      }
+      return column_product<rows>(x, count, a_step, n);
     }
   }
-  for (; count > 0; --count, x.a += a_step, x.c += rows * x.c_row) pair_product<rows>(d, x, n);
+  column_product<rows>(block, count, a_step, n);
 }
 
 // One row of few columns, as the sum of four rows side by side: each takes a quarter of k.
@@ -218,7 +292,7 @@ void row_in_quarters(const Block<T>& block, std::int64_t n) {
     }
     for (std::int64_t p = 4 * part; p < x.k; ++p) s3 = add(p, s3);
     auto sum = hn::Add(hn::Add(s0, s1), hn::Add(s2, s3));
-    sum = hn::Add(sum, first_sum(d, x, 0, 0, count == step ? 0 : count));
+    sum = hn::Add(sum, addend(d, x, 0, 0, count == step ? 0 : count));
     if (x.relu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
     if (count == step)
       hn::StoreU(sum, d, x.c);
@@ -255,7 +329,7 @@ HWY_INLINE void all_rows_product(const Block<T>& block, std::int64_t m, std::int
   });
 }
 
-// All m rows of n columns, at most two vectors. A packed a holds one block of rows after the other.
+// All m rows of n columns, at most a block's. A packed a holds one block of rows after the other.
 template <bool packed, class T>
 HWY_INLINE void panel_product(const Block<T>& block, std::int64_t m, std::int64_t n) {
   Block<T> x = block;
@@ -270,6 +344,7 @@ HWY_INLINE void panel_product(const Block<T>& block, std::int64_t m, std::int64_
       x.b = x.b_copy;
       x.b_row = n;
       x.b_copy = nullptr;
+      x.ahead = nullptr;
     }
     x.a += count * a_step;
     x.c += count * rows * x.c_row;

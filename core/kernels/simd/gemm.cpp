@@ -19,13 +19,18 @@ namespace {
 // Of a product that is packed: how much of k, of a's rows and of b's columns is taken at once, so
 // that a's part fits half of a second cache of 1 MiB and b's part a third one.
 template <class T>
-constexpr std::int64_t kDepth = 2048 / std::int64_t{sizeof(T)};
-constexpr std::int64_t kRowsAtOnce = 256;
+constexpr std::int64_t kDepth = 4096 / std::int64_t{sizeof(T)};
+constexpr std::int64_t kRowsAtOnce = 128;
 template <class T>
 constexpr std::int64_t kColumnsAtOnce = 8192 / std::int64_t{sizeof(T)};
+// A b of more elements lies in the third cache or beyond.
+template <class T>
+constexpr std::int64_t kFarSize = (3 << 20) / std::int64_t{sizeof(T)};
+// From this k on a block takes long enough for c to come near meanwhile.
+constexpr std::int64_t kFarDepth = 128;
 // The most elements of a packed panel of b that lies on the stack.
 template <class T>
-constexpr std::int64_t kStackPanel = 32768 / std::int64_t{sizeof(T)};
+constexpr std::int64_t kStackPanel = 49152 / std::int64_t{sizeof(T)};
 // The most columns of c that are computed as rows of its transpose.
 constexpr std::int64_t kFewColumns = 12;
 
@@ -61,10 +66,11 @@ void run_quarters(const MatmulPlan& p, const void* a, const void* b, const void*
 // Column panel by column panel, where b is too large for the first cache.
 template <class T>
 void run_panels(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
-  const std::int64_t width = kBlockVectors * lanes(hn::ScalableTag<T>());
   const Block<T> x = whole_block<T>(p, a, b, bias, c);
-  for (std::int64_t j = 0; j < p.n; j += width)
-    panel_product<false>(x.columns_from(j), p.m, std::min(width, p.n - j));
+  for (std::int64_t j = 0, count; j < p.n; j += count) {
+    count = panel_width<T>(p.n - j);
+    panel_product<false>(x.columns_from(j), p.m, count);
+  }
 }
 
 // ---- operands packed
@@ -76,8 +82,8 @@ HWY_NOINLINE void run_packed_b(
   HWY_ALIGN T panel[kStackPanel<T>];
   const std::int64_t width = kBlockVectors * lanes(hn::ScalableTag<T>());
   const Block<T> x = whole_block<T>(p, a, b, bias, c);
-  for (std::int64_t j = 0; j < p.n; j += width) {
-    const std::int64_t count = std::min(width, p.n - j);
+  for (std::int64_t j = 0, count; j < p.n; j += count) {
+    count = panel_width<T>(p.n - j);
     pack_panel(x.b + j * p.b.column, p.b.column, p.b.row, count, p.k, panel, width);
     Block<T> y = x.columns_from(j);
     y.b = panel;
@@ -92,11 +98,28 @@ std::int64_t even_parts(std::int64_t count, std::int64_t most, std::int64_t unit
   return ((count - 1) / parts + unit) / unit * unit;
 }
 
+// Panels of k rows of b, row by row: a far memory is read fastest in the order that it lies.
+template <class T>
+void pack_rows(const T* b, std::int64_t b_row, std::int64_t n, std::int64_t k, T* to) {
+  const hn::ScalableTag<T> d;
+  const std::int64_t step = lanes(d);
+  for (std::int64_t p = 0; p < k; ++p, b += b_row) {
+    for (std::int64_t j = 0, count; j < n; j += count) {
+      count = panel_width<T>(n - j);
+      const std::int64_t row = (count + step - 1) / step * step;
+      T* panel = to + j * k + p * row;
+      std::int64_t v = 0;
+      for (; v + step <= count; v += step) hn::StoreU(hn::LoadU(d, b + j + v), d, panel + v);
+      if (v < count) hn::StoreU(load_first(d, b + j + v, count - v), d, panel + v);
+    }
+  }
+}
+
 // Blocks of b that stay in the third cache, of a that stay in the second.
 template <class T>
 void run_packed(
     const MatmulPlan& p, const void* a_data, const void* b_data, const void* bias, void* c_data) {
-  const std::int64_t width = kBlockVectors * lanes(hn::ScalableTag<T>());
+  const std::int64_t step = lanes(hn::ScalableTag<T>()), width = kBlockVectors * step;
   const std::int64_t depth = even_parts(p.k, kDepth<T>, 1);
   const std::int64_t columns = even_parts(p.n, kColumnsAtOnce<T>, width);
   const std::int64_t rows = even_parts(p.m, kRowsAtOnce, kBlockRows);
@@ -114,7 +137,10 @@ void run_packed(
       x.accumulate |= q > 0;
       if (q > 0) x.bias = nullptr;
       x.relu &= q + x.k == p.k;
+      x.prefetch = p.k >= kFarDepth;
       const T* b = whole.b + q * p.b.row + first * p.b.column;
+      const bool pack_b = p.b.column == 1 && p.m > rows && x.k * n > kFarSize<T>;
+      if (pack_b) pack_rows(b, p.b.row, n, x.k, packed_b);
       for (std::int64_t i = 0; i < p.m; i += rows) {
         const std::int64_t m = std::min(rows, p.m - i);
         const T* a = whole.a + i * p.a.row + q * p.a.column;
@@ -122,23 +148,30 @@ void run_packed(
           for_each_row_block(m, [&]<int count>(std::int64_t r) HWY_ATTR {
             pack_panel(a + r * p.a.row, p.a.row, p.a.column, count, x.k, packed_a + r * x.k, count);
           });
-        for (std::int64_t j = 0; j < n; j += width) {
+        for (std::int64_t j = 0, count; j < n; j += count) {
           Block<T> y = x.columns_from(j);
-          const std::int64_t count = std::min(width, n - j);
+          count = panel_width<T>(n - j);
+          const std::int64_t row = (count + step - 1) / step * step;
+          T* panel = packed_b + j * x.k;
           y.a = pack_a ? packed_a : a;
-          y.b = packed_b + j * x.k;
-          y.b_row = width;
+          y.b = panel;
+          y.b_row = row;
           y.c += i * p.c_row;
-          if (i == 0) {
-            if (p.b.column == 1 && count == width && m >= kBlockRows) {
-              y.b_copy = packed_b + j * x.k;
+          if (i == 0 && !pack_b) {
+            if (p.b.column == 1 && count == row && count > step && m >= kBlockRows) {
+              y.b_copy = panel;
               y.b = b + j;
               y.b_row = p.b.row;
+              y.ahead = b + j + count;
+              y.ahead_row = p.b.row;
             } else {
-              pack_panel(
-                  b + j * p.b.column, p.b.column, p.b.row, count, x.k, packed_b + j * x.k, width);
+              pack_panel(b + j * p.b.column, p.b.column, p.b.row, count, x.k, panel, row);
             }
+          } else {
+            y.ahead = panel + count * x.k;
+            y.ahead_row = row;
           }
+          if (j + count == n) y.ahead = nullptr;
           if (pack_a)
             panel_product<true>(y, m, count);
           else
@@ -252,8 +285,8 @@ void run_columns(const MatmulPlan& p, const void* a, const void* b, const void* 
   x.a_col = p.b.row;
   x.b_row = p.a.column;
   x.c_row = width;
-  for (std::int64_t i = 0; i < p.m; i += width, x.b += width) {
-    const std::int64_t count = std::min(width, p.m - i);
+  for (std::int64_t i = 0, count; i < p.m; i += count, x.b += count) {
+    count = panel_width<T>(p.m - i);
     panel_product<false>(x, p.n, count);
     T* to = static_cast<T*>(c) + i * p.c_row;
     pack_panel(turned, width, std::int64_t{1}, p.n, count, to, p.c_row);

@@ -124,12 +124,12 @@ void check_layouts(Size size) {
   }
 }
 
-constexpr std::array<Size, 26> kSizes = {
-    {{1, 1, 1},      {4, 8, 2},     {32, 16, 4}, {32, 3, 16},   {16, 3, 32},  {5, 7, 9},
-     {1, 1, 5000},   {1, 33, 70},   {33, 1, 70}, {2, 40, 19},   {3, 129, 7},  {13, 17, 31},
-     {64, 10, 33},   {40, 12, 20},  {70, 6, 11}, {29, 64, 300}, {65, 65, 1},  {66, 100, 40},
-     {70, 90, 257},  {9, 500, 6},   {130, 9, 6}, {1, 300, 600}, {2, 70, 530}, {80, 64, 520},
-     {20, 66, 2100}, {270, 66, 257}}};
+constexpr std::array<Size, 28> kSizes = {
+    {{1, 1, 1},      {4, 8, 2},      {32, 16, 4},    {32, 3, 16},    {16, 3, 32},  {5, 7, 9},
+     {1, 1, 5000},   {1, 33, 70},    {33, 1, 70},    {2, 40, 19},    {3, 129, 7},  {13, 17, 31},
+     {64, 10, 33},   {40, 12, 20},   {70, 6, 11},    {29, 64, 300},  {65, 65, 1},  {66, 100, 40},
+     {70, 90, 257},  {9, 500, 6},    {130, 9, 6},    {1, 300, 600},  {2, 70, 530}, {80, 64, 520},
+     {20, 66, 2100}, {270, 66, 257}, {72, 160, 300}, {72, 112, 1100}}};
 
 }  // namespace
 
@@ -150,6 +150,11 @@ TEST_CASE_TEMPLATE("planned products add up, take a bias and a relu", T, float, 
       check<T>({size, a, b, {.accumulate = true, .relu = true}, true});
     }
   }
+}
+
+TEST_CASE_TEMPLATE("a product with a matrix beyond the second cache", T, float, double) {
+  const Size size{136, 850, 950};
+  check<T>({size, strides(0, size.m, size.k), strides(0, size.k, size.n)});
 }
 
 TEST_CASE("a relu after a product keeps NaN") {
