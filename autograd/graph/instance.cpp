@@ -7,14 +7,6 @@ namespace {
 
 using Base = Place::Base;
 
-// Tensors that lie as these values do, nowhere yet.
-Tensors bare_tensors(const Tape& tape, const Plan& plan, const std::vector<ValueId>& ids) {
-  Tensors tensors;
-  for (ValueId id : ids)
-    tensors.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
-  return tensors;
-}
-
 // Any op as it is, on tensors that point to where its values lie.
 class StepUnit final : public BoundUnit {
  public:

@@ -17,26 +17,32 @@ using Kind = Pointwise::Kind;
 // Elements times steps below which a second thread costs more than it brings.
 constexpr std::int64_t kParallelWork = 1 << 17;
 constexpr std::int64_t kSlowFactor = 8;  // of an exp or log beside an addition
-constexpr std::size_t kMostOperands = 6;
+constexpr std::size_t kMostOperands = kernels::kAdamArrays;
 
-// A loop and, within tiles, the operands that it takes by number; the last one is written.
+// A loop and the operands that it takes, by number; the last one is written (the last three, by
+// Adam's).
 struct Instruction {
   Kind kind = Kind::no;
   Reducing reducing = Reducing::no;
   bool by_rows = false;
+  bool is_adam = false;
   std::uint8_t num_inputs = 1;
-  DType dtype = DType::float32;  // of a reduction
+  std::uint8_t num_operands = 2;
+  std::int16_t product = -1;     // which of the unit's products; -1 for none
+  DType dtype = DType::float32;  // of a reduction or an update
+  kernels::Update update_op = {};
   kernels::Reduce reduce = {};
   union {
     kernels::UnaryLoop unary = nullptr;
     kernels::BinaryLoop binary;
     kernels::SelectLoop select;
     kernels::UpdateLoop update;
+    kernels::AdamLoop adam;
     decltype(kernels::ReduceLoops::row) row;
     decltype(kernels::ReduceLoops::columns) columns;
   };
   std::int64_t rows = 1, count = 0;  // of the whole arrays; columns in a row
-  std::array<std::uint16_t, kMostOperands> operands = {};
+  std::array<std::int32_t, kMostOperands> operands = {};
   std::array<std::int64_t, kMostOperands> row_steps = {};  // of the operands, in bytes
 };
 
@@ -47,7 +53,9 @@ struct Instruction {
   switch (now.kind) {
     case Kind::binary: return now.binary(at[0], at[1], at[2], n);
     case Kind::select: return now.select(at[0], at[1], at[2], at[3], n);
-    case Kind::update: return now.update(reinterpret_cast<void* const*>(at), at[now.num_inputs], n);
+    case Kind::update:
+      if (now.is_adam) return now.adam(reinterpret_cast<void* const*>(at), n);
+      return now.update(reinterpret_cast<void* const*>(at), at[now.num_inputs], n);
     default: return now.unary(at[0], at[1], n);
   }
 }
@@ -56,7 +64,7 @@ void call_by_rows(const Instruction& now,
                   std::byte* const* at,
                   std::int64_t rows,
                   std::int64_t columns) {
-  const std::size_t count = now.num_inputs + std::size_t{1};
+  const std::size_t count = now.num_operands;
   std::array<std::byte*, kMostOperands> p;
   std::copy_n(at, count, p.begin());
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -121,6 +129,7 @@ Instruction instruction_of(const Tape& tape, const Step& step, const Pass& pass)
   now.kind = def.pointwise.kind;
   now.reducing = pass.reducing;
   now.num_inputs = static_cast<std::uint8_t>(step.inputs.size());
+  now.num_operands = static_cast<std::uint8_t>(now.num_inputs + 1);
   now.count = pass.columns == 0 ? pass.size : pass.columns;
   now.rows = pass.size / now.count;
   if (pass.reducing != Reducing::no) {
@@ -143,7 +152,9 @@ Instruction instruction_of(const Tape& tape, const Step& step, const Pass& pass)
       now.binary = binary_loop(step, from, pass.readings[0], pass.readings[1]);
       break;
     case Kind::update:
-      now.update = kernels::update_loop(static_cast<kernels::Update>(def.pointwise.kernel), from);
+      now.update_op = static_cast<kernels::Update>(def.pointwise.kernel);
+      now.dtype = from;
+      now.update = kernels::update_loop(now.update_op, from);
       break;
     case Kind::select:
       now.select = kernels::select_loop(
@@ -152,6 +163,44 @@ Instruction instruction_of(const Tape& tape, const Step& step, const Pass& pass)
     default: now.unary = kernels::cast_loop(from, tape[step.outputs[0]].spec.dtype);
   }
   return now;
+}
+
+// The three steps of Adam for one weight, where they come one after the other, become one.
+void join_adam(std::vector<Instruction>& all) {
+  using kernels::Update;
+  const auto is = [](const Instruction& now, Update op) {
+    return now.kind == Kind::update && now.product < 0 && now.update_op == op;
+  };
+  for (std::size_t k = 0; k + 3 <= all.size(); ++k) {
+    const Instruction m = all[k], v = all[k + 1], x = all[k + 2];
+    const bool fits = is(m, Update::lerp) && is(v, Update::lerp_square) &&
+                      is(x, Update::root_step) && m.operands[3] == x.operands[1] &&
+                      v.operands[3] == x.operands[2] && v.operands[0] != m.operands[3] &&
+                      v.operands[1] != m.operands[3];
+    if (!fits) continue;
+    Instruction& adam = all[k];
+    std::size_t to = 0;
+    const auto take = [&](const Instruction& from, std::initializer_list<std::size_t> which) {
+      for (std::size_t i : which) {
+        adam.operands[to] = from.operands[i];
+        adam.row_steps[to++] = from.row_steps[i];
+      }
+    };
+    take(m, {0, 1, 2});
+    take(v, {0, 1, 2});
+    take(x, {0, 3, 4});
+    take(m, {3});
+    take(v, {3});
+    take(x, {5});
+    adam.is_adam = true;
+    adam.adam = kernels::adam_loop(m.dtype);
+    adam.num_inputs = kernels::kAdamInputs;
+    adam.num_operands = kernels::kAdamArrays;
+    adam.by_rows = m.by_rows || v.by_rows || x.by_rows;
+    adam.count = std::min({m.count, v.count, x.count});
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(k) + 1,
+              all.begin() + static_cast<std::ptrdiff_t>(k) + 3);
+  }
 }
 
 bool is_slow(const Pointwise& pointwise) {
@@ -196,26 +245,15 @@ std::int64_t padded_count(const Tape& tape, const Plan& plan, const Step& step, 
 // Steps on small arrays.
 class SmallUnit final : public BoundUnit {
  public:
-  SmallUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance)
-      : steps_(unit.steps.size()) {
-    for (std::size_t k = 0; k < unit.steps.size(); ++k) {
-      const Step& step = tape.steps[unit.steps[k]];
-      const Pass pass = *pass_of(tape, plan, step);
-      auto& [now, at] = steps_[k];
-      now = instruction_of(tape, step, pass);
-      for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-        instance.point(&at[i], step.inputs[i]);
-        now.row_steps[i] = row_step(pass.readings[i], item_of(tape, step.inputs[i]), now.count);
-      }
-      const ValueId made = step.outputs[0];
-      instance.point(&at[now.num_inputs], made);
-      const bool is_column = pass.reducing == Reducing::to_column;
-      now.row_steps[now.num_inputs] =
-          row_step(is_column ? Reading::column : Reading::full, item_of(tape, made), now.count);
-      if (!now.by_rows && now.reducing == Reducing::no) {
-        now.rows = 1;
-        now.count = padded_count(tape, plan, step, pass);
-      }
+  SmallUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance) {
+    std::vector<Instruction> all;
+    for (std::size_t k : unit.steps) all.push_back(instruction(tape, plan, tape.steps[k]));
+    join_adam(all);
+    steps_.resize(all.size());
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      steps_[k].now = all[k];
+      for (std::size_t i = 0; i < all[k].num_operands; ++i)
+        instance.point(&steps_[k].at[i], all[k].operands[i]);
     }
   }
 
@@ -225,6 +263,26 @@ class SmallUnit final : public BoundUnit {
   }
 
  private:
+  // Its operands are values.
+  static Instruction instruction(const Tape& tape, const Plan& plan, const Step& step) {
+    const Pass pass = *pass_of(tape, plan, step);
+    Instruction now = instruction_of(tape, step, pass);
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+      now.operands[i] = step.inputs[i];
+      now.row_steps[i] = row_step(pass.readings[i], item_of(tape, step.inputs[i]), now.count);
+    }
+    const ValueId made = step.outputs[0];
+    now.operands[now.num_inputs] = made;
+    const bool is_column = pass.reducing == Reducing::to_column;
+    now.row_steps[now.num_inputs] =
+        row_step(is_column ? Reading::column : Reading::full, item_of(tape, made), now.count);
+    if (!now.by_rows && now.reducing == Reducing::no) {
+      now.rows = 1;
+      now.count = padded_count(tape, plan, step, pass);
+    }
+    return now;
+  }
+
   struct BoundInstruction {
     Instruction now;
     std::array<std::byte*, kMostOperands> at;
@@ -237,6 +295,8 @@ class TilesUnit final : public BoundUnit {
   TilesUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance)
       : unit_(unit) {
     for (std::size_t k = 0; k < unit.steps.size(); ++k) add(tape, plan, k);
+    join_adam(instructions_);
+    find_ahead();
     pointers_.resize(operands_.size());
     for (std::size_t i = 0; i < operands_.size(); ++i) {
       if (operands_[i].parts < 0)
@@ -247,6 +307,11 @@ class TilesUnit final : public BoundUnit {
   }
 
   void run() override {
+    for (Product& product : products_) {
+      if (product.part.packed_b)
+        kernels::pack_columns(
+            product.whole, pointers_[product.right], product.packed.mutable_data());
+    }
     const std::int64_t across = unit_.tiles_across();
     const std::int64_t tile = unit_.tile_rows * unit_.tile_columns;
     const std::int64_t grain = std::max<std::int64_t>(kParallelWork / (tile * weight_), 1);
@@ -264,14 +329,27 @@ class TilesUnit final : public BoundUnit {
     std::int64_t scratch = -1;                    // where in the scratch, for what lies there
     std::int64_t parts = -1;                      // where in the arena, for parts of a reduction
   };
+  // A product, what a tile is of it, and where its right operand is packed for all tiles.
+  struct Product {
+    kernels::MatmulPlan whole, part;
+    std::size_t right;
+    Tensor packed;
+  };
   // A reduction's parts, and where they are put together.
   struct Ending {
     Instruction how;
-    std::uint16_t parts, result;
+    std::int32_t parts, result;
   };
 
   void add(const Tape& tape, const Plan& plan, std::size_t k);
-  std::uint16_t number(const Operand& operand);
+  void add_product(const Tape& tape, const Plan& plan, const Step& step, const Pass& pass);
+  void find_ahead();
+  void multiply(const Instruction& now,
+                std::byte* const* own,
+                std::byte* const* at,
+                std::int64_t rows,
+                std::int64_t columns) const;
+  std::int32_t number(const Operand& operand);
   Operand operand(const Tape& tape, const Plan& plan, ValueId id, Reading reading) const;
   void add_reduction(const Tape& tape, std::size_t k, Instruction now);
   void run_tiles(std::int64_t across, std::int64_t begin, std::int64_t end) const;
@@ -280,6 +358,9 @@ class TilesUnit final : public BoundUnit {
   const Unit& unit_;
   std::int64_t weight_ = 0;
   std::vector<Instruction> instructions_;
+  std::vector<Product> products_;
+  std::vector<std::int32_t> ahead_;  // operands that the first product fetches
+  std::int64_t ahead_row_ = 0;       // bytes of theirs in a row
   std::vector<Ending> endings_;
   std::vector<Operand> operands_;
   std::vector<std::byte*> pointers_;  // of each operand, to its first element
@@ -303,21 +384,23 @@ TilesUnit::Operand TilesUnit::operand(const Tape& tape,
   return operand;
 }
 
-std::uint16_t TilesUnit::number(const Operand& operand) {
+std::int32_t TilesUnit::number(const Operand& operand) {
   for (std::size_t i = 0; i < operands_.size(); ++i) {
     const Operand& known = operands_[i];
     if (known.value == operand.value && known.row_step == operand.row_step &&
         known.tile_across == operand.tile_across && known.parts == operand.parts)
-      return static_cast<std::uint16_t>(i);
+      return static_cast<std::int32_t>(i);
   }
   operands_.push_back(operand);
-  return static_cast<std::uint16_t>(operands_.size() - 1);
+  return static_cast<std::int32_t>(operands_.size() - 1);
 }
 
 void TilesUnit::add(const Tape& tape, const Plan& plan, std::size_t k) {
   const Step& step = tape.steps[unit_.steps[k]];
   const Pass pass = *pass_of(tape, plan, step);
+  if (pass.product) return add_product(tape, plan, step, pass);
   Instruction now = instruction_of(tape, step, pass);
+  now.by_rows |= unit_.has_split_rows();
   weight_ += is_slow(step.op.def().pointwise) ? kSlowFactor : 1;
   const auto set = [&](std::size_t i, const Operand& operand) {
     now.operands[i] = number(operand);
@@ -328,6 +411,78 @@ void TilesUnit::add(const Tape& tape, const Plan& plan, std::size_t k) {
   if (pass.reducing != Reducing::no) return add_reduction(tape, k, now);
   set(now.num_inputs, operand(tape, plan, step.outputs[0], Reading::full));
   instructions_.push_back(now);
+}
+
+// Its operands are rows of the left matrix and columns of the right one.
+void TilesUnit::add_product(const Tape& tape,
+                            const Plan& plan,
+                            const Step& step,
+                            const Pass& pass) {
+  constexpr std::int64_t kAdditions = 8;  // multiply-adds that take as long as a cheap step
+  const kernels::MatmulPlan& whole = *pass.product;
+  const std::int64_t item = item_of(tape, step.outputs[0]);
+  weight_ += std::max<std::int64_t>(whole.k / kAdditions, 1);
+  Instruction now;
+  now.product = static_cast<std::int16_t>(products_.size());
+  now.num_inputs = static_cast<std::uint8_t>(step.inputs.size());
+  now.num_operands = static_cast<std::uint8_t>(now.num_inputs + 1);
+  const std::int64_t down = whole.a.row * item * unit_.tile_rows;
+  const std::int64_t across = item * unit_.tile_columns;
+  now.operands[0] = number({step.inputs[0], whole.a.row * item, down, 0});
+  for (std::size_t i = 1; i < step.inputs.size(); ++i)
+    now.operands[i] = number({step.inputs[i], 0, 0, across});
+  const Operand out = operand(tape, plan, step.outputs[0], Reading::full);
+  now.operands[now.num_inputs] = number(out);
+  // Packing pays where many tiles read the same columns, and these are long.
+  constexpr std::int64_t many = 256, deep = 64;
+  const bool packed = whole.m >= many && whole.k >= deep && unit_.tile_columns == unit_.columns;
+  products_.push_back(
+      {whole,
+       kernels::part_of(whole, unit_.tile_rows, unit_.tile_columns, out.row_step / item, packed),
+       static_cast<std::size_t>(now.operands[1]),
+       packed ? Tensor::empty({kernels::packed_size(whole)}, whole.dtype) : Tensor()});
+  instructions_.push_back(now);
+}
+
+// Arrays that lie far away and in one piece are fetched while the first product keeps the
+// multipliers busy.
+void TilesUnit::find_ahead() {
+  constexpr std::int64_t far = 1 << 19;
+  if (products_.empty() || unit_.has_split_rows()) return;
+  for (const Instruction& now : instructions_) {
+    for (std::size_t i = 0; i < now.num_inputs && now.product < 0; ++i) {
+      const std::int32_t number = now.operands[i];
+      const Operand& from = operands_[static_cast<std::size_t>(number)];
+      const bool is_far = from.scratch < 0 && from.tile_across != 0 && from.row_step != 0 &&
+                          from.row_step * unit_.rows >= far;
+      if (!is_far || ahead_.size() == kMostOperands) continue;
+      if (std::find(ahead_.begin(), ahead_.end(), number) == ahead_.end()) ahead_.push_back(number);
+      ahead_row_ = std::max(ahead_row_, from.row_step);
+    }
+  }
+}
+
+void TilesUnit::multiply(const Instruction& now,
+                         std::byte* const* own,
+                         std::byte* const* at,
+                         std::int64_t rows,
+                         std::int64_t columns) const {
+  const Product& product = products_[static_cast<std::size_t>(now.product)];
+  kernels::MatmulPlan part = product.part;
+  part.m = rows;
+  part.n = columns;
+  std::array<std::byte*, kMostOperands> arrays;
+  kernels::Ahead ahead{arrays.data(), 0, rows * ahead_row_};
+  if (now.product == 0 && !ahead_.empty()) {
+    for (std::int32_t number : ahead_)
+      arrays[static_cast<std::size_t>(ahead.count++)] = at[static_cast<std::size_t>(number)];
+    part.ahead = &ahead;
+  }
+  part.run_tile(part,
+                own[0],
+                part.packed_b ? product.packed.data() : own[1],
+                now.num_inputs > 2 ? own[2] : nullptr,
+                own[now.num_inputs]);
 }
 
 // A tile's result: an element for each of its rows, one row, or one element.
@@ -359,8 +514,8 @@ void TilesUnit::add_reduction(const Tape& tape, std::size_t k, Instruction now) 
 void TilesUnit::finish(const Ending& ending) const {
   const Instruction& how = ending.how;
   const auto item = static_cast<std::int64_t>(size_of(how.dtype));
-  const std::byte* parts = pointers_[ending.parts];
-  std::byte* out = pointers_[ending.result];
+  const std::byte* parts = pointers_[static_cast<std::size_t>(ending.parts)];
+  std::byte* out = pointers_[static_cast<std::size_t>(ending.result)];
   const std::int64_t count = unit_.num_parts(how.reducing);
   switch (how.reducing) {
     case Reducing::to_one: how.row(parts, count, out); break;
@@ -397,8 +552,12 @@ void TilesUnit::run_tiles(std::int64_t across, std::int64_t begin, std::int64_t 
         std::min(unit_.tile_columns, unit_.columns - right * unit_.tile_columns);
     for (const Instruction& now : instructions_) {
       std::array<std::byte*, kMostOperands> own;
-      for (std::size_t i = 0; i <= now.num_inputs; ++i) own[i] = at[now.operands[i]];
-      execute(now, own.data(), rows, columns);
+      for (std::size_t i = 0; i < now.num_operands; ++i)
+        own[i] = at[static_cast<std::size_t>(now.operands[i])];
+      if (now.product >= 0)
+        multiply(now, own.data(), at, rows, columns);
+      else
+        execute(now, own.data(), rows, columns);
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <nyala/core/kernels/reduce.hpp>
+#include <nyala/core/ops/rewriting.hpp>
 
 namespace nyala::graph {
 namespace {
@@ -12,8 +13,11 @@ using Base = Place::Base;
 
 std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 
-// The most elements of a tile.
+// The most elements of a tile, the least, and how many slots of the largest elements fit then: what
+// wants more lies in the arena.
 constexpr std::int64_t kMostTile = 2048;
+constexpr std::int64_t kLeast = 128;
+constexpr std::size_t kMostSlots = kScratchBytes / (kLeast * 8);
 
 std::int64_t bytes_of(const Spec& spec) {
   return spec.shape.num_elements() * static_cast<std::int64_t>(size_of(spec.dtype));
@@ -158,12 +162,30 @@ std::optional<Pass> pass_of_reduction(const Tape& tape, const Plan& plan, const 
   return pass;
 }
 
+// A large product whose operands are read as they lie: made tile by tile it takes no longer.
+std::optional<Pass> pass_of_product(const Tape& tape, const Plan& plan, const Step& step) {
+  constexpr std::int64_t deepest = 256;
+  constexpr std::int64_t narrowest = 16;
+  const ValueId made = step.outputs[0];
+  if (plan.root(made) != made) return {};
+  const Tensors inputs = bare_tensors(tape, plan, step.inputs);
+  const auto product = ops::product_of(step.op, Inputs<Tensor>(inputs.data(), inputs.size()));
+  if (!product || !is_floating(product->dtype) || product->turned || product->b.column != 1)
+    return {};
+  if (product->k == 0 || product->k > deepest || product->n < narrowest) return {};
+  Pass pass;
+  pass.size = product->m * product->n;
+  pass.columns = product->n;
+  pass.product = product;
+  return pass.is_small() ? std::nullopt : std::optional(pass);
+}
+
 }  // namespace
 
 std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step) {
   const OpDef& def = step.op.def();
   if (reduction_of(def)) return pass_of_reduction(tape, plan, step);
-  if (def.pointwise.kind == Pointwise::Kind::no) return {};
+  if (def.pointwise.kind == Pointwise::Kind::no) return pass_of_product(tape, plan, step);
   const Shape& shape = tape[step.outputs[0]].spec.shape;
   Pass pass;
   pass.size = shape.num_elements();
@@ -179,6 +201,13 @@ std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step
   }
   if (!has_loop(def.pointwise.kind, pass.readings)) return {};
   return pass;
+}
+
+Tensors bare_tensors(const Tape& tape, const Plan& plan, const std::vector<ValueId>& ids) {
+  Tensors tensors;
+  for (ValueId id : ids)
+    tensors.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+  return tensors;
 }
 
 Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data) {
@@ -203,26 +232,35 @@ class Planner {
  public:
   Planner(const Tape& tape, Plan& plan) : tape_(tape), plan_(plan) {}
 
-  void run() {
+  // Products of the steps named in `alone` run by themselves. False, and another one named, where a
+  // product found no step to run together with.
+  bool run(std::vector<bool>& alone) {
     find_views(tape_, plan_);
-    for (const Step& step : tape_.steps) passes_.push_back(pass_of(tape_, plan_, step));
+    for (std::size_t i = 0; i < tape_.steps.size(); ++i) {
+      passes_.push_back(pass_of(tape_, plan_, tape_.steps[i]));
+      if (alone[i]) passes_[i].reset();
+    }
     place_sources();
     find_outputs();
     order_steps();
     choose_in_place();
     form_units();
+    if (leaves_alone(alone)) return false;
     find_lives();
     shape_tiles();
     place_results();
+    return true;
   }
 
  private:
   void place_sources();
   void find_outputs();
   void order_steps();
+  void let_makers_wait(std::vector<bool>& waits) const;
   std::vector<std::size_t> gather(const std::vector<std::size_t>& steps) const;
   void choose_in_place();
   void form_units();
+  bool leaves_alone(std::vector<bool>& alone) const;
   void find_lives();
   void shape_tiles();
   void place_results();
@@ -235,8 +273,10 @@ class Planner {
   bool is_pointwise(std::size_t step) const {
     return passes_[step] && passes_[step]->reducing == Reducing::no;
   }
+  bool is_product(std::size_t step) const { return passes_[step] && passes_[step]->product; }
+  bool writes_what_it_reads(std::size_t step, const Unit& unit) const;
   bool may_write_over(std::size_t step) const {
-    return is_pointwise(step) || tape_.steps[step].op.def().in_place;
+    return (is_pointwise(step) && !is_product(step)) || tape_.steps[step].op.def().in_place;
   }
   bool may_throw(std::size_t step) const {
     return !passes_[step] && !may_write_over(step) && !is_view(plan_, tape_.steps[step]);
@@ -312,18 +352,39 @@ void Planner::order_steps() {
   for (const Assignment& assignment : plan_.assignments) {
     if (may_be_in_place(assignment)) late[at(assignment.value)] = true;
   }
-  std::vector<std::size_t> first, last;
+  std::vector<bool> waits(tape_.steps.size());
   for (std::size_t i = 0; i < tape_.steps.size(); ++i) {
     const Step& step = tape_.steps[i];
     const auto is_late = [&](ValueId id) { return late[at(id)]; };
-    const bool waits = std::any_of(step.inputs.begin(), step.inputs.end(), is_late) ||
-                       (may_write_over(i) && is_late(step.outputs[0]));
-    for (ValueId id : step.outputs) late[at(id)] = waits;
-    (waits ? last : first).push_back(i);
+    waits[i] = std::any_of(step.inputs.begin(), step.inputs.end(), is_late) ||
+               (may_write_over(i) && is_late(step.outputs[0]));
+    for (ValueId id : step.outputs) late[at(id)] = waits[i];
   }
+  let_makers_wait(waits);
+  std::vector<std::size_t> first, last;
+  for (std::size_t i = 0; i < tape_.steps.size(); ++i) (waits[i] ? last : first).push_back(i);
   order_ = gather(first);
   last = gather(last);
   order_.insert(order_.end(), last.begin(), last.end());
+}
+
+// Large results that only steps at the end read are made there, tile by tile where they are read.
+void Planner::let_makers_wait(std::vector<bool>& waits) const {
+  std::vector<bool> is_wanted(tape_.values.size()), is_wanted_early(tape_.values.size());
+  for (ValueId id : tape_.outputs) is_wanted_early[at(id)] = true;
+  for (const Assignment& assignment : plan_.assignments)
+    is_wanted_early[at(assignment.value)] = true;
+  for (std::size_t i = tape_.steps.size(); i-- > 0;) {
+    const Step& step = tape_.steps[i];
+    const ValueId made = step.outputs[0];
+    const bool is_large = is_pointwise(i) && !passes_[i]->is_small();
+    if ((is_large || is_view(plan_, step)) && is_wanted[at(made)] && !is_wanted_early[at(made)])
+      waits[i] = true;
+    for (ValueId id : step.inputs) {
+      is_wanted[at(id)] = true;
+      if (!waits[i]) is_wanted_early[at(id)] = true;
+    }
+  }
 }
 
 // The steps in an order in which more of them run together: of those that are ready, one that joins
@@ -420,6 +481,16 @@ bool Planner::joins(std::size_t i, const Unit& unit) const {
       return tape_.steps[other].outputs[0] == root;
     });
   };
+  if (pass->product) {
+    return std::all_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
+      return is_product(other) &&
+             std::none_of(tape_.steps[i].inputs.begin(),
+                          tape_.steps[i].inputs.end(),
+                          [&](ValueId id) { return made_here(plan_.root(id)); });
+    });
+  }
+  if (unit.has_product && (pass->reducing == Reducing::to_one || writes_what_it_reads(i, unit)))
+    return false;
   // A reduction ends a chain; what it makes is there when the unit has ended.
   if (pass->reducing != Reducing::no) return made_here(plan_.root(tape_.steps[i].inputs[0]));
   return std::none_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
@@ -427,6 +498,20 @@ bool Planner::joins(std::size_t i, const Unit& unit) const {
     const std::vector<ValueId>& inputs = tape_.steps[i].inputs;
     return std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) {
       return plan_.root(id) == tape_.steps[other].outputs[0];
+    });
+  });
+}
+
+// Whether a step may write over a variable that a product of the unit reads.
+bool Planner::writes_what_it_reads(std::size_t i, const Unit& unit) const {
+  return std::any_of(plan_.assignments.begin(), plan_.assignments.end(), [&](const auto& a) {
+    if (a.value != tape_.steps[i].outputs[0]) return false;
+    return std::any_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
+      const std::vector<ValueId>& inputs = tape_.steps[other].inputs;
+      return is_product(other) && std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) {
+               const Place& from = plan_.place(plan_.root(id));
+               return from.base == Base::variable && from.index == a.variable;
+             });
     });
   });
 }
@@ -439,6 +524,7 @@ void Planner::add(std::size_t i, std::vector<Unit>& units) const {
   Unit& unit = units.back();
   unit.steps.push_back(i);
   if (!pass) return;
+  unit.has_product |= pass->product.has_value();
   if (is_new && pass->is_small()) unit.kind = Unit::Kind::small;
   if (is_new && !pass->is_small() && pass->reducing == Reducing::no) unit.kind = Unit::Kind::tiles;
   if (unit.kind != Unit::Kind::tiles) return;
@@ -451,6 +537,24 @@ void Planner::form_units() {
   for (std::size_t i : order_) {
     if (!is_view(plan_, tape_.steps[i])) add(i, plan_.units);
   }
+}
+
+bool Planner::leaves_alone(std::vector<bool>& alone) const {
+  bool any = false;
+  for (const Unit& unit : plan_.units) {
+    for (std::size_t i : unit.steps) {
+      if (!is_product(i)) continue;
+      const bool is_read =
+          std::any_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
+            const std::vector<ValueId>& inputs = tape_.steps[other].inputs;
+            return std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) {
+              return plan_.root(id) == tape_.steps[i].outputs[0];
+            });
+          });
+      if (!is_read) any = alone[i] = true;
+    }
+  }
+  return any;
 }
 
 void Planner::find_lives() {
@@ -497,7 +601,8 @@ std::int64_t Planner::assign_scratch(Unit& unit) {
       (fits ? free : free_later).push_back(from.index);
     }
     Place& to = place(made);
-    if (to.base == Base::none && last_used_[at(made)] == now && is_pointwise(unit.steps[k])) {
+    if (to.base == Base::none && last_used_[at(made)] == now && is_pointwise(unit.steps[k]) &&
+        (!free.empty() || unit.num_slots < kMostSlots)) {
       if (free.empty()) {
         to = {Base::scratch, unit.num_slots++, 0};
       } else {
@@ -512,17 +617,26 @@ std::int64_t Planner::assign_scratch(Unit& unit) {
 }
 
 void Planner::shape_tiles() {
-  constexpr std::int64_t kLeast = 128;
   for (Unit& unit : plan_.units) {
     if (unit.kind != Unit::Kind::tiles) continue;
     const std::int64_t item = assign_scratch(unit);
     const std::int64_t slots = std::max<std::int64_t>(static_cast<std::int64_t>(unit.num_slots), 1);
     const std::int64_t tile =
         std::clamp(kScratchBytes / (slots * item) / 64 * 64, kLeast, kMostTile);
-    unit.tile_columns = std::min(unit.columns, tile);
-    unit.tile_rows = unit.columns > tile
-                         ? 1
-                         : std::min(unit.rows, std::max<std::int64_t>(tile / unit.columns, 1));
+    if (unit.has_product) {
+      // Two blocks of the loops that multiply, or more; whole rows, if they fit, so that what is
+      // read beside them lies in one piece.
+      const std::int64_t most = kScratchBytes / (slots * item);
+      const std::int64_t least = most >= 256 ? 16 : 8;
+      unit.tile_columns = std::min(unit.columns, most / least / 16 * 16);
+      const std::int64_t down = std::min(most, kMostTile) / unit.tile_columns / 8 * 8;
+      unit.tile_rows = std::min(unit.rows, std::max(down, least));
+    } else {
+      unit.tile_columns = std::min(unit.columns, tile);
+      unit.tile_rows = unit.columns > tile
+                           ? 1
+                           : std::min(unit.rows, std::max<std::int64_t>(tile / unit.columns, 1));
+    }
     unit.slot_bytes = padded_bytes(unit.tile_rows * unit.tile_columns * item);
   }
 }
@@ -593,9 +707,11 @@ void Planner::place_results() {
 }  // namespace
 
 Plan make_plan(const Tape& tape) {
-  Plan plan;
-  Planner(tape, plan).run();
-  return plan;
+  std::vector<bool> alone(tape.steps.size());
+  for (;;) {
+    Plan plan;
+    if (Planner(tape, plan).run(alone)) return plan;
+  }
 }
 
 }  // namespace nyala::graph

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <nyala/autograd/graph/tape_ir.hpp>
+#include <nyala/core/kernels/matmul.hpp>
 
 namespace nyala::kernels {
 enum class Reduce : std::uint8_t;
@@ -47,13 +48,15 @@ enum class Reducing : std::uint8_t {
   to_row      // one row
 };
 
-/// What a pointwise step asks of the steps that it runs together with.
+/// What a pointwise step asks of the steps that it runs together with; or a product that is made
+/// tile by tile, each of which the pointwise steps that follow read while it is in the cache.
 struct Pass {
   std::int64_t size = 0;     // of the result; of the input, for a reduction
   std::int64_t columns = 0;  // 0 where any will do
   SmallVector<Reading, 5> readings;
   Reducing reducing = Reducing::no;
   kernels::Reduce reduce = {};
+  std::optional<kernels::MatmulPlan> product = {};  // of all rows and columns
 
   /// Whether it runs whole, beside others of any size.
   bool is_small() const { return size <= kSmallPass; }
@@ -72,10 +75,13 @@ struct Unit {
   std::int64_t tile_rows = 1, tile_columns = 0;
   std::size_t num_slots = 0;  // of scratch, each as large as a tile
   std::int64_t slot_bytes = 0;
+  bool has_product = false;
   std::vector<std::int64_t> parts;  // of each step: where in the arena a reduction's parts lie
 
   std::int64_t tiles_across() const { return (columns - 1) / tile_columns + 1; }
   std::int64_t tiles_down() const { return (rows - 1) / tile_rows + 1; }
+  /// Whether the rows of a tile lie apart.
+  bool has_split_rows() const { return tile_rows > 1 && tile_columns < columns; }
   /// How many results of tiles there are for each element of a reduction's result; 1 for none.
   std::int64_t num_parts(Reducing reducing) const;
 };
@@ -115,6 +121,8 @@ Plan make_plan(const Tape& tape);
 /// How a step would run beside pointwise ones; nothing where it can not.
 std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step);
 
+/// Tensors that lie as these values do, nowhere yet.
+Tensors bare_tensors(const Tape& tape, const Plan& plan, const std::vector<ValueId>& ids);
 /// A tensor over memory that it does not own.
 Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data);
 

@@ -157,6 +157,8 @@ MatmulPlan plan_matmul(DType dtype,
                .bias_step = 1,
                .tile_rows = m,
                .tile_columns = n,
+               .packed_b = false,
+               .ahead = nullptr,
                .run_tile = nullptr,
                .run_batch = run_one_by_one};
   const bool floats = dtype == DType::float32 || dtype == DType::float64;
@@ -173,6 +175,30 @@ MatmulPlan plan_matmul(DType dtype,
   else
     p.run = p.run_tile = run_integers;
   return p;
+}
+
+MatmulPlan part_of(const MatmulPlan& whole,
+                   std::int64_t rows,
+                   std::int64_t columns,
+                   std::int64_t c_row,
+                   bool packed) {
+  MatmulPlan part = whole;
+  part.m = part.tile_rows = rows;
+  part.n = part.tile_columns = columns;
+  part.c_row = c_row;
+  part.packed_b = packed;
+  choose_simd_loops(part);
+  part.run = part.run_tile;
+  return part;
+}
+
+void pack_columns(const MatmulPlan& whole, const void* b, void* to) {
+  pack_all_columns(whole, b, to);
+}
+
+std::int64_t packed_size(const MatmulPlan& whole) {
+  constexpr std::int64_t widest = 16;  // lanes of a vector
+  return whole.k * ((whole.n + widest - 1) / widest * widest);
 }
 
 namespace {

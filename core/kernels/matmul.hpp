@@ -23,6 +23,13 @@ struct MatmulOptions {
   bool relu = false;        ///< in the end, after a bias, c = max(c, 0); a NaN stays
 };
 
+/// Arrays that are read when a product is done, and fetched while it keeps the multipliers busy.
+struct Ahead {
+  const std::byte* const* arrays = nullptr;
+  std::int64_t count = 0;
+  std::int64_t bytes = 0;  ///< of each
+};
+
 /// c = a b, for a (m, k), b (k, n) and c (m, n), whose columns are adjacent.
 struct MatmulPlan {
   /// `bias` is null or, for float32 and float64, n elements, which are added to every row.
@@ -49,6 +56,8 @@ struct MatmulPlan {
   std::int64_t c_row;
   std::int64_t bias_step;                ///< 0 where one bias serves all of c
   std::int64_t tile_rows, tile_columns;  ///< what one thread takes of a large product
+  bool packed_b;                         ///< b is as `pack_columns` leaves it
+  const Ahead* ahead;                    ///< null for none
   Run run_tile;                          ///< all on the calling thread
   RunBatch run_batch;                    ///< all on the calling thread
 
@@ -70,6 +79,18 @@ MatmulPlan plan_matmul(DType dtype,
                        MatrixStrides b,
                        std::int64_t c_row,
                        MatmulOptions options = {});
+
+/// The plan of a part of a product of floats whose right operand has adjacent columns: of `rows`
+/// rows and `columns` columns, c's rows being `c_row` apart. With `packed`, of all columns, for a
+/// right operand that `pack_columns` has packed. Its `run_tile` also takes fewer rows and columns.
+MatmulPlan part_of(const MatmulPlan& whole,
+                   std::int64_t rows,
+                   std::int64_t columns,
+                   std::int64_t c_row,
+                   bool packed);
+/// Packs the right operand of such a product into `packed_size` elements.
+void pack_columns(const MatmulPlan& whole, const void* b, void* to);
+std::int64_t packed_size(const MatmulPlan& whole);
 
 /// One product for each position of some batch axes; c is contiguous (batch..., m, n).
 struct BatchedMatmulPlan {

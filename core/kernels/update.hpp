@@ -25,7 +25,14 @@ using UpdateLoop = void (*)(const void* const* inputs, void* out, std::int64_t n
 /// For float32 and float64; throws TypeError for any other dtype.
 UpdateLoop update_loop(Update op, DType dtype);
 
-/// The same on the pool, where it is worth that.
+/// Adam's step of a weight: a lerp, a lerp_square and the root_step that reads what both write, in
+/// one pass over their arrays. At `arrays` are the inputs of each, one after the other and without
+/// the m and v of the last (m, g, w; v, g, w; x, r, e), then the three that are written.
+using AdamLoop = void (*)(void* const* arrays, std::int64_t n);
+inline constexpr std::size_t kAdamInputs = 9, kAdamArrays = 12;
+AdamLoop adam_loop(DType dtype);
+
+/// An update on the pool, where it is worth that.
 void update(Update op, DType dtype, std::int64_t n, const void* const* inputs, void* out);
 
 }  // namespace nyala::kernels

@@ -1,4 +1,3 @@
-#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/linear.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -52,8 +51,11 @@ struct Linear {
     const Tensor bias = in[2].contiguous();
     plan(x, in[1])(x.data(), in[1].data(), bias.data(), out.mutable_data());
   }
+  static bool lies_well(Inputs<Tensor> in) {
+    return in[2].is_contiguous() && (in[0].rank() == 2 || in[0].is_contiguous());
+  }
   Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    if (!in[2].is_contiguous() || (in[0].rank() != 2 && !in[0].is_contiguous())) return {};
+    if (!lies_well(in)) return {};
     return [one = plan(in[0], in[1])](const void* const* from, void* const* to) {
       one(from[0], from[1], from[2], to[0]);
     };
@@ -81,6 +83,11 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool relu) {
 AnyOp linear_op(bool relu) {
   const Linear op{relu};
   return AnyOp(detail::op_def<Linear>(), &op);
+}
+
+std::optional<kernels::MatmulPlan> linear_product(const AnyOp& op, Inputs<Tensor> in) {
+  if (&op.def() != &detail::op_def<Linear>() || !Linear::lies_well(in)) return {};
+  return static_cast<const Linear*>(op.options())->plan(in[0], in[1]);
 }
 
 }  // namespace ops

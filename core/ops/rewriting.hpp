@@ -1,5 +1,8 @@
 #pragma once
 /// Ops that compiled programs put in place of others.
+#include <optional>
+
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/op.hpp>
 
 namespace nyala::ops {
@@ -8,5 +11,10 @@ namespace nyala::ops {
 AnyOp linear_op(bool relu);
 /// For what keeps the elements and their order.
 AnyOp reshape_op(const Shape& shape);
+
+/// The product of two matrices that a `dot_general` or a `linear` is, for inputs that lie as these
+/// do; nothing for other ops and other products. A third input is the bias.
+std::optional<kernels::MatmulPlan> product_of(const AnyOp& op, Inputs<Tensor> inputs);
+std::optional<kernels::MatmulPlan> linear_product(const AnyOp& op, Inputs<Tensor> inputs);
 
 }  // namespace nyala::ops

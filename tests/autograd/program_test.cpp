@@ -85,7 +85,10 @@ TEST_CASE("a compiled step gives the same bits in each run, with one thread and 
 }
 
 TEST_CASE("a replay allocates nothing") {
-  const Training training;
+  std::int64_t batch = 0;
+  SUBCASE("with products apart") { batch = 32; }
+  SUBCASE("with products in passes") { batch = 700; }
+  const Training training(batch);
   const auto step = function(training);
   for (int i = 0; i < 3; ++i) step(training.x, training.y);
   const std::uint64_t news = t_news;

@@ -49,11 +49,11 @@ struct Block {
   bool accumulate = false;     // c holds a part of the sum
   bool relu = false;
   bool prefetch = false;  // c is far away
-  // What blocks do beside a product: leave a copy of b, its rows one after the other; fetch a
-  // column of vectors of what comes after b, `ahead_row` apart.
+  // What blocks do beside a product: leave a copy of b, its rows one after the other; fetch k cache
+  // lines of what is read later, `ahead_row` apart, the next block's `ahead_block` further on.
   T* b_copy = nullptr;
   const T* ahead = nullptr;
-  std::int64_t ahead_row = 0;
+  std::int64_t ahead_row = 0, ahead_block = 0;
 
   void skip_columns(std::int64_t count) {
     b += count;
@@ -78,6 +78,13 @@ HWY_INLINE hn::Vec<D> addend(
   if (x.bias != nullptr) sum = x.bias_step == 0 ? hn::Set(d, *x.bias) : load(x.bias + column);
   if (x.accumulate) sum = hn::Add(sum, load(x.c + row * x.c_row + column));
   return sum;
+}
+
+// Into the second cache: it is read after much else.
+HWY_INLINE void fetch(const void* data) {
+#if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
+  __builtin_prefetch(data, 0, 2);
+#endif
 }
 
 // `rows` rows and `vectors` vectors of columns, all kept in registers; of the last vector only
@@ -113,7 +120,7 @@ HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
   const T* b = x.b;
   for (std::int64_t p = 0; p < x.k; ++p, b += x.b_row) {
     V right[vectors];
-    if (beside == Beside::fetch) hwy::Prefetch(x.ahead + p * x.ahead_row);
+    if (beside == Beside::fetch) fetch(x.ahead + p * x.ahead_row);
     NYALA_UNROLL
     for (int v = 0; v < vectors; ++v) {
       const T* from = b + v * step;
@@ -260,7 +267,7 @@ HWY_NOINLINE void tall_product(const Block<T>& block,
       }
       for (int v = 0; whole && x.ahead != nullptr && v < kBlockVectors && count > 0; ++v) {
         block_column<rows, kBlockVectors, false, Beside::fetch>(d, x, 1, 0, 0);
-        x.ahead += lanes(d);
+        x.ahead += x.ahead_block;
         next();
       }
       return column_product<rows>(x, count, a_step, n);

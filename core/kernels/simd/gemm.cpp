@@ -92,12 +92,6 @@ HWY_NOINLINE void run_packed_b(
   }
 }
 
-// `count` in nearly even parts of at most `most`, each a multiple of `unit`.
-std::int64_t even_parts(std::int64_t count, std::int64_t most, std::int64_t unit) {
-  const std::int64_t parts = (count - 1) / most + 1;
-  return ((count - 1) / parts + unit) / unit * unit;
-}
-
 // Panels of k rows of b, row by row: a far memory is read fastest in the order that it lies.
 template <class T>
 void pack_rows(const T* b, std::int64_t b_row, std::int64_t n, std::int64_t k, T* to) {
@@ -113,6 +107,62 @@ void pack_rows(const T* b, std::int64_t b_row, std::int64_t n, std::int64_t k, T
       if (v < count) hn::StoreU(load_first(d, b + j + v, count - v), d, panel + v);
     }
   }
+}
+
+// The most of a's elements that are packed on the stack.
+template <class T>
+constexpr std::int64_t kStackRows = 32768 / std::int64_t{sizeof(T)};
+
+// A few rows of c, for a b that is packed already.
+template <class T>
+HWY_NOINLINE void run_prepared(
+    const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  HWY_ALIGN T packed_a[kStackRows<T>];
+  const std::int64_t step = lanes(hn::ScalableTag<T>());
+  Block<T> whole = whole_block<T>(p, a, b, bias, c);
+  const bool pack_a = p.a.column != 1;
+  const std::int64_t rows = pack_a ? kStackRows<T> / p.k / kBlockRows * kBlockRows : p.m;
+  constexpr std::int64_t line = 64 / std::int64_t{sizeof(T)};
+  const Ahead none, &ahead = p.ahead == nullptr ? none : *p.ahead;
+  std::int64_t which = 0, fetched = 0;  // bytes
+  for (std::int64_t i = 0; i < p.m; i += rows) {
+    const std::int64_t m = std::min(rows, p.m - i);
+    const T* left = whole.a + i * p.a.row;
+    if (pack_a) {
+      for_each_row_block(m, [&]<int count>(std::int64_t r) HWY_ATTR {
+        pack_panel(left + r * p.a.row, p.a.row, p.a.column, count, p.k, packed_a + r * p.k, count);
+      });
+      left = packed_a;
+    }
+    for (std::int64_t j = 0, count; j < p.n; j += count) {
+      count = panel_width<T>(p.n - j);
+      Block<T> y = whole.columns_from(j);
+      y.a = left;
+      y.b = whole.b + j * p.k;
+      y.b_row = (count + step - 1) / step * step;
+      y.c += i * p.c_row;
+      if (which < ahead.count) {
+        y.ahead = reinterpret_cast<const T*>(ahead.arrays[which] + fetched);
+        y.ahead_row = line;
+        y.ahead_block = p.k * line;
+        fetched += m / kBlockRows * p.k * 64;
+        if (fetched >= ahead.bytes) {
+          ++which;
+          fetched = 0;
+        }
+      }
+      if (pack_a)
+        panel_product<true>(y, m, count);
+      else
+        panel_product<false>(y, m, count);
+    }
+  }
+}
+
+// `count` in nearly even parts of at most `most`, each a multiple of `unit`.
+std::int64_t even_parts(std::int64_t count, std::int64_t most, std::int64_t unit) {
+  const std::int64_t parts = (count - 1) / most + 1;
+  return ((count - 1) / parts + unit) / unit * unit;
 }
 
 // Blocks of b that stay in the third cache, of a that stay in the second.
@@ -164,12 +214,14 @@ void run_packed(
               y.b_row = p.b.row;
               y.ahead = b + j + count;
               y.ahead_row = p.b.row;
+              y.ahead_block = step;
             } else {
               pack_panel(b + j * p.b.column, p.b.column, p.b.row, count, x.k, panel, row);
             }
           } else {
             y.ahead = panel + count * x.k;
             y.ahead_row = row;
+            y.ahead_block = step;
           }
           if (j + count == n) y.ahead = nullptr;
           if (pack_a)
@@ -312,8 +364,14 @@ MatmulPlan::RunBatch choose_batch(const MatmulPlan& p) {
 
 template <class T>
 void choose(MatmulPlan& p) {
-  p.run_tile = choose_tile<T>(p);
+  p.run_tile = p.packed_b ? run_prepared<T> : choose_tile<T>(p);
   p.run_batch = choose_batch<T>(p);
+}
+
+void pack_any(const MatmulPlan& p, const void* b, void* to) {
+  if (p.dtype == DType::float32)
+    return pack_rows(static_cast<const float*>(b), p.b.row, p.n, p.k, static_cast<float*>(to));
+  pack_rows(static_cast<const double*>(b), p.b.row, p.n, p.k, static_cast<double*>(to));
 }
 
 void choose_any(MatmulPlan& plan) {
@@ -329,8 +387,12 @@ HWY_AFTER_NAMESPACE();
 namespace nyala::kernels {
 
 HWY_EXPORT(choose_any);
+HWY_EXPORT(pack_any);
 
 void choose_simd_loops(MatmulPlan& plan) { HWY_DYNAMIC_DISPATCH(choose_any)(plan); }
+void pack_all_columns(const MatmulPlan& plan, const void* b, void* to) {
+  HWY_DYNAMIC_DISPATCH(pack_any)(plan, b, to);
+}
 
 }  // namespace nyala::kernels
 #endif

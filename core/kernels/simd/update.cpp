@@ -97,6 +97,34 @@ void run(const void* const* inputs, void* out_data, std::int64_t n) {
 }
 
 template <class T>
+void run_adam(void* const* arrays, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  std::array<T*, kAdamArrays> at;
+  for (std::size_t k = 0; k < kAdamArrays; ++k) at[k] = static_cast<T*>(arrays[k]);
+  const auto same = [&](std::size_t k) { return hn::Set(d, *at[k]); };
+  const V zero = hn::Zero(d), weight_1 = same(2), weight_2 = same(5), rate = same(7), e = same(8);
+  const Step<Update::root_step, hn::ScalableTag<T>> next(d, {zero, zero, zero, rate, e});
+  const auto step = [&](std::int64_t i, const auto& lanes_of) HWY_ATTR {
+    const auto load = [&](std::size_t k) HWY_ATTR { return lanes_of.load(at[k] + i, zero); };
+    const V m = apply<Update::lerp, V>({load(0), load(1), weight_1, zero, zero});
+    const V v = apply<Update::lerp_square, V>({load(3), load(4), weight_2, zero, zero});
+    const V x = next({load(6), m, v, rate, e});
+    lanes_of.store(m, at[9] + i);
+    lanes_of.store(v, at[10] + i);
+    lanes_of.store(x, at[11] + i);
+  };
+  const std::int64_t width = lanes(d);
+  std::int64_t i = 0;
+  for (; i + width <= n; i += width) step(i, Whole<decltype(d)>{d});
+  if (i < n) step(i, Part<decltype(d)>{d, n - i});
+}
+
+AdamLoop find_adam(DType dtype) {
+  return dtype == DType::float32 ? run_adam<float> : run_adam<double>;
+}
+
+template <class T>
 UpdateLoop find(Update op) {
   switch (op) {
     case Update::lerp: return run<Update::lerp, T>;
@@ -118,12 +146,25 @@ HWY_AFTER_NAMESPACE();
 namespace nyala::kernels {
 
 HWY_EXPORT(find_update);
+HWY_EXPORT(find_adam);
+
+namespace {
+
+void need_floats(DType dtype) {
+  if (is_floating(dtype)) return;
+  throw TypeError("update: received dtype " + std::string(name_of(dtype)) +
+                  ", expected float32 or float64");
+}
+
+}  // namespace
+
+AdamLoop adam_loop(DType dtype) {
+  need_floats(dtype);
+  return HWY_DYNAMIC_DISPATCH(find_adam)(dtype);
+}
 
 UpdateLoop update_loop(Update op, DType dtype) {
-  if (!is_floating(dtype)) {
-    throw TypeError("update: received dtype " + std::string(name_of(dtype)) +
-                    ", expected float32 or float64");
-  }
+  need_floats(dtype);
   return HWY_DYNAMIC_DISPATCH(find_update)(op, dtype);
 }
 

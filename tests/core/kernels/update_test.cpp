@@ -101,3 +101,53 @@ TEST_CASE("a step by a root of unusual numbers") {
   });
   CHECK_THROWS_AS(update_loop(Update::lerp, int32), TypeError);
 }
+
+TEST_CASE_TEMPLATE("the three steps of Adam in one loop", T, float, double) {
+  for_each_target([](const char* target) {
+    CAPTURE(std::string(target));
+    for (const std::int64_t n : {1, 7, 16, 35, 200}) {
+      CAPTURE(n);
+      std::mt19937 random(12);
+      std::uniform_real_distribution<double> value(-2, 2);
+      std::array<std::vector<T>, 4> arrays;  // m, v, weights, gradient
+      for (std::vector<T>& array : arrays) {
+        for (std::int64_t i = 0; i < n; ++i) array.push_back(static_cast<T>(value(random)));
+        array.push_back(T{7});
+      }
+      for (T& v : arrays[1]) v = std::abs(v);
+      std::array<T, 4> numbers = {T(0.1), T(0.001), T(0.01), T(1e-7)};
+      auto expected = arrays;
+      auto &m = expected[0], &v = expected[1], &w = expected[2];
+      const std::array<const void*, 3> of_m = {m.data(), arrays[3].data(), &numbers[0]};
+      const std::array<const void*, 3> of_v = {v.data(), arrays[3].data(), &numbers[1]};
+      const std::array<const void*, 5> of_w = {
+          w.data(), m.data(), v.data(), &numbers[2], &numbers[3]};
+      update(Update::lerp, dtype_of<T>, n, of_m.data(), m.data());
+      update(Update::lerp_square, dtype_of<T>, n, of_v.data(), v.data());
+      update(Update::root_step, dtype_of<T>, n, of_w.data(), w.data());
+      T* const g = arrays[3].data();
+      const std::array<void*, kAdamArrays> all = {arrays[0].data(),
+                                                  g,
+                                                  &numbers[0],
+                                                  arrays[1].data(),
+                                                  g,
+                                                  &numbers[1],
+                                                  arrays[2].data(),
+                                                  &numbers[2],
+                                                  &numbers[3],
+                                                  arrays[0].data(),
+                                                  arrays[1].data(),
+                                                  arrays[2].data()};
+      adam_loop(dtype_of<T>)(all.data(), n);
+      // The same formulas, but for products that the compiler may fuse with a sum or not.
+      const double most = 4 * std::numeric_limits<T>::epsilon();
+      for (std::size_t a = 0; a < 3; ++a) {
+        double worst = 0;
+        for (std::size_t i = 0; i < arrays[a].size(); ++i)
+          worst = std::fmax(worst, std::abs(static_cast<double>(arrays[a][i] - expected[a][i])));
+        CHECK(worst < most);
+        CHECK(arrays[a].back() == expected[a].back());
+      }
+    }
+  });
+}
