@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include <nyala/core/ops/batch_norm.hpp>
 #include <nyala/layers/normalization.hpp>
 
 namespace nyala {
@@ -55,6 +56,8 @@ class BatchNormalizationLayer final : public LayerBase<BatchNormalizationArgs> {
     Affine affine;
     if (gamma_.defined()) affine.gamma = ops::cast(gamma_, x.dtype());
     if (beta_.defined()) affine.beta = ops::cast(beta_, x.dtype());
+    if (training && !call.mask[0].defined() && !args().renorm)
+      return ops::cast(of_batch(x, affine), compute_dtype());
     if (training) {
       moments = call.mask[0].defined() ? masked_moments(x, call.mask[0]) : moments_of(x);
       if (args().renorm)
@@ -62,12 +65,7 @@ class BatchNormalizationLayer final : public LayerBase<BatchNormalizationArgs> {
       else
         follow_moments(moments);
     }
-    Tensor factor = ops::rsqrt(moments.variance + args().epsilon);
-    if (affine.gamma.defined()) factor = factor * affine.gamma;
-    Tensor offset = -moments.mean * factor;
-    if (affine.beta.defined()) offset = offset + affine.beta;
-    const Tensor y = x * along_axis(factor, x.rank()) + along_axis(offset, x.rank());
-    return ops::cast(y, compute_dtype());
+    return ops::cast(with_moments(x, moments, affine), compute_dtype());
   }
   bool supports_masking() const override { return true; }
 
@@ -99,6 +97,31 @@ class BatchNormalizationLayer final : public LayerBase<BatchNormalizationArgs> {
     moving_stddev_.assign(ops::sqrt(moving_stddev_));
     renorm_stddev_.assign(ops::sqrt(renorm_stddev_));
   }
+
+  // The usual training, in one kernel.
+  Tensor of_batch(const Tensor& x, const Affine& affine) const {
+    const auto [y, moments] =
+        ops::batch_norm(x, weight(affine.gamma, 1, x), weight(affine.beta, 0, x), of_op());
+    follow_moments(moments);
+    return y;
+  }
+  Tensor with_moments(const Tensor& x, const Moments& moments, const Affine& affine) const {
+    const int axis = normalize_axis(args().axis, x.rank(), "BatchNormalization");
+    if (axis + 1 < x.rank()) {
+      return ops::batch_norm(
+          x, moments, weight(affine.gamma, 1, x), weight(affine.beta, 0, x), of_op());
+    }
+    // A compiled program takes these steps along with those before and after.
+    Tensor factor = ops::rsqrt(moments.variance + args().epsilon);
+    if (affine.gamma.defined()) factor = factor * affine.gamma;
+    Tensor offset = -moments.mean * factor;
+    if (affine.beta.defined()) offset = offset + affine.beta;
+    return x * factor + offset;
+  }
+  Tensor weight(const Tensor& own, double value, const Tensor& x) const {
+    return own.defined() ? own : ops::full({moving_mean_.size()}, value, {.dtype = x.dtype()});
+  }
+  ops::BatchNormArgs of_op() const { return {.axis = args().axis, .epsilon = args().epsilon}; }
 
   // The corrections r and d become part of gamma and beta; no gradient flows through them.
   void renormalize(const Moments& moments, Affine& affine) {
