@@ -118,6 +118,27 @@ def layer_norm(x):
     return centred * jax.lax.rsqrt((centred * centred).mean(-1, keepdims=True) + 1e-3)
 
 
+def batch_norm(x, gamma, beta, dy):
+    def forward(x, gamma, beta):
+        mean = x.mean(0)
+        variance = jnp.square(x - mean).mean(0)
+        return (x - mean) * (jax.lax.rsqrt(variance + 1e-3) * gamma) + beta, (mean, variance)
+
+    y, backward, moments = jax.vjp(forward, x, gamma, beta, has_aux=True)
+    return y, moments, backward(dy)
+
+
+def batch_norm_step():
+    ones, zeros = np.ones(SHAPE[1], np.float32), np.zeros(SHAPE[1], np.float32)
+    moving, momentum = (zeros, ones), 0.99
+
+    def step(x, gamma, beta, dy, moving):
+        y, moments, grads = batch_norm(x, gamma, beta, dy)
+        return y, grads, [a * momentum + b * (1 - momentum) for a, b in zip(moving, moments)]
+    values = worker.floats(SHAPE, 1), ones, zeros, worker.floats(SHAPE, 2)
+    return compiled(lambda *v: step(*v[:4], v[4:]), *values, *moving)
+
+
 def kernel(op, *shapes):
     return lambda: compiled(op, *(worker.floats(shape, i + 1) for i, shape in enumerate(shapes)))
 
@@ -136,8 +157,10 @@ worker.serve(f"jax {jax.__version__}", {
     **{f"gemm_{n}": kernel(jnp.matmul, (n, n), (n, n)) for n in worker.GEMM_SIZES},
     "kernel_add": kernel(jnp.add, SHAPE, SHAPE),
     "kernel_exp": kernel(jnp.exp, SHAPE),
+    "kernel_log": lambda: compiled(jnp.log, worker.positive()),
     "kernel_tanh": kernel(jnp.tanh, SHAPE),
     "kernel_sigmoid": kernel(jax.nn.sigmoid, SHAPE),
     "kernel_softmax": kernel(jax.nn.softmax, SHAPE),
     "kernel_layer_norm": kernel(layer_norm, SHAPE),
+    "kernel_batch_norm": batch_norm_step,
 })

@@ -14,8 +14,8 @@ using Tensors = std::vector<Tensor>;
 
 constexpr int kOps = 1000;
 
-Tensor numbers(at::IntArrayRef shape, std::uint32_t seed, float low = -1) {
-  const auto values = bench::floats(c10::multiply_integers(shape), seed, low);
+Tensor numbers(at::IntArrayRef shape, std::uint32_t seed, float low = -1, float high = 1) {
+  const auto values = bench::floats(c10::multiply_integers(shape), seed, low, high);
   return torch::tensor(values).reshape(shape);
 }
 Tensor ids(std::int64_t count, std::uint32_t seed, std::uint32_t high) {
@@ -216,8 +216,18 @@ Measured gemm(std::int64_t n) {
   return {inference([a, b, c = torch::empty({n, n})]() mutable { torch::mm_out(c, a, b); })};
 }
 
-bench::Maker kernel(Tensor (*op)(const Tensor&)) {
-  return [op] { return Measured{inference([op, x = numbers({256, 1024}, 1)] { op(x); })}; };
+bench::Maker kernel(Tensor (*op)(const Tensor&), float low = -1, float high = 1) {
+  return [=] {
+    return Measured{inference([op, x = numbers({256, 1024}, 1, low, high)] { op(x); })};
+  };
+}
+
+Measured batch_norm() {
+  const auto layer = std::make_shared<torch::nn::BatchNorm1d>(
+      torch::nn::BatchNorm1dOptions(1024).eps(1e-3).momentum(0.01));
+  const Tensor x = numbers({256, 1024}, 1).requires_grad_(), dy = numbers({256, 1024}, 2);
+  const std::vector<Tensor> sources = {x, (*layer)->weight, (*layer)->bias};
+  return {[=] { torch::autograd::grad({(*layer)(x)}, sources, {dy}); }};
 }
 
 bench::Maker find(const std::string& name) {
@@ -260,10 +270,12 @@ bench::Maker find(const std::string& name) {
       {"siamese", siamese},
       {"predict_row", predict_row},
       {"kernel_exp", kernel([](const Tensor& x) { return torch::exp(x); })},
+      {"kernel_log", kernel([](const Tensor& x) { return torch::log(x); }, 0.01F, 10)},
       {"kernel_tanh", kernel([](const Tensor& x) { return torch::tanh(x); })},
       {"kernel_sigmoid", kernel([](const Tensor& x) { return torch::sigmoid(x); })},
       {"kernel_softmax", kernel([](const Tensor& x) { return torch::softmax(x, 1); })},
-      {"kernel_layer_norm", kernel([](const Tensor& x) { return torch::layer_norm(x, {1024}); })}};
+      {"kernel_layer_norm", kernel([](const Tensor& x) { return torch::layer_norm(x, {1024}); })},
+      {"kernel_batch_norm", batch_norm}};
   const auto found = makers.find(name);
   return found == makers.end() ? bench::Maker{} : found->second;
 }

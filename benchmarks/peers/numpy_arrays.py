@@ -119,9 +119,9 @@ def gemm(n):
     return lambda: np.matmul(a, b, out=out)
 
 
-def kernel(op, count=1):
+def kernel(op, count=1, numbers=worker.kernel_numbers):
     def make():
-        inputs = [worker.floats(worker.KERNEL_SHAPE, i + 1) for i in range(count)]
+        inputs = [numbers(i + 1) for i in range(count)]
         out = np.empty_like(inputs[0])
         return lambda: op(*inputs, out=out)
     return make
@@ -137,5 +137,6 @@ worker.serve(f"numpy {np.__version__}", {
     **{f"gemm_{n}": (lambda n=n: gemm(n)) for n in worker.GEMM_SIZES},
     "kernel_add": kernel(np.add, 2),
     "kernel_exp": kernel(np.exp),
+    "kernel_log": kernel(np.log, numbers=worker.positive),
     "kernel_tanh": kernel(np.tanh),
 })

@@ -145,6 +145,14 @@ def predict_row():
     return worker.best_of(plain, frozen)()
 
 
+def batch_norm():
+    layer = nn.BatchNorm1d(worker.KERNEL_SHAPE[1], eps=1e-3, momentum=0.01)
+    x, dy = (torch.from_numpy(worker.floats(worker.KERNEL_SHAPE, seed)) for seed in (1, 2))
+    sources = [x.requires_grad_(), *layer.parameters()]
+    forward = prepare(layer)
+    return lambda: torch.autograd.grad(forward(x), sources, dy)
+
+
 makers = {
     "dot_vec": lambda: dot(False, False),
     "dot_vec_normalized": lambda: dot(False, True),
@@ -152,10 +160,12 @@ makers = {
     "dot_attn_normalized": lambda: dot(True, True),
     "predict_row": predict_row,
     "kernel_exp": kernel(torch.exp),
+    "kernel_log": lambda: inference(torch.log, torch.from_numpy(worker.positive())),
     "kernel_tanh": kernel(torch.tanh),
     "kernel_sigmoid": kernel(torch.sigmoid),
     "kernel_softmax": kernel(lambda x: torch.softmax(x, -1)),
     "kernel_layer_norm": kernel(lambda x: F.layer_norm(x, x.shape[1:])),
+    "kernel_batch_norm": batch_norm,
     **worker.for_names(worker.MODELS, lambda name: train(name, fused=True)),
 }
 if not COMPILED:

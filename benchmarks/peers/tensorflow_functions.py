@@ -132,6 +132,7 @@ worker.serve(f"tensorflow {tf.__version__}", {
     **{f"gemm_{n}": eager(tf.matmul, (n, n), (n, n)) for n in worker.GEMM_SIZES},
     "kernel_add": eager(tf.add, SHAPE, SHAPE),
     "kernel_exp": eager(tf.exp, SHAPE),
+    "kernel_log": lambda: (lambda x: lambda: tf.math.log(x))(tf.constant(worker.positive())),
     "kernel_tanh": eager(tf.tanh, SHAPE),
     "kernel_sigmoid": eager(tf.sigmoid, SHAPE),
     "kernel_softmax": eager(tf.nn.softmax, SHAPE),

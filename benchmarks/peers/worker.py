@@ -31,6 +31,15 @@ def floats(shape, seed=1, low=-1.0, high=1.0):
     return (np.float32(low) + np.float32(high - low) * unit).reshape(shape)
 
 
+def kernel_numbers(seed=1):
+    return floats(KERNEL_SHAPE, seed)
+
+
+def positive(seed=1):
+    """What logarithms are taken of."""
+    return floats(KERNEL_SHAPE, seed, 0.01, 10)
+
+
 def integers(shape, seed, high):
     return (_hash(np.prod(shape), seed) % np.uint32(high)).astype(np.int32).reshape(shape)
 

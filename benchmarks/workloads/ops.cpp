@@ -82,6 +82,23 @@ Step layer_normalization() {
           compiled = function([layer](const Tensor& t) { return layer(t); })] { compiled(x); };
 }
 
+// As a training step has it: moments, output, moving averages and all gradients.
+Step batch_normalization(const Shape& shape) {
+  const layers::BatchNormalization layer;
+  const Variable x(numbers(shape, 1));
+  layer(x);
+  std::vector<Variable> sources = layer.trainable_variables();
+  sources.push_back(x);
+  const auto step = function([=](const Tensor& dy) {
+    GradientTape tape;
+    const Tensor y = layer(x, {.training = true});
+    std::vector<Tensor> results = tape.gradient(y, sources, {.output_gradients = {dy}});
+    results.push_back(y);
+    return results;
+  });
+  return [=, dy = numbers(shape, 2)] { step(dy); };
+}
+
 }  // namespace
 
 void add_small_ops(std::vector<Workload>& list) {
@@ -179,6 +196,11 @@ void add_kernels(std::vector<Workload>& list) {
   add(
       "exp", "exponential", [] { return unary([](const Tensor& x) { return ops::exp(x); }); }, 2);
   add(
+      "log",
+      "logarithm",
+      [] { return [x = numbers(kKernelShape, 1, 0.01F, 10)] { ops::log(x); }; },
+      2);
+  add(
       "tanh", "tanh", [] { return unary([](const Tensor& x) { return ops::tanh(x); }); }, 2);
   add(
       "sigmoid",
@@ -191,6 +213,11 @@ void add_kernels(std::vector<Workload>& list) {
       [] { return unary([](const Tensor& x) { return ops::softmax(x); }); },
       2);
   add("layer_norm", "layer normalisation of the rows", layer_normalization, 2);
+  add(
+      "batch_norm",
+      "batch normalisation in training, forward and backward,",
+      [] { return batch_normalization(kKernelShape); },
+      4);
 }
 
 }  // namespace bench
