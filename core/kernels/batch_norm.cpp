@@ -15,6 +15,7 @@ namespace {
 // up one after another: more would add up rounding errors.
 constexpr std::int64_t kGrain = 32768;
 constexpr std::int64_t kMostOuter = 256;
+// Channels whose sums stay in the first-level cache while rows go by.
 constexpr std::int64_t kMostChannels = 1024;
 
 const std::byte* bytes(const void* data) { return static_cast<const std::byte*>(data); }
@@ -36,10 +37,6 @@ class Grid {
   struct Place {
     ChannelBlock block;
     std::int64_t at, channel, part;  // in bytes: of the block, its first channel and its part
-    template <class T>
-    T* element(T* array) const {
-      return bytes(array) + at;
-    }
   };
 
   bool is_empty() const { return size_.n == 0 || size_.outer == 0 || size_.inner == 0; }

@@ -1,6 +1,3 @@
-#include <limits>
-#include <type_traits>
-
 #include <nyala/core/kernels/batch_norm_loops.hpp>
 #include <nyala/core/kernels/simd/targets.hpp>
 
@@ -22,15 +19,6 @@ const T* as(const void* data) {
 template <class T>
 T* as(void* data) {
   return static_cast<T*>(data);
-}
-
-// f(part, where) for each vector of n elements.
-template <class D, class F>
-HWY_INLINE void each_vector(D d, std::int64_t n, F&& f) {
-  const std::int64_t step = lanes(d);
-  std::int64_t at = 0;
-  for (; at + step <= n; at += step) f(Whole<D>{d}, at);
-  if (at < n) f(Part<D>{d, n - at}, at);
 }
 
 // Reads what each channel has one number of: a vector of channels that lie side by side, or one
@@ -60,7 +48,7 @@ HWY_INLINE void map(D d, const ChannelBlock& block, T* y, Params&& params, F&& f
       for (std::int64_t c = 0; c < block.channels; ++c) {
         const auto p = params(Single<D>{d, c});
         const std::int64_t start = row * block.stride + c * block.inner;
-        each_vector(d, block.inner, [&](auto part, std::int64_t at) HWY_ATTR {
+        each_part(d, block.inner, [&](auto part, std::int64_t at) HWY_ATTR {
           part.store(f(p, part, start + at), y + start + at);
         });
       }
@@ -69,7 +57,7 @@ HWY_INLINE void map(D d, const ChannelBlock& block, T* y, Params&& params, F&& f
   }
   std::int64_t row = 0;
   for (; row + 4 <= block.outer; row += 4) {
-    each_vector(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
+    each_part(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
       const auto p = params(SideBySide<decltype(part)>{part, at});
       const std::int64_t at0 = row * block.stride + at, at1 = at0 + block.stride;
       const std::int64_t at2 = at1 + block.stride, at3 = at2 + block.stride;
@@ -82,7 +70,7 @@ HWY_INLINE void map(D d, const ChannelBlock& block, T* y, Params&& params, F&& f
     });
   }
   for (; row < block.outer; ++row) {
-    each_vector(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
+    each_part(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
       const auto p = params(SideBySide<decltype(part)>{part, at});
       const std::int64_t there = row * block.stride + at;
       part.store(f(p, part, there), y + there);
@@ -96,7 +84,7 @@ HWY_INLINE void sums_side_by_side(
     D d, const ChannelBlock& block, T* first, T* second, Params&& params, F&& add) {
   for (std::int64_t row = 0; row < block.outer;) {
     const bool four = row + 4 <= block.outer;
-    each_vector(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
+    each_part(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
       const auto zero = hn::Zero(d);
       const auto p = params(SideBySide<decltype(part)>{part, at});
       auto a = row == 0 ? zero : part.load(first + at, zero);
@@ -157,7 +145,7 @@ template <bool kEight, class D, class T = hn::TFromD<D>>
 HWY_INLINE void join_rows(
     D d, const ChannelBlock& block, const T* x, std::int64_t row, T* means, T* squares) {
   using V = hn::Vec<D>;
-  each_vector(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
+  each_part(d, block.channels, [&](auto part, std::int64_t at) HWY_ATTR {
     const V zero = hn::Zero(d);
     const auto read = [&](std::int64_t i)
                           HWY_ATTR { return part.load(x + (row + i) * block.stride + at, zero); };
@@ -228,7 +216,7 @@ void merge_moments(const ChannelParts& parts,
                    void* variance_out) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
-  each_vector(d, parts.channels, [&](auto part, std::int64_t at) HWY_ATTR {
+  each_part(d, parts.channels, [&](auto part, std::int64_t at) HWY_ATTR {
     const V zero = hn::Zero(d);
     Spread<V> all = {hn::NaN(d), hn::NaN(d)};
     double total = 0;
@@ -264,7 +252,7 @@ void scale(std::int64_t channels,
            double epsilon,
            void* scale_out) {
   const hn::ScalableTag<T> d;
-  each_vector(d, channels, [&](auto part, std::int64_t at) HWY_ATTR {
+  each_part(d, channels, [&](auto part, std::int64_t at) HWY_ATTR {
     const auto zero = hn::Zero(d);
     const auto own = factor(d, part.load(as<T>(variance) + at, zero), epsilon);
     part.store(hn::Mul(own, part.load(as<T>(gamma) + at, zero)), as<T>(scale_out) + at);
@@ -337,7 +325,7 @@ void merge_grad(const ChannelParts& parts,
   using V = hn::Vec<decltype(d)>;
   const double full = static_cast<double>(parts.count - 1) * parts.elements;
   const V inverse = hn::Set(d, static_cast<T>(1 / (full + parts.last_elements)));
-  each_vector(d, parts.channels, [&](auto part, std::int64_t at) HWY_ATTR {
+  each_part(d, parts.channels, [&](auto part, std::int64_t at) HWY_ATTR {
     const V zero = hn::Zero(d);
     const auto read = [&](const void* from) HWY_ATTR { return part.load(as<T>(from) + at, zero); };
     const auto write = [&](V value, void* to) HWY_ATTR { part.store(value, as<T>(to) + at); };

@@ -12,15 +12,6 @@ HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
 namespace {
 
-// f(how to read, where) for each vector of n elements.
-template <class D, class F>
-HWY_INLINE void each_vector(D d, std::int64_t n, F&& f) {
-  const std::int64_t step = lanes(d);
-  std::int64_t at = 0;
-  for (; at + step <= n; at += step) f(Whole<D>{d}, at);
-  if (at < n) f(Part<D>{d, n - at}, at);
-}
-
 // The sum of all lanes that f(how to read, where, sum) adds up, in four vectors side by side.
 template <class D, class F>
 HWY_INLINE hn::Vec<D> sum_of(D d, std::int64_t n, F&& f) {
@@ -78,7 +69,7 @@ void forward(const void* x_data,
   for (; count > 0; --count, x += n, y += n) {
     const Normal normal(d, x, n, epsilon);
     const auto zero = hn::Zero(d);
-    each_vector(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
+    each_part(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
       const auto h = normal.of(part.load(x + at, zero));
       part.store(hn::MulAdd(h, part.load(gamma + at, zero), part.load(beta + at, zero)), y + at);
     });
@@ -108,14 +99,14 @@ void grad(const void* x_data,
     };
     // Both sums in one pass; what is beyond the row's end counts 0 in either.
     V g_sum = zero, gh_sum = zero;
-    each_vector(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
+    each_part(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
       const V own = g(part, at);
       g_sum = hn::Add(g_sum, own);
       gh_sum = hn::MulAdd(own, normal.of(part.load(x + at, zero)), gh_sum);
     });
     const V g_mean = hn::Mul(hn::SumOfLanes(d, g_sum), normal.inverse_n);
     const V gh_mean = hn::Mul(hn::SumOfLanes(d, gh_sum), normal.inverse_n);
-    each_vector(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
+    each_part(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
       const V h = normal.of(part.load(x + at, zero));
       const V rest = hn::NegMulAdd(h, gh_mean, hn::Sub(g(part, at), g_mean));
       part.store(hn::Mul(rest, normal.factor), dx + at);
@@ -138,7 +129,7 @@ void scale_grad(const void* x_data,
   for (std::int64_t i = 0; i < n; ++i) dgamma[i] = T{0};
   for (; count > 0; --count, x += n, dy += n) {
     const Normal normal(d, x, n, epsilon);
-    each_vector(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
+    each_part(d, n, [&](auto part, std::int64_t at) HWY_ATTR {
       const auto h = normal.of(part.load(x + at, zero));
       const auto sum = part.load(dgamma + at, zero);
       part.store(hn::MulAdd(part.load(dy + at, zero), h, sum), dgamma + at);

@@ -84,6 +84,15 @@ struct Part {
   HWY_INLINE void store(V v, T* to) const { store_first(d, v, to, count); }
 };
 
+/// f(how to read and write, where) for each vector of n elements.
+template <class D, class F>
+HWY_INLINE void each_part(D d, std::int64_t n, F&& f) {
+  const std::int64_t step = lanes(d);
+  std::int64_t at = 0;
+  for (; at + step <= n; at += step) f(Whole<D>{d}, at);
+  if (at < n) f(Part<D>{d, n - at}, at);
+}
+
 /// f(lane) for each lane: for the rare values that a vector formula does not reach.
 template <class D, class F>
 HWY_NOINLINE hn::Vec<D> each_lane(D d, hn::Vec<D> v, F f) {

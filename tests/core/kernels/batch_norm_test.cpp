@@ -1,10 +1,8 @@
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -12,6 +10,7 @@
 #include <nyala/core/kernels/batch_norm.hpp>
 #include <nyala/core/parallel.hpp>
 
+#include "core/kernels/references.hpp"
 #include "core/kernels/targets.hpp"
 
 using namespace nyala;
@@ -20,15 +19,6 @@ using namespace nyala::kernels;
 namespace {
 
 constexpr double kEpsilon = 1e-3;
-
-template <class T>
-std::vector<T> numbers(std::int64_t count, unsigned seed, double low = -3, double high = 5) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<double> value(low, high);
-  std::vector<T> x(static_cast<std::size_t>(count));
-  for (T& element : x) element = static_cast<T>(value(random));
-  return x;
-}
 
 template <class T>
 struct Arrays {
@@ -110,16 +100,6 @@ struct Reference {
     }
   }
 };
-
-template <class T>
-double distance(const std::vector<T>& got, const std::vector<double>& want) {
-  double worst = 0, size = 1;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(got[i]) - want[i]));
-    size = std::max(size, std::abs(want[i]));
-  }
-  return worst / size;
-}
 
 template <class T>
 void check_size(const Channels& size) {
