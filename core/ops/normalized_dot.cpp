@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include <nyala/core/kernels/normalize.hpp>
+#include <nyala/core/kernels/normalized_product.hpp>
 #include <nyala/core/ops/fused.hpp>
 #include <nyala/core/ops/normalizing.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -6,6 +9,8 @@
 namespace nyala {
 namespace ops {
 namespace {
+
+// ---- pairs of rows ----
 
 template <class Self>
 struct DotOfRows : LengthOptions {
@@ -100,14 +105,221 @@ struct NormalizedDot : DotOfRows<NormalizedDot> {
   static std::vector<SampleOf<NormalizedDot>> samples() { return make_samples(false); }
 };
 
+// ---- matrices of rows ----
+
+// Whether an axis is the first or the last after that of the batch.
+bool is_end_of_sample(const Shape& shape, int axis) {
+  return axis == 1 || (axis > 1 && axis == shape.rank() - 1);
+}
+
+// Whether a sample of both is too large to stay in a second cache.
+bool is_large_sample(const Shape& x, const Shape& y) {
+  if (!x.is_known() || !y.is_known()) return false;
+  constexpr std::int64_t large = 1 << 18;
+  const std::int64_t batch = std::max<std::int64_t>(x[0], 1);
+  return (x.num_elements() + y.num_elements()) / batch > large;
+}
+
+// For each sample of x and of y, both (batch, ...), the products of all rows along an axis of
+// either. That is the first or the last of a sample, so that rows lie one after the other or side
+// by side.
+template <class Self>
+struct DotOfMatrices : LengthOptions {
+  static constexpr Saves saves = Saves::inputs;
+  int x_axis = 2, y_axis = 2;
+  static constexpr auto own_fields() {
+    return std::tuple_cat(std::tuple{Field{"x_axis", &Self::x_axis, "The axis of x summed over."},
+                                     Field{"y_axis", &Self::y_axis, "The axis of y summed over."}},
+                          LengthOptions::fields());
+  }
+
+  static std::vector<int> free_axes(int rank, int axis) {
+    std::vector<int> axes;
+    for (int i = 1; i < rank; ++i) {
+      if (i != axis) axes.push_back(i);
+    }
+    return axes;
+  }
+  std::vector<int> x_free(const Tensor& x) const { return free_axes(x.rank(), x_axis); }
+  std::vector<int> y_free(const Tensor& y) const { return free_axes(y.rank(), y_axis); }
+
+  Spec infer_products(const Spec& x_spec, const Spec& y_spec) const {
+    const Shape &x = x_spec.shape, &y = y_spec.shape;
+    const auto fits = [](std::int64_t a, std::int64_t b) {
+      return a == b || a == None || b == None;
+    };
+    if (!is_end_of_sample(x, x_axis) || !is_end_of_sample(y, y_axis) ||
+        x_spec.dtype != y_spec.dtype || !fits(x[0], y[0]) || !fits(x[x_axis], y[y_axis]))
+      throw ShapeError(std::string(Self::name) + ": received shapes " + x.str() + " and " +
+                       y.str() + " with axes " + std::to_string(x_axis) + " and " +
+                       std::to_string(y_axis));
+    Shape out = {x[0] == None ? y[0] : x[0]};
+    for (int i : free_axes(x.rank(), x_axis)) out.push_back(x[i]);
+    for (int i : free_axes(y.rank(), y_axis)) out.push_back(y[i]);
+    return {out, x_spec.dtype};
+  }
+  kernels::NormalizedProduct product(const Tensor& x, const Tensor& y) const {
+    const auto rows = [](const Tensor& t, int axis) {
+      std::int64_t count = 1;
+      for (int i : free_axes(t.rank(), axis)) count *= t.shape()[i];
+      return count;
+    };
+    return {.dtype = x.dtype(),
+            .batch = x.shape()[0],
+            .m = rows(x, x_axis),
+            .n = rows(y, y_axis),
+            .k = x.shape()[x_axis],
+            .x_turned = x_axis != x.rank() - 1,
+            .y_turned = y_axis != y.rank() - 1,
+            .clamp = clamp()};
+  }
+
+  static std::vector<SampleOf<Self>> make_samples(bool gradient) {
+    std::vector<SampleOf<Self>> samples;
+    const auto add = [&](int a, int b, double least, bool old, const Shape& x, const Shape& y) {
+      Self op;
+      op.x_axis = a;
+      op.y_axis = b;
+      op.epsilon = least;
+      op.legacy = old;
+      samples.push_back({op, {{x}, {y}}});
+      if (gradient)
+        samples.back().inputs.push_back({op.infer_products({x, float64}, {y, float64}).shape});
+    };
+    add(2, 2, 1e-7, false, {2, 3, 4}, {2, 2, 4});
+    add(1, 2, 1e-7, true, {1, 4, 2}, {1, 3, 4});
+    add(2, 1, 1e-7, false, {2, 2, 3}, {2, 3, 2});
+    add(1, 1, 1e-7, false, {2, 3, 2}, {2, 3, 1, 2});
+    add(1, 3, 1e-7, false, {2, 3}, {2, 2, 2, 3});
+    add(2, 2, 100, false, {1, 2, 9}, {1, 1, 9});  // every row is clamped
+    add(2, 2, 1e-7, false, {0, 2, 3}, {0, 2, 3});
+    add(2, 2, 1e-7, false, {1, 0, 3}, {1, 2, 3});
+    return samples;
+  }
+};
+
+// The gradients of x and y. Inputs: x, y and the gradient d of the products.
+struct NormalizedBatchDotGrad : DotOfMatrices<NormalizedBatchDotGrad> {
+  static constexpr std::string_view name = "normalized_batch_dot_grad";
+  static constexpr std::string_view doc = "l2_normalize_grad of x and d v, and of y and d' u.";
+  bool of_x = true, of_y = true;
+  static constexpr auto fields() {
+    return std::tuple_cat(
+        own_fields(),
+        std::tuple{Field{"of_x", &NormalizedBatchDotGrad::of_x, "Whether that of x is given."},
+                   Field{"of_y", &NormalizedBatchDotGrad::of_y, "Whether that of y is given."}});
+  }
+
+  Specs infer(Inputs<Spec> in) const {
+    const Spec products = infer_products(in[0], in[1]);
+    if (in[2].dtype != products.dtype || in[2].shape.rank() != products.shape.rank())
+      throw ShapeError(std::string(name) + ": received a gradient of shape " + in[2].shape.str() +
+                       " for products of shape " + products.shape.str());
+    Specs out;
+    if (of_x) out.push_back(in[0]);
+    if (of_y) out.push_back(in[1]);
+    return out;
+  }
+  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
+    const Tensor x = in[0].contiguous(), y = in[1].contiguous(), d = in[2].contiguous();
+    kernels::normalized_product_grad(product(x, y),
+                                     x.data(),
+                                     y.data(),
+                                     d.data(),
+                                     of_x ? out.front().mutable_data() : nullptr,
+                                     of_y ? out.back().mutable_data() : nullptr);
+  }
+  // With the scaled rows u and v, products of d give what l2_normalize_grad takes; c are the
+  // gradients of its results.
+  Grads vjp(const Saved& saved, Inputs<Tensor> c) const {
+    const Tensor &x = saved.input(0), &y = saved.input(1), &d = saved.input(2);
+    const auto scaled = [&](const Tensor& t, int axis) {
+      return l2_normalize(t, {.axis = axis, .legacy = legacy, .epsilon = epsilon});
+    };
+    const Tensor u = scaled(x, x_axis), v = scaled(y, y_axis);
+    const int x_rank = x.rank() - 1;  // axes of d up to those of y
+    std::vector<int> x_part, y_part;
+    for (int i = 1; i < d.rank(); ++i) (i < x_rank ? x_part : y_part).push_back(i);
+    // Laid out as x and y.
+    const auto like_x = [&](const Tensor& of_y_rows) {
+      const DotDims dims = {{0}, {0}, y_part, y_free(y)};
+      return moveaxis(dot_general(d, of_y_rows, dims), -1, x_axis);
+    };
+    const auto like_y = [&](const Tensor& of_x_rows) {
+      const DotDims dims = {{0}, {0}, x_part, x_free(x)};
+      return moveaxis(dot_general(d, of_x_rows, dims), -1, y_axis);
+    };
+    const auto products = [&](const Tensor& a, const Tensor& b) {
+      return dot_general(a, b, {{0}, {0}, {x_axis}, {y_axis}});
+    };
+    Tensor dx, dy, dd;
+    const auto add = [](Tensor& sum, const Tensor& term) {
+      sum = sum.defined() ? sum + term : term;
+    };
+    if (of_x) {
+      const auto [first, second] =
+          differentiate_l2_normalize_grad(x, like_x(v), c[0], x_axis, *this);
+      add(dx, first);
+      add(dy, l2_normalize_grad(y, like_y(second), y_axis, *this));
+      add(dd, products(second, v));
+    }
+    if (of_y) {
+      const auto [first, second] =
+          differentiate_l2_normalize_grad(y, like_y(u), c[c.size() - 1], y_axis, *this);
+      add(dy, first);
+      add(dx, l2_normalize_grad(x, like_x(second), x_axis, *this));
+      add(dd, products(u, second));
+    }
+    return {dx, dy, dd};
+  }
+  static std::vector<SampleOf<NormalizedBatchDotGrad>> samples() {
+    std::vector<SampleOf<NormalizedBatchDotGrad>> samples = make_samples(true);
+    samples[0].op.of_x = samples[1].op.of_y = false;
+    return samples;
+  }
+};
+
+struct NormalizedBatchDot : DotOfMatrices<NormalizedBatchDot> {
+  static constexpr std::string_view name = "normalized_batch_dot";
+  static constexpr std::string_view doc = "batch_dot of rows scaled to length one.";
+  static constexpr auto fields() { return own_fields(); }
+
+  Spec infer(Inputs<Spec> in) const { return infer_products(in[0], in[1]); }
+  void forward(Inputs<Tensor> in, Tensor& out) const {
+    const Tensor x = in[0].contiguous(), y = in[1].contiguous();
+    kernels::normalized_product(product(x, y), x.data(), y.data(), out.mutable_data());
+  }
+  Grads vjp(const Saved& saved, const Tensor& d) const {
+    NormalizedBatchDotGrad grad{{*this, x_axis, y_axis}, saved.wants(0), saved.wants(1)};
+    Tensors found = run_multi(grad, {saved.input(0), saved.input(1), d});
+    Grads grads(2);
+    if (grad.of_x) grads[0] = found[0];
+    if (grad.of_y) grads[1] = found.back();
+    return grads;
+  }
+  static std::vector<SampleOf<NormalizedBatchDot>> samples() { return make_samples(false); }
+};
+
 }  // namespace
 
 Tensor normalized_dot(const Tensor& x, const Tensor& y) { return run_op(NormalizedDot{}, {x, y}); }
+
+Tensor normalized_batch_dot(const Tensor& x, const Tensor& y, std::pair<int, int> axes) {
+  const auto [a, b] = axes;
+  if (x.rank() == 2 && y.rank() == 2 && x.dtype() == y.dtype())
+    return expand_dims(normalized_dot(x, y), -1);
+  if (x.dtype() != y.dtype() || !is_end_of_sample(x.shape(), a) ||
+      !is_end_of_sample(y.shape(), b) || is_large_sample(x.shape(), y.shape()))
+    return batch_dot(l2_normalize(x, {.axis = a}), l2_normalize(y, {.axis = b}), axes);
+  return run_op(NormalizedBatchDot{{{}, a, b}}, {x, y});
+}
 
 }  // namespace ops
 
 using namespace ops;
 NYALA_OP(NormalizedDot)
 NYALA_OP(NormalizedDotGrad)
+NYALA_OP(NormalizedBatchDot)
+NYALA_OP(NormalizedBatchDotGrad)
 
 }  // namespace nyala

@@ -19,11 +19,12 @@ class DotLayer final : public LayerBase<DotArgs> {
     const Tensor& y = inputs[1];
     const auto [a, b] = resolve_axes(x.shape(), y.shape());
     if (a == 0 || b == 0) return over_batch(x, y, a, b);
-    if (args().normalize && x.rank() == 2 && y.rank() == 2 && is_floating(x.dtype()) &&
-        x.dtype() == y.dtype())
-      return ops::expand_dims(ops::normalized_dot(x, y), -1);
-    if (args().normalize) return ops::batch_dot(normalize(x, a), normalize(y, b), {a, b});
-    return ops::batch_dot(x, y, {a, b});
+    if (!args().normalize) return ops::batch_dot(x, y, {a, b});
+    check_floating(x);
+    check_floating(y);
+    // Keras 3's lengths: a vector shorter than 1e-7 is divided by that. (tf.keras 2.x took 1e-6; a
+    // model read from its files gets Keras 3's rule, as it does in Keras 3.)
+    return ops::normalized_batch_dot(x, y, {a, b});
   }
 
   // Keras's rule, which looks at no size.
@@ -54,10 +55,8 @@ class DotLayer final : public LayerBase<DotArgs> {
     return {resolve(args().axes.first(), x.rank()), resolve(args().axes.second(), y.rank())};
   }
 
-  // Keras 3's: a vector shorter than 1e-7 is divided by that. (tf.keras 2.x took 1e-6; a model read
-  // from its files gets Keras 3's rule, as it does in Keras 3.)
-  Tensor normalize(const Tensor& x, int axis) const {
-    if (is_floating(x.dtype())) return ops::l2_normalize(x, {.axis = axis});
+  void check_floating(const Tensor& x) const {
+    if (is_floating(x.dtype())) return;
     throw TypeError(label() + " with normalize received dtype " + std::string(name_of(x.dtype())) +
                     ", expected a floating one");
   }
