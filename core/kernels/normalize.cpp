@@ -14,27 +14,33 @@ constexpr std::int64_t kGrain = 1 << 17;
 // Rows side by side that are taken together: as much as a few lines of the cache.
 constexpr std::int64_t kSideBySide = 64;
 
+const std::byte* moved(const void* data, std::int64_t bytes) {
+  return data == nullptr ? nullptr : static_cast<const std::byte*>(data) + bytes;
+}
+std::byte* moved(void* data, std::int64_t bytes) {
+  return data == nullptr ? nullptr : static_cast<std::byte*>(data) + bytes;
+}
+
 void run(DType dtype,
          std::int64_t outer,
          std::int64_t n,
          std::int64_t inner,
-         const void* x_data,
-         const void* dy_data,
-         LengthClamp clamp,
-         void* out_data) {
+         const NormalizeData& data) {
   if (dtype != DType::float32 && dtype != DType::float64) throw_no_kernel(dtype);
   if (outer == 0 || n == 0 || inner == 0) return;
   const NormalizeLoops loops = normalize_loops(dtype);
   const auto item = static_cast<std::int64_t>(size_of(dtype));
-  const auto* x = static_cast<const std::byte*>(x_data);
-  const auto* dy = static_cast<const std::byte*>(dy_data);
-  auto* out = static_cast<std::byte*>(out_data);
-  const auto gradient_at = [&](std::int64_t offset) { return dy == nullptr ? dy : dy + offset; };
+  const auto from = [&](std::int64_t element, std::int64_t row) -> NormalizeData {
+    return {moved(data.x, element * item),
+            moved(data.dy, element * item),
+            moved(data.out, element * item),
+            moved(data.factors, row * item),
+            data.clamp};
+  };
   if (inner == 1) {
     parallel_for(
         outer, std::max<std::int64_t>(kGrain / n, 1), [&](std::int64_t begin, std::int64_t end) {
-          const std::int64_t at = begin * n * item;
-          loops.rows(x + at, gradient_at(at), out + at, end - begin, n, clamp);
+          loops.rows(from(begin * n, begin), end - begin, n);
         });
     return;
   }
@@ -44,10 +50,11 @@ void run(DType dtype,
                std::max<std::int64_t>(kGrain / work, 1),
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t i = begin; i < end; ++i) {
-                   const std::int64_t first = i % tiles * kSideBySide;
-                   const std::int64_t at = (i / tiles * n * inner + first) * item;
-                   const std::int64_t count = std::min(kSideBySide, inner - first);
-                   loops.columns(x + at, gradient_at(at), out + at, count, n, inner, clamp);
+                   const std::int64_t first = i % tiles * kSideBySide, line = i / tiles;
+                   loops.columns(from(line * n * inner + first, line * inner + first),
+                                 std::min(kSideBySide, inner - first),
+                                 n,
+                                 inner);
                  }
                });
 }
@@ -64,23 +71,21 @@ void run_dots(DType dtype,
   if (n == 0 && ddot == nullptr)
     std::memset(out, 0, static_cast<std::size_t>(rows) * size_of(dtype));
   if (rows == 0 || n == 0) return;
-  const NormalizeLoops loops = normalize_loops(dtype);
+  const NormalizedDotLoop loop = normalized_dot_loop(dtype);
   const auto item = static_cast<std::int64_t>(size_of(dtype));
-  const auto at = [&](const void* data, std::int64_t index) {
-    return data == nullptr ? nullptr : static_cast<const std::byte*>(data) + index * item;
-  };
+  const auto at = [&](const void* data, std::int64_t index) { return moved(data, index * item); };
   const std::int64_t row_out = ddot == nullptr ? 1 : n;
   // Whole groups of the loop, which round by group: the same ones for any number of threads.
   constexpr std::int64_t groups = 64;
   const std::int64_t grain = (kGrain / n + groups) / groups * groups;
   parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    loops.dots(at(x, begin * n),
-               at(y, begin * n),
-               at(ddot, begin),
-               static_cast<std::byte*>(out) + begin * row_out * item,
-               end - begin,
-               n,
-               clamp);
+    loop(at(x, begin * n),
+         at(y, begin * n),
+         at(ddot, begin),
+         static_cast<std::byte*>(out) + begin * row_out * item,
+         end - begin,
+         n,
+         clamp);
   });
 }
 
@@ -113,8 +118,9 @@ void l2_normalize(DType dtype,
                   std::int64_t inner,
                   const void* x,
                   LengthClamp clamp,
-                  void* y) {
-  run(dtype, outer, n, inner, x, nullptr, clamp, y);
+                  void* y,
+                  void* factors) {
+  run(dtype, outer, n, inner, {x, nullptr, y, factors, clamp});
 }
 
 void l2_normalize_grad(DType dtype,
@@ -125,7 +131,18 @@ void l2_normalize_grad(DType dtype,
                        const void* dy,
                        LengthClamp clamp,
                        void* dx) {
-  run(dtype, outer, n, inner, x, dy, clamp, dx);
+  run(dtype, outer, n, inner, {x, dy, dx, nullptr, clamp});
+}
+
+void l2_normalize_grad(DType dtype,
+                       std::int64_t outer,
+                       std::int64_t n,
+                       std::int64_t inner,
+                       const void* x,
+                       const void* dy,
+                       const void* factors,
+                       void* dx) {
+  run(dtype, outer, n, inner, {x, dy, dx, const_cast<void*>(factors), {}});
 }
 
 }  // namespace nyala::kernels

@@ -14,14 +14,16 @@ struct LengthClamp {
   double least;  ///< 0 for none
 };
 
-/// y = r x, for the row's factor r.
+/// y = r x, for the row's factor r. `factors`, where it is not null, takes those of all (outer,
+/// inner) rows for the gradient: negative where they are constant.
 void l2_normalize(DType dtype,
                   std::int64_t outer,
                   std::int64_t n,
                   std::int64_t inner,
                   const void* x,
                   LengthClamp clamp,
-                  void* y);
+                  void* y,
+                  void* factors = nullptr);
 /// dx = r dy - r^3 sum(x dy) x; the second term only where the row is not clamped.
 void l2_normalize_grad(DType dtype,
                        std::int64_t outer,
@@ -30,6 +32,15 @@ void l2_normalize_grad(DType dtype,
                        const void* x,
                        const void* dy,
                        LengthClamp clamp,
+                       void* dx);
+/// The same from the factors that l2_normalize gave.
+void l2_normalize_grad(DType dtype,
+                       std::int64_t outer,
+                       std::int64_t n,
+                       std::int64_t inner,
+                       const void* x,
+                       const void* dy,
+                       const void* factors,
                        void* dx);
 
 /// dot[i] = sum(x y) r s for contiguous rows of n, with the factors r of row x[i] and s of y[i]:

@@ -36,31 +36,35 @@ struct Matrices {
   Matrices transposed() const { return {data, size, {strides.column, strides.row}}; }
 };
 
+// x or y: `rows` rows a sample.
+struct Operand {
+  const void* data;
+  std::int64_t rows;
+  bool turned;
+};
+
 // Some samples of a product.
 struct Part {
   const NormalizedProduct& p;
   std::int64_t first, count;
 
   std::int64_t item() const { return static_cast<std::int64_t>(size_of(p.dtype)); }
-  std::int64_t x_bytes() const { return count * p.m * p.k * item(); }
-  std::int64_t y_bytes() const { return count * p.n * p.k * item(); }
+  std::int64_t bytes(const Operand& of) const { return count * of.rows * p.k * item(); }
   template <class Data>
   auto at(Data* data, std::int64_t size) const {
     using Byte = std::conditional_t<std::is_const_v<Data>, const std::byte, std::byte>;
     return static_cast<Byte*>(data) + first * size * item();
   }
 
-  // The rows of x or y, `rows` a sample, scaled to length one.
-  Matrices scaled(const void* data, std::int64_t rows, bool turned, std::byte* to) const {
-    const std::byte* from = at(data, rows * p.k);
-    if (turned)
-      l2_normalize(p.dtype, count, p.k, rows, from, p.clamp, to);
+  // The rows of an operand, scaled to length one.
+  Matrices scaled(const Operand& of, std::byte* to, std::byte* factors = nullptr) const {
+    const std::byte* from = at(of.data, of.rows * p.k);
+    if (of.turned)
+      l2_normalize(p.dtype, count, p.k, of.rows, from, p.clamp, to, factors);
     else
-      l2_normalize(p.dtype, count * rows, p.k, 1, from, p.clamp, to);
-    return {to, rows * p.k, turned ? MatrixStrides{1, rows} : MatrixStrides{p.k, 1}};
+      l2_normalize(p.dtype, count * of.rows, p.k, 1, from, p.clamp, to, factors);
+    return {to, of.rows * p.k, of.turned ? MatrixStrides{1, of.rows} : MatrixStrides{p.k, 1}};
   }
-  Matrices scaled_x(const void* x, std::byte* to) const { return scaled(x, p.m, p.x_turned, to); }
-  Matrices scaled_y(const void* y, std::byte* to) const { return scaled(y, p.n, p.y_turned, to); }
 
   // c (m, n) = a (m, k) b (k, n) for each sample.
   void multiply(std::int64_t m,
@@ -74,23 +78,23 @@ struct Part {
         a.data, b.data, c);
   }
 
-  // The gradient of `rows` rows a sample, from d (rows, others) and the other operand's scaled
-  // rows.
-  void gradient(const void* data,
-                std::int64_t rows,
-                bool turned,
+  // The gradient of an operand, from d (rows, others), the scaled rows of the other one and what
+  // l2_normalize_grad takes beside: the factors or the clamp.
+  template <class Lengths>
+  void gradient(const Operand& of,
                 const Matrices& d,
                 std::int64_t others,
                 const Matrices& scaled_others,
+                const Lengths& lengths,
                 void* gradient_data) const {
-    const std::byte* from = at(data, rows * p.k);
-    std::byte* to = at(gradient_data, rows * p.k);
-    if (turned) {
-      multiply(p.k, rows, others, scaled_others.transposed(), d.transposed(), to);
-      l2_normalize_grad(p.dtype, count, p.k, rows, from, to, p.clamp, to);
+    const std::byte* from = at(of.data, of.rows * p.k);
+    std::byte* to = at(gradient_data, of.rows * p.k);
+    if (of.turned) {
+      multiply(p.k, of.rows, others, scaled_others.transposed(), d.transposed(), to);
+      l2_normalize_grad(p.dtype, count, p.k, of.rows, from, to, lengths, to);
     } else {
-      multiply(rows, p.k, others, d, scaled_others, to);
-      l2_normalize_grad(p.dtype, count * rows, p.k, 1, from, to, p.clamp, to);
+      multiply(of.rows, p.k, others, d, scaled_others, to);
+      l2_normalize_grad(p.dtype, count * of.rows, p.k, 1, from, to, lengths, to);
     }
   }
 };
@@ -111,30 +115,44 @@ void each_part(const NormalizedProduct& p, F&& f) {
 
 }  // namespace
 
-void normalized_product(const NormalizedProduct& product, const void* x, const void* y, void* z) {
+void normalized_product(const NormalizedProduct& product,
+                        const void* x_data,
+                        const void* y_data,
+                        void* z) {
   each_part(product, [&](const Part& part) {
     const NormalizedProduct& p = part.p;
-    const Scratch scratch(part.x_bytes() + part.y_bytes());
-    const Matrices u = part.scaled_x(x, scratch.data());
-    const Matrices v = part.scaled_y(y, scratch.data() + part.x_bytes());
+    const Operand x = {x_data, p.m, p.x_turned}, y = {y_data, p.n, p.y_turned};
+    const Scratch scratch(part.bytes(x) + part.bytes(y));
+    const Matrices u = part.scaled(x, scratch.data());
+    const Matrices v = part.scaled(y, scratch.data() + part.bytes(x));
     part.multiply(p.m, p.n, p.k, u, v.transposed(), part.at(z, p.m * p.n));
   });
 }
 
 void normalized_product_grad(const NormalizedProduct& product,
-                             const void* x,
-                             const void* y,
+                             const void* x_data,
+                             const void* y_data,
                              const void* dz,
                              void* dx,
                              void* dy) {
   each_part(product, [&](const Part& part) {
     const NormalizedProduct& p = part.p;
-    const Scratch scratch(std::max(part.x_bytes(), part.y_bytes()));
+    const Operand x = {x_data, p.m, p.x_turned}, y = {y_data, p.n, p.y_turned};
     const Matrices d = {part.at(dz, p.m * p.n), p.m * p.n, {p.n, 1}};
-    if (dx != nullptr)
-      part.gradient(x, p.m, p.x_turned, d, p.n, part.scaled_y(y, scratch.data()), dx);
-    if (dy != nullptr)
-      part.gradient(y, p.n, p.y_turned, d.transposed(), p.m, part.scaled_x(x, scratch.data()), dy);
+    const Scratch scratch(part.bytes(x) + part.bytes(y));
+    std::byte* const of_y = scratch.data() + part.bytes(x);
+    if (dx == nullptr || dy == nullptr) {
+      if (dx != nullptr) part.gradient(x, d, p.n, part.scaled(y, of_y), p.clamp, dx);
+      if (dy != nullptr)
+        part.gradient(y, d.transposed(), p.m, part.scaled(x, scratch.data()), p.clamp, dy);
+      return;
+    }
+    const Scratch factors(part.count * (p.m + p.n) * part.item());
+    std::byte* const y_factors = factors.data() + part.count * p.m * part.item();
+    const Matrices u = part.scaled(x, scratch.data(), factors.data());
+    const Matrices v = part.scaled(y, of_y, y_factors);
+    part.gradient(x, d, p.n, v, factors.data(), dx);
+    part.gradient(y, d.transposed(), p.m, u, y_factors, dy);
   });
 }
 
