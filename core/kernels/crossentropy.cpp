@@ -28,27 +28,32 @@ std::byte* at(void* data, DType dtype, std::int64_t index) {
 
 }  // namespace
 
-void sparse_crossentropy_of_probabilities(DType dtype,
-                                          std::int64_t rows,
-                                          std::int64_t n,
-                                          const void* p,
-                                          const std::int64_t* labels,
-                                          void* loss) {
+void sparse_crossentropy(DType dtype,
+                         bool from_logits,
+                         std::int64_t rows,
+                         std::int64_t n,
+                         const void* x,
+                         const std::int64_t* labels,
+                         void* loss) {
   over_rows(dtype, rows, n, [&](std::int64_t i, std::int64_t count) {
-    crossentropy_loops(dtype).sparse(at(p, dtype, i * n), labels + i, at(loss, dtype, i), count, n);
+    const CrossentropyLoops& loops = crossentropy_loops(dtype);
+    (from_logits ? loops.sparse_logits : loops.sparse)(
+        at(x, dtype, i * n), labels + i, at(loss, dtype, i), count, n);
   });
 }
 
-void sparse_crossentropy_of_probabilities_grad(DType dtype,
-                                               std::int64_t rows,
-                                               std::int64_t n,
-                                               const void* p,
-                                               const std::int64_t* labels,
-                                               const void* dloss,
-                                               void* dp) {
+void sparse_crossentropy_grad(DType dtype,
+                              bool from_logits,
+                              std::int64_t rows,
+                              std::int64_t n,
+                              const void* x,
+                              const std::int64_t* labels,
+                              const void* dloss,
+                              void* dx) {
   over_rows(dtype, rows, n, [&](std::int64_t i, std::int64_t count) {
-    crossentropy_loops(dtype).sparse_grad(
-        at(p, dtype, i * n), labels + i, at(dloss, dtype, i), at(dp, dtype, i * n), count, n);
+    const CrossentropyLoops& loops = crossentropy_loops(dtype);
+    (from_logits ? loops.sparse_logits_grad : loops.sparse_grad)(
+        at(x, dtype, i * n), labels + i, at(dloss, dtype, i), at(dx, dtype, i * n), count, n);
   });
 }
 

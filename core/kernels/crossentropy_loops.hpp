@@ -14,6 +14,8 @@ struct CrossentropyLoops {
       const void* x, const void* t, const void* dloss, void* dx, std::int64_t rows, std::int64_t n);
   Loss sparse;  ///< t: int64 labels
   Gradient sparse_grad;
+  Loss sparse_logits;  ///< the same, x being logits
+  Gradient sparse_logits_grad;
   Loss categorical;
   Gradient categorical_grad;
   Loss logits;  ///< categorical, x being logits

@@ -33,21 +33,4 @@ void log_softmax_grad(DType dtype,
 void logsumexp(
     DType dtype, std::int64_t outer, std::int64_t n, std::int64_t inner, const void* x, void* out);
 
-/// loss[i] = logsumexp(x[i]) - x[i][labels[i]] for `rows` contiguous rows of n logits. Labels are
-/// the caller's to check: 0 <= label < n.
-void sparse_crossentropy(DType dtype,
-                         std::int64_t rows,
-                         std::int64_t n,
-                         const void* x,
-                         const std::int64_t* labels,
-                         void* loss);
-/// dx[i] = (softmax(x[i]) - one_hot(labels[i])) dloss[i]
-void sparse_crossentropy_grad(DType dtype,
-                              std::int64_t rows,
-                              std::int64_t n,
-                              const void* x,
-                              const std::int64_t* labels,
-                              const void* dloss,
-                              void* dx);
-
 }  // namespace nyala::kernels

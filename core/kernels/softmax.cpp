@@ -96,39 +96,4 @@ void logsumexp(
   run(SoftmaxOp::logsumexp, dtype, outer, n, inner, x, nullptr, out);
 }
 
-void sparse_crossentropy(DType dtype,
-                         std::int64_t rows,
-                         std::int64_t n,
-                         const void* x_data,
-                         const std::int64_t* labels,
-                         void* loss_data) {
-  visit_float(dtype, [&]<class T>() {
-    const SparseCrossentropyLoops loops = sparse_crossentropy_loops(dtype);
-    const T* x = static_cast<const T*>(x_data);
-    T* loss = static_cast<T*>(loss_data);
-    parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
-      loops.rows(x + begin * n, labels + begin, loss + begin, end - begin, n);
-    });
-  });
-}
-
-void sparse_crossentropy_grad(DType dtype,
-                              std::int64_t rows,
-                              std::int64_t n,
-                              const void* x_data,
-                              const std::int64_t* labels,
-                              const void* dloss_data,
-                              void* dx_data) {
-  visit_float(dtype, [&]<class T>() {
-    const SparseCrossentropyLoops loops = sparse_crossentropy_loops(dtype);
-    const T* x = static_cast<const T*>(x_data);
-    const T* dloss = static_cast<const T*>(dloss_data);
-    T* dx = static_cast<T*>(dx_data);
-    parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
-      const std::int64_t from = begin * n;
-      loops.grad(x + from, labels + begin, dloss + begin, dx + from, end - begin, n);
-    });
-  });
-}
-
 }  // namespace nyala::kernels

@@ -27,20 +27,7 @@ struct SoftmaxLoops {
                   std::int64_t count);
 };
 
-/// Of `count` contiguous rows of n logits, with a label each.
-struct SparseCrossentropyLoops {
-  void (*rows)(
-      const void* x, const std::int64_t* labels, void* loss, std::int64_t count, std::int64_t n);
-  void (*grad)(const void* x,
-               const std::int64_t* labels,
-               const void* dloss,
-               void* dx,
-               std::int64_t count,
-               std::int64_t n);
-};
-
 /// For float32 and float64.
 SoftmaxLoops softmax_loops(SoftmaxOp op, DType dtype);
-SparseCrossentropyLoops sparse_crossentropy_loops(DType dtype);
 
 }  // namespace nyala::kernels

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <nyala/core/kernels/crossentropy.hpp>
-#include <nyala/core/kernels/nn.hpp>
 #include <nyala/core/ops/support.hpp>
 
 namespace nyala {
@@ -183,9 +182,14 @@ struct SparseCategoricalCrossentropyGrad : OfRows {
     const Tensor dy = in[2].contiguous();
     const std::int64_t n = x.shape().back();
     const Labels labels(in[1], n);
-    const auto run = from_logits ? kernels::sparse_crossentropy_grad
-                                 : kernels::sparse_crossentropy_of_probabilities_grad;
-    run(x.dtype(), dy.size(), n, x.data(), labels.data(), dy.data(), out.mutable_data());
+    kernels::sparse_crossentropy_grad(x.dtype(),
+                                      from_logits,
+                                      dy.size(),
+                                      n,
+                                      x.data(),
+                                      labels.data(),
+                                      dy.data(),
+                                      out.mutable_data());
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const Tensor labels = expand_dims(saved.input(1), -1);
@@ -229,9 +233,8 @@ struct SparseCategoricalCrossentropy : OfRows {
     const Tensor x = in[0].contiguous();
     const std::int64_t n = x.shape().back();
     const Labels labels(in[1], n);
-    const auto run =
-        from_logits ? kernels::sparse_crossentropy : kernels::sparse_crossentropy_of_probabilities;
-    run(x.dtype(), out.size(), n, x.data(), labels.data(), out.mutable_data());
+    kernels::sparse_crossentropy(
+        x.dtype(), from_logits, out.size(), n, x.data(), labels.data(), out.mutable_data());
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {run_op(with_logits<SparseCategoricalCrossentropyGrad>(from_logits),

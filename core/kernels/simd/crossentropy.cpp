@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <nyala/core/kernels/crossentropy.hpp>
 #include <nyala/core/kernels/crossentropy_loops.hpp>
 #include <nyala/core/kernels/scalar.hpp>
@@ -8,7 +10,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <nyala/core/kernels/simd/math-inl.hpp>
+#include <nyala/core/kernels/simd/softmax-inl.hpp>
 
 HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
@@ -124,6 +126,70 @@ void sparse_grad(const void* p_data,
       row[labels[first + i]] = at_label[i];
     }
   }
+}
+
+// ---- labels and logits ----
+
+// log(sum(exp(x))) minus the label's x, without forming the former where both are large.
+template <class L, class T>
+HWY_INLINE void crossentropy_line(const L& line, const T* x, typename L::V label_x, T* out) {
+  const auto max = max_of(line, x);
+  const auto log_sum = log(line.d, sum_of_exp(line, x, max));
+  line.store_result(hn::Sub(log_sum, hn::Sub(label_x, max)), out);
+}
+
+template <class T>
+void sparse_logits(const void* x_data,
+                   const void* label_data,
+                   void* out_data,
+                   std::int64_t count,
+                   std::int64_t n) {
+  const auto* labels = static_cast<const std::int64_t*>(label_data);
+  const T* x = static_cast<const T*>(x_data);
+  T* out = static_cast<T*>(out_data);
+  const hn::ScalableTag<T> d;
+  for (std::int64_t i = 0; i < count; ++i) out[i] = x[i * n + labels[i]];
+  if (is_short<T>(n)) {
+    Turned<T> from;
+    each_group<T>(count, n, [&](std::int64_t i, const Columns<T>& group) HWY_ATTR {
+      from.read(x + i * n, group.width, n);
+      const bool whole = group.width == Turned<T>::kStep;
+      const auto label_x = whole ? hn::LoadU(d, out + i) : load_first(d, out + i, group.width);
+      crossentropy_line(group, from.data, label_x, out + i);
+    });
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i)
+    crossentropy_line(Row<T>{{}, n}, x + i * n, hn::Set(d, out[i]), out + i);
+}
+
+template <class T>
+void sparse_logits_grad(const void* x_data,
+                        const void* label_data,
+                        const void* factor_data,
+                        void* dx_data,
+                        std::int64_t count,
+                        std::int64_t n) {
+  const auto* labels = static_cast<const std::int64_t*>(label_data);
+  const T* x = static_cast<const T*>(x_data);
+  const T* factor = static_cast<const T*>(factor_data);
+  T* dx = static_cast<T*>(dx_data);
+  const hn::ScalableTag<T> d;
+  if (is_short<T>(n)) {
+    Turned<T> from, to;
+    each_group<T>(count, n, [&](std::int64_t i, const Columns<T>& group) HWY_ATTR {
+      from.read(x + i * n, group.width, n);
+      const bool whole = group.width == Turned<T>::kStep;
+      const T* own = factor + i;
+      const auto factors = whole ? hn::LoadU(d, own) : load_first(d, own, group.width);
+      scaled_softmax(group, from.data, factors, to.data);
+      to.write(dx + i * n, group.width, n);
+    });
+  } else {
+    for (std::int64_t i = 0; i < count; ++i)
+      scaled_softmax(Row<T>{{}, n}, x + i * n, hn::Set(d, factor[i]), dx + i * n);
+  }
+  for (std::int64_t i = 0; i < count; ++i) dx[i * n + labels[i]] -= factor[i];
 }
 
 // ---- targets and probabilities ----
@@ -264,8 +330,14 @@ void logits_grad(const void* x_data,
 }
 
 template <class T>
-constexpr CrossentropyLoops kLoops = {
-    sparse<T>, sparse_grad<T>, categorical<T>, categorical_grad<T>, logits<T>, logits_grad<T>};
+constexpr CrossentropyLoops kLoops = {sparse<T>,
+                                      sparse_grad<T>,
+                                      sparse_logits<T>,
+                                      sparse_logits_grad<T>,
+                                      categorical<T>,
+                                      categorical_grad<T>,
+                                      logits<T>,
+                                      logits_grad<T>};
 
 const CrossentropyLoops* find_crossentropy(DType dtype) {
   return dtype == DType::float32 ? &kLoops<float> : &kLoops<double>;
