@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include <nyala/core/error.hpp>
 #include <nyala/core/ops.hpp>
+#include <nyala/core/ops/fused.hpp>
 
 using namespace nyala;
 using namespace nyala::ops;
@@ -171,4 +173,26 @@ TEST_CASE("unknown sizes pass through what is made of several ops") {
   CHECK(take(unknown({10, 3}), Tensor::abstract({None, 5}, int32), {.axis = 0}).shape() ==
         Shape{None, 5, 3});
   CHECK_THROWS_AS(reshape(x, {-1, -1, -1}), ShapeError);
+}
+
+TEST_CASE("a normalised batch_dot is its parts, however it is computed") {
+  const auto waves = [](const Shape& shape) {
+    return reshape(sin(cast(arange(shape.num_elements()), float64)), shape);
+  };
+  const auto check = [&](const Shape& x_shape, const Shape& y_shape, std::pair<int, int> axes) {
+    const Tensor x = waves(x_shape), y = waves(y_shape);
+    const Tensor got = normalized_batch_dot(x, y, axes);
+    const Tensor want = batch_dot(
+        l2_normalize(x, {.axis = axes.first}), l2_normalize(y, {.axis = axes.second}), axes);
+    CHECK(got.shape() == want.shape());
+    CHECK(allclose(got, want, {.rtol = 1e-12, .atol = 1e-14}));
+  };
+  check({4, 5}, {4, 5}, {1, 1});
+  check({2, 3, 5}, {2, 4, 5}, {2, 2});
+  check({2, 5, 3}, {2, 5}, {1, 1});
+  check({2, 3, 5, 2}, {2, 5, 4}, {2, 1});      // an axis in the middle
+  check({1, 600, 512}, {1, 20, 512}, {2, 2});  // a large sample
+  CHECK_THROWS_AS(check({2, 3, 5}, {2, 3, 4}, {2, 2}), ShapeError);
+  const Tensor x = unknown({None, None, 3});
+  CHECK(normalized_batch_dot(x, x, {2, 2}).shape() == Shape{None, None, None});
 }

@@ -3,13 +3,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
 #include <nyala/core/kernels/normalize.hpp>
 #include <nyala/core/parallel.hpp>
 
+#include "core/kernels/numbers.hpp"
 #include "core/kernels/targets.hpp"
 
 using namespace nyala;
@@ -18,15 +18,6 @@ using namespace nyala::kernels;
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-template <class T>
-std::vector<T> numbers(std::int64_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<double> value(-1, 1);
-  std::vector<T> data(static_cast<std::size_t>(size));
-  for (T& x : data) x = static_cast<T>(value(random));
-  return data;
-}
 
 template <class T>
 void check(std::int64_t outer, std::int64_t n, std::int64_t inner, LengthClamp clamp) {
