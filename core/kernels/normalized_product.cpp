@@ -40,7 +40,6 @@ struct Matrices {
 struct Operand {
   const void* data;
   std::int64_t rows;
-  bool turned;
 };
 
 // Some samples of a product.
@@ -59,11 +58,8 @@ struct Part {
   // The rows of an operand, scaled to length one.
   Matrices scaled(const Operand& of, std::byte* to, std::byte* factors = nullptr) const {
     const std::byte* from = at(of.data, of.rows * p.k);
-    if (of.turned)
-      l2_normalize(p.dtype, count, p.k, of.rows, from, p.clamp, to, factors);
-    else
-      l2_normalize(p.dtype, count * of.rows, p.k, 1, from, p.clamp, to, factors);
-    return {to, of.rows * p.k, of.turned ? MatrixStrides{1, of.rows} : MatrixStrides{p.k, 1}};
+    l2_normalize(p.dtype, count * of.rows, p.k, 1, from, p.clamp, to, factors);
+    return {to, of.rows * p.k, {p.k, 1}};
   }
 
   // c (m, n) = a (m, k) b (k, n) for each sample.
@@ -89,13 +85,8 @@ struct Part {
                 void* gradient_data) const {
     const std::byte* from = at(of.data, of.rows * p.k);
     std::byte* to = at(gradient_data, of.rows * p.k);
-    if (of.turned) {
-      multiply(p.k, of.rows, others, scaled_others.transposed(), d.transposed(), to);
-      l2_normalize_grad(p.dtype, count, p.k, of.rows, from, to, lengths, to);
-    } else {
-      multiply(of.rows, p.k, others, d, scaled_others, to);
-      l2_normalize_grad(p.dtype, count * of.rows, p.k, 1, from, to, lengths, to);
-    }
+    multiply(of.rows, p.k, others, d, scaled_others, to);
+    l2_normalize_grad(p.dtype, count * of.rows, p.k, 1, from, to, lengths, to);
   }
 };
 
@@ -121,7 +112,7 @@ void normalized_product(const NormalizedProduct& product,
                         void* z) {
   each_part(product, [&](const Part& part) {
     const NormalizedProduct& p = part.p;
-    const Operand x = {x_data, p.m, p.x_turned}, y = {y_data, p.n, p.y_turned};
+    const Operand x = {x_data, p.m}, y = {y_data, p.n};
     const Scratch scratch(part.bytes(x) + part.bytes(y));
     const Matrices u = part.scaled(x, scratch.data());
     const Matrices v = part.scaled(y, scratch.data() + part.bytes(x));
@@ -137,7 +128,7 @@ void normalized_product_grad(const NormalizedProduct& product,
                              void* dy) {
   each_part(product, [&](const Part& part) {
     const NormalizedProduct& p = part.p;
-    const Operand x = {x_data, p.m, p.x_turned}, y = {y_data, p.n, p.y_turned};
+    const Operand x = {x_data, p.m}, y = {y_data, p.n};
     const Matrices d = {part.at(dz, p.m * p.n), p.m * p.n, {p.n, 1}};
     const Scratch scratch(part.bytes(x) + part.bytes(y));
     std::byte* const of_y = scratch.data() + part.bytes(x);

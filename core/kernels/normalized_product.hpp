@@ -9,18 +9,17 @@
 
 namespace nyala::kernels {
 
-/// x holds `batch` samples of m rows of k elements and y as many of n rows, or their transposes.
+/// x holds `batch` samples of m rows of k elements and y as many of n rows.
 struct NormalizedProduct {
   DType dtype;
   std::int64_t batch, m, n, k;
-  bool x_turned, y_turned;  ///< whether rows lie as columns: (k, m) and (k, n)
   LengthClamp clamp;
 };
 
 /// z (batch, m, n) = u v', for the rows u of x and v of y scaled as l2_normalize does.
 void normalized_product(const NormalizedProduct& product, const void* x, const void* y, void* z);
 
-/// The gradients dx and dy, which lie as x and y do; null for one that is not asked for.
+/// The gradients dx and dy; null for one that is not asked for.
 void normalized_product_grad(const NormalizedProduct& product,
                              const void* x,
                              const void* y,

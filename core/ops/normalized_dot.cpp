@@ -107,11 +107,6 @@ struct NormalizedDot : DotOfRows<NormalizedDot> {
 
 // ---- matrices of rows ----
 
-// Whether an axis is the first or the last after that of the batch.
-bool is_end_of_sample(const Shape& shape, int axis) {
-  return axis == 1 || (axis > 1 && axis == shape.rank() - 1);
-}
-
 // Whether a sample of both is too large to stay in a second cache.
 bool is_large_sample(const Shape& x, const Shape& y) {
   if (!x.is_known() || !y.is_known()) return false;
@@ -120,80 +115,61 @@ bool is_large_sample(const Shape& x, const Shape& y) {
   return (x.num_elements() + y.num_elements()) / batch > large;
 }
 
-// For each sample of x and of y, both (batch, ...), the products of all rows along an axis of
-// either. That is the first or the last of a sample, so that rows lie one after the other or side
-// by side.
+// For each sample of x (batch, ..., n) and y (batch, ..., n), the products of all their rows.
 template <class Self>
 struct DotOfMatrices : LengthOptions {
   static constexpr Saves saves = Saves::inputs;
-  int x_axis = 2, y_axis = 2;
-  static constexpr auto own_fields() {
-    return std::tuple_cat(std::tuple{Field{"x_axis", &Self::x_axis, "The axis of x summed over."},
-                                     Field{"y_axis", &Self::y_axis, "The axis of y summed over."}},
-                          LengthOptions::fields());
-  }
 
-  static std::vector<int> free_axes(int rank, int axis) {
+  // The axes between the batch and the rows.
+  static std::vector<int> free_axes(const Shape& shape) {
     std::vector<int> axes;
-    for (int i = 1; i < rank; ++i) {
-      if (i != axis) axes.push_back(i);
-    }
+    for (int i = 1; i + 1 < shape.rank(); ++i) axes.push_back(i);
     return axes;
   }
-  std::vector<int> x_free(const Tensor& x) const { return free_axes(x.rank(), x_axis); }
-  std::vector<int> y_free(const Tensor& y) const { return free_axes(y.rank(), y_axis); }
-
-  Spec infer_products(const Spec& x_spec, const Spec& y_spec) const {
+  static Spec infer_products(const Spec& x_spec, const Spec& y_spec) {
     const Shape &x = x_spec.shape, &y = y_spec.shape;
     const auto fits = [](std::int64_t a, std::int64_t b) {
       return a == b || a == None || b == None;
     };
-    if (!is_end_of_sample(x, x_axis) || !is_end_of_sample(y, y_axis) ||
-        x_spec.dtype != y_spec.dtype || !fits(x[0], y[0]) || !fits(x[x_axis], y[y_axis]))
+    if (x.rank() < 2 || y.rank() < 2 || x_spec.dtype != y_spec.dtype || !fits(x[0], y[0]) ||
+        !fits(x.back(), y.back()))
       throw ShapeError(std::string(Self::name) + ": received shapes " + x.str() + " and " +
-                       y.str() + " with axes " + std::to_string(x_axis) + " and " +
-                       std::to_string(y_axis));
+                       y.str() + ", expected batches of rows of the same length");
     Shape out = {x[0] == None ? y[0] : x[0]};
-    for (int i : free_axes(x.rank(), x_axis)) out.push_back(x[i]);
-    for (int i : free_axes(y.rank(), y_axis)) out.push_back(y[i]);
+    for (int i : free_axes(x)) out.push_back(x[i]);
+    for (int i : free_axes(y)) out.push_back(y[i]);
     return {out, x_spec.dtype};
   }
   kernels::NormalizedProduct product(const Tensor& x, const Tensor& y) const {
-    const auto rows = [](const Tensor& t, int axis) {
+    const auto rows = [](const Shape& shape) {
       std::int64_t count = 1;
-      for (int i : free_axes(t.rank(), axis)) count *= t.shape()[i];
+      for (int i : free_axes(shape)) count *= shape[i];
       return count;
     };
     return {.dtype = x.dtype(),
             .batch = x.shape()[0],
-            .m = rows(x, x_axis),
-            .n = rows(y, y_axis),
-            .k = x.shape()[x_axis],
-            .x_turned = x_axis != x.rank() - 1,
-            .y_turned = y_axis != y.rank() - 1,
+            .m = rows(x.shape()),
+            .n = rows(y.shape()),
+            .k = x.shape().back(),
             .clamp = clamp()};
   }
 
   static std::vector<SampleOf<Self>> make_samples(bool gradient) {
     std::vector<SampleOf<Self>> samples;
-    const auto add = [&](int a, int b, double least, bool old, const Shape& x, const Shape& y) {
+    const auto add = [&](double least, bool old, const Shape& x, const Shape& y) {
       Self op;
-      op.x_axis = a;
-      op.y_axis = b;
       op.epsilon = least;
       op.legacy = old;
       samples.push_back({op, {{x}, {y}}});
       if (gradient)
-        samples.back().inputs.push_back({op.infer_products({x, float64}, {y, float64}).shape});
+        samples.back().inputs.push_back({infer_products({x, float64}, {y, float64}).shape});
     };
-    add(2, 2, 1e-7, false, {2, 3, 4}, {2, 2, 4});
-    add(1, 2, 1e-7, true, {1, 4, 2}, {1, 3, 4});
-    add(2, 1, 1e-7, false, {2, 2, 3}, {2, 3, 2});
-    add(1, 1, 1e-7, false, {2, 3, 2}, {2, 3, 1, 2});
-    add(1, 3, 1e-7, false, {2, 3}, {2, 2, 2, 3});
-    add(2, 2, 100, false, {1, 2, 9}, {1, 1, 9});  // every row is clamped
-    add(2, 2, 1e-7, false, {0, 2, 3}, {0, 2, 3});
-    add(2, 2, 1e-7, false, {1, 0, 3}, {1, 2, 3});
+    add(1e-7, false, {2, 3, 4}, {2, 2, 4});
+    add(1e-7, true, {1, 2, 4}, {1, 3, 4});
+    add(1e-7, false, {2, 3}, {2, 2, 2, 3});
+    add(100, false, {1, 2, 9}, {1, 1, 9});  // every row is clamped
+    add(1e-7, false, {0, 2, 3}, {0, 2, 3});
+    add(1e-7, false, {1, 0, 3}, {1, 2, 3});
     return samples;
   }
 };
@@ -205,7 +181,7 @@ struct NormalizedBatchDotGrad : DotOfMatrices<NormalizedBatchDotGrad> {
   bool of_x = true, of_y = true;
   static constexpr auto fields() {
     return std::tuple_cat(
-        own_fields(),
+        LengthOptions::fields(),
         std::tuple{Field{"of_x", &NormalizedBatchDotGrad::of_x, "Whether that of x is given."},
                    Field{"of_y", &NormalizedBatchDotGrad::of_y, "Whether that of y is given."}});
   }
@@ -233,41 +209,35 @@ struct NormalizedBatchDotGrad : DotOfMatrices<NormalizedBatchDotGrad> {
   // gradients of its results.
   Grads vjp(const Saved& saved, Inputs<Tensor> c) const {
     const Tensor &x = saved.input(0), &y = saved.input(1), &d = saved.input(2);
-    const auto scaled = [&](const Tensor& t, int axis) {
-      return l2_normalize(t, {.axis = axis, .legacy = legacy, .epsilon = epsilon});
-    };
-    const Tensor u = scaled(x, x_axis), v = scaled(y, y_axis);
-    const int x_rank = x.rank() - 1;  // axes of d up to those of y
-    std::vector<int> x_part, y_part;
-    for (int i = 1; i < d.rank(); ++i) (i < x_rank ? x_part : y_part).push_back(i);
+    const L2NormalizeArgs args = {.legacy = legacy, .epsilon = epsilon};
+    const Tensor u = l2_normalize(x, args), v = l2_normalize(y, args);
+    std::vector<int> x_part, y_part;  // the axes of d that come from either
+    for (int i = 1; i < d.rank(); ++i) (i + 1 < x.rank() ? x_part : y_part).push_back(i);
     // Laid out as x and y.
     const auto like_x = [&](const Tensor& of_y_rows) {
-      const DotDims dims = {{0}, {0}, y_part, y_free(y)};
-      return moveaxis(dot_general(d, of_y_rows, dims), -1, x_axis);
+      return dot_general(d, of_y_rows, {{0}, {0}, y_part, free_axes(y.shape())});
     };
     const auto like_y = [&](const Tensor& of_x_rows) {
-      const DotDims dims = {{0}, {0}, x_part, x_free(x)};
-      return moveaxis(dot_general(d, of_x_rows, dims), -1, y_axis);
+      return dot_general(d, of_x_rows, {{0}, {0}, x_part, free_axes(x.shape())});
     };
-    const auto products = [&](const Tensor& a, const Tensor& b) {
-      return dot_general(a, b, {{0}, {0}, {x_axis}, {y_axis}});
+    const auto products = [](const Tensor& a, const Tensor& b) {
+      return dot_general(a, b, {{0}, {0}, {a.rank() - 1}, {b.rank() - 1}});
     };
     Tensor dx, dy, dd;
     const auto add = [](Tensor& sum, const Tensor& term) {
       sum = sum.defined() ? sum + term : term;
     };
     if (of_x) {
-      const auto [first, second] =
-          differentiate_l2_normalize_grad(x, like_x(v), c[0], x_axis, *this);
+      const auto [first, second] = differentiate_l2_normalize_grad(x, like_x(v), c[0], -1, *this);
       add(dx, first);
-      add(dy, l2_normalize_grad(y, like_y(second), y_axis, *this));
+      add(dy, l2_normalize_grad(y, like_y(second), -1, *this));
       add(dd, products(second, v));
     }
     if (of_y) {
       const auto [first, second] =
-          differentiate_l2_normalize_grad(y, like_y(u), c[c.size() - 1], y_axis, *this);
+          differentiate_l2_normalize_grad(y, like_y(u), c[c.size() - 1], -1, *this);
       add(dy, first);
-      add(dx, l2_normalize_grad(x, like_x(second), x_axis, *this));
+      add(dx, l2_normalize_grad(x, like_x(second), -1, *this));
       add(dd, products(u, second));
     }
     return {dx, dy, dd};
@@ -282,7 +252,6 @@ struct NormalizedBatchDotGrad : DotOfMatrices<NormalizedBatchDotGrad> {
 struct NormalizedBatchDot : DotOfMatrices<NormalizedBatchDot> {
   static constexpr std::string_view name = "normalized_batch_dot";
   static constexpr std::string_view doc = "batch_dot of rows scaled to length one.";
-  static constexpr auto fields() { return own_fields(); }
 
   Spec infer(Inputs<Spec> in) const { return infer_products(in[0], in[1]); }
   void forward(Inputs<Tensor> in, Tensor& out) const {
@@ -290,7 +259,7 @@ struct NormalizedBatchDot : DotOfMatrices<NormalizedBatchDot> {
     kernels::normalized_product(product(x, y), x.data(), y.data(), out.mutable_data());
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
-    NormalizedBatchDotGrad grad{{*this, x_axis, y_axis}, saved.wants(0), saved.wants(1)};
+    const NormalizedBatchDotGrad grad{{{*this}}, saved.wants(0), saved.wants(1)};
     Tensors found = run_multi(grad, {saved.input(0), saved.input(1), d});
     Grads grads(2);
     if (grad.of_x) grads[0] = found[0];
@@ -308,10 +277,10 @@ Tensor normalized_batch_dot(const Tensor& x, const Tensor& y, std::pair<int, int
   const auto [a, b] = axes;
   if (x.rank() == 2 && y.rank() == 2 && x.dtype() == y.dtype())
     return expand_dims(normalized_dot(x, y), -1);
-  if (x.dtype() != y.dtype() || !is_end_of_sample(x.shape(), a) ||
-      !is_end_of_sample(y.shape(), b) || is_large_sample(x.shape(), y.shape()))
+  const bool rows_are_last = a == x.rank() - 1 && b == y.rank() - 1;
+  if (x.dtype() != y.dtype() || !rows_are_last || is_large_sample(x.shape(), y.shape()))
     return batch_dot(l2_normalize(x, {.axis = a}), l2_normalize(y, {.axis = b}), axes);
-  return run_op(NormalizedBatchDot{{{}, a, b}}, {x, y});
+  return run_op(NormalizedBatchDot{}, {x, y});
 }
 
 }  // namespace ops

@@ -28,6 +28,11 @@ void check(std::int64_t outer, std::int64_t n, std::int64_t inner, LengthClamp c
   std::vector<T> y(x.size()), dx(x.size());
   l2_normalize(dtype_of<T>, outer, n, inner, x.data(), clamp, y.data());
   l2_normalize_grad(dtype_of<T>, outer, n, inner, x.data(), dy.data(), clamp, dx.data());
+  std::vector<T> factors(static_cast<std::size_t>(outer * inner)), again(x.size()), same(x.size());
+  l2_normalize(dtype_of<T>, outer, n, inner, x.data(), clamp, again.data(), factors.data());
+  CHECK(again == y);
+  l2_normalize_grad(dtype_of<T>, outer, n, inner, x.data(), dy.data(), factors.data(), same.data());
+  CHECK(same == dx);
   std::int64_t wrong = 0;
   for (std::int64_t row = 0; row < outer * inner; ++row) {
     const auto at = [&](std::int64_t i) {

@@ -42,13 +42,11 @@ struct Matrix {
 };
 
 template <class T>
-Matrix rows_of(
-    const std::vector<T>& all, std::int64_t s, std::int64_t rows, std::int64_t k, bool turned) {
+Matrix rows_of(const std::vector<T>& all, std::int64_t s, std::int64_t rows, std::int64_t k) {
   Matrix m{rows, k, std::vector<double>(static_cast<std::size_t>(rows * k))};
   for (std::int64_t i = 0; i < rows; ++i) {
     for (std::int64_t j = 0; j < k; ++j)
-      m.at(i, j) = static_cast<double>(
-          all[static_cast<std::size_t>(s * rows * k + (turned ? j * rows + i : i * k + j))]);
+      m.at(i, j) = static_cast<double>(all[static_cast<std::size_t>(s * rows * k + i * k + j)]);
   }
   return m;
 }
@@ -91,14 +89,12 @@ void check(const NormalizedProduct& p) {
   CAPTURE(p.m);
   CAPTURE(p.n);
   CAPTURE(p.k);
-  CAPTURE(p.x_turned);
-  CAPTURE(p.y_turned);
   Case<T> c{p};
   c.run();
   for (std::int64_t s = 0; s < p.batch; ++s) {
-    Matrix u = rows_of(c.x, s, p.m, p.k, p.x_turned), v = rows_of(c.y, s, p.n, p.k, p.y_turned);
+    Matrix u = rows_of(c.x, s, p.m, p.k), v = rows_of(c.y, s, p.n, p.k);
     const std::vector<double> r = scale(u, p.clamp), q = scale(v, p.clamp);
-    Matrix dz = rows_of(c.dz, s, p.m, p.n, false), z = dz, du = u, dv = v;
+    Matrix dz = rows_of(c.dz, s, p.m, p.n), z = dz, du = u, dv = v;
     for (double& value : du.data) value = 0;
     for (double& value : dv.data) value = 0;
     double longest = 1;
@@ -118,9 +114,9 @@ void check(const NormalizedProduct& p) {
     // Sums of up to m, n or k terms no larger than one, times a factor.
     const double bound = std::numeric_limits<T>::epsilon() * longest *
                          static_cast<double>((p.k + 16) * (p.m + p.n + 16));
-    CHECK(distance(rows_of(c.z, s, p.m, p.n, false), z) <= bound);
-    CHECK(distance(rows_of(c.dx, s, p.m, p.k, p.x_turned), gradient(u, r, du)) <= bound);
-    CHECK(distance(rows_of(c.dy, s, p.n, p.k, p.y_turned), gradient(v, q, dv)) <= bound);
+    CHECK(distance(rows_of(c.z, s, p.m, p.n), z) <= bound);
+    CHECK(distance(rows_of(c.dx, s, p.m, p.k), gradient(u, r, du)) <= bound);
+    CHECK(distance(rows_of(c.dy, s, p.n, p.k), gradient(v, q, dv)) <= bound);
   }
 }
 
@@ -129,22 +125,17 @@ void check(const NormalizedProduct& p) {
 TEST_CASE_TEMPLATE("products of matrices of rows of length one", T, float, double) {
   for_each_target([](const std::string& target) {
     CAPTURE(target);
-    for (const bool x_turned : {false, true}) {
-      for (const bool y_turned : {false, true}) {
-        check<T>({dtype_of<T>, 3, 5, 7, 19, x_turned, y_turned, {1e7, 0}});
-        check<T>({dtype_of<T>, 2, 33, 18, 64, x_turned, y_turned, {1e7, 0}});
-        check<T>({dtype_of<T>, 2, 1, 4, 3, x_turned, y_turned, {1e7, 0}});
-        check<T>({dtype_of<T>, 40, 20, 9, 16, x_turned, y_turned, {0.45, 0}});  // some are clamped
-      }
-    }
+    check<T>({dtype_of<T>, 3, 5, 7, 19, {1e7, 0}});
+    check<T>({dtype_of<T>, 2, 33, 18, 64, {1e7, 0}});
+    check<T>({dtype_of<T>, 2, 1, 4, 3, {1e7, 0}});
+    check<T>({dtype_of<T>, 40, 20, 9, 16, {0.45, 0}});  // some are clamped
   });
 }
 
 TEST_CASE("products of no rows, or of empty ones, are zeros") {
-  for (const NormalizedProduct& p :
-       {NormalizedProduct{float32, 2, 0, 3, 4, false, false, {1e7, 0}},
-        NormalizedProduct{float32, 2, 3, 4, 0, false, true, {1e7, 0}},
-        NormalizedProduct{float32, 0, 2, 3, 4, true, false, {1e7, 0}}}) {
+  for (const NormalizedProduct& p : {NormalizedProduct{float32, 2, 0, 3, 4, {1e7, 0}},
+                                     NormalizedProduct{float32, 2, 3, 4, 0, {1e7, 0}},
+                                     NormalizedProduct{float32, 0, 2, 3, 4, {1e7, 0}}}) {
     Case<float> c{p};
     c.run();
     for (const auto* result : {&c.z, &c.dx, &c.dy})
@@ -152,16 +143,14 @@ TEST_CASE("products of no rows, or of empty ones, are zeros") {
   }
   const float x = 1;
   float z = 0;
-  CHECK_THROWS_AS(normalized_product({int32, 1, 1, 1, 1, false, false, {1e7, 0}}, &x, &x, &z),
-                  TypeError);
+  CHECK_THROWS_AS(normalized_product({int32, 1, 1, 1, 1, {1e7, 0}}, &x, &x, &z), TypeError);
 }
 
 TEST_CASE_TEMPLATE("products of rows do not depend on the number of threads", T, float, double) {
   const int threads = num_threads();
   // Samples of some parts, and one sample that the threads share.
-  for (const NormalizedProduct& p :
-       {NormalizedProduct{dtype_of<T>, 37, 30, 40, 50, false, false, {1e7, 0}},
-        NormalizedProduct{dtype_of<T>, 1, 300, 200, 500, true, false, {1e7, 0}}}) {
+  for (const NormalizedProduct& p : {NormalizedProduct{dtype_of<T>, 37, 30, 40, 50, {1e7, 0}},
+                                     NormalizedProduct{dtype_of<T>, 1, 300, 200, 500, {1e7, 0}}}) {
     Case<T> one{p}, four{p};
     set_num_threads(1);
     one.run();
