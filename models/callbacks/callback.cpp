@@ -9,11 +9,12 @@
 
 namespace nyala::callbacks {
 
-double& Logs::operator[](const std::string& name) {
+double& Logs::operator[](std::string name) {
   for (Entry& entry : entries_) {
     if (entry.first == name) return entry.second;
   }
-  return entries_.emplace_back(name, 0.0).second;
+  entries_.push_back({std::move(name), 0.0});
+  return entries_.back().second;
 }
 
 const double* Logs::find(const std::string& name) const {

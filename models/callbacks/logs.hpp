@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <nyala/core/small_vector.hpp>
+
 namespace nyala::callbacks {
 
 /// Numbers by name, in the order in which they came: Keras's, sorted by name, then what callbacks
@@ -17,7 +19,7 @@ class Logs {
   Logs(std::initializer_list<Entry> entries) : entries_(entries) {}
 
   /// The number of that name, made (0) when missing.
-  double& operator[](const std::string& name);
+  double& operator[](std::string name);
   /// Throws IndexError, with the names there are, when there is none.
   double at(const std::string& name) const;
   /// Null when there is none.
@@ -31,7 +33,7 @@ class Logs {
   auto end() const { return entries_.end(); }
 
  private:
-  std::vector<Entry> entries_;
+  SmallVector<Entry, 2> entries_;
 };
 
 /// "a,b,c"

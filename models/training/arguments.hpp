@@ -105,7 +105,7 @@ struct TestOnBatchArgs {
 class EvaluateResult {
  public:
   EvaluateResult() = default;
-  explicit EvaluateResult(callbacks::Logs values) : values_(std::move(values)) {}
+  explicit EvaluateResult(callbacks::Logs&& values) : values_(std::move(values)) {}
 
   /// Throws IndexError, with the names there are, for another one.
   double operator[](const std::string& name) const { return values_.at(name); }

@@ -48,8 +48,8 @@ void RunningMean::update(const Tensor& value, std::int64_t weight) const {
 
 double RunningMean::result() const {
   return visit_float(total_.dtype(), [&]<class T>() {
-    const T count = detail::stored_value(count_).item<T>();
-    return count == 0 ? 0.0 : static_cast<double>(detail::stored_value(total_).item<T>() / count);
+    const T count = *detail::stored_value(count_).data<T>();
+    return count == 0 ? 0.0 : static_cast<double>(*detail::stored_value(total_).data<T>() / count);
   });
 }
 

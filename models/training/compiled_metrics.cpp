@@ -122,6 +122,7 @@ void CompiledMetrics::reset() const {
 }
 
 void CompiledMetrics::results(callbacks::Logs& logs) const {
+  if (items_.empty()) return;
   std::map<std::string, int> seen;
   for (const Item& item : items_) {
     const std::string prefix = item.output_name.empty() ? "" : item.output_name + "_";

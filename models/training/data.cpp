@@ -101,16 +101,20 @@ namespace detail {
 std::int64_t count_samples(const BatchParts& arrays) {
   std::int64_t samples = -1;
   bool differ = false;
-  for (const Data* data : {&arrays.x, &arrays.y, &arrays.sample_weight}) {
-    for (const Tensor& tensor : data->tensors()) {
+  const auto count = [&](const Tensors& tensors) {
+    for (const Tensor& tensor : tensors) {
       if (!tensor.defined()) continue;
       if (tensor.rank() == 0) {
         throw ValueError("data must have an axis of samples; received a tensor of shape ()");
       }
-      if (samples < 0) samples = tensor.shape()[0];
-      differ = differ || samples != tensor.shape()[0];
+      const std::int64_t size = tensor.shape().front();
+      differ |= samples >= 0 && samples != size;
+      samples = samples < 0 ? size : samples;
     }
-  }
+  };
+  count(arrays.x.tensors());
+  count(arrays.y.tensors());
+  count(arrays.sample_weight.tensors());
   if (samples < 0) throw ValueError("there is no data: `x` holds no tensor");
   if (!differ) return samples;
   std::string text =

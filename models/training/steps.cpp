@@ -25,7 +25,6 @@ std::vector<std::uint64_t> layout_of(const BaseLayer& layer) {
   return layout;
 }
 
-std::vector<Tensor> as_vector(const Tensors& tensors) { return {tensors.begin(), tensors.end()}; }
 Inputs<Tensor> as_inputs(const Tensors& tensors) { return {tensors.data(), tensors.size()}; }
 Tensors as_tensors(const std::vector<Tensor>& tensors) {
   Tensors all;
@@ -33,57 +32,49 @@ Tensors as_tensors(const std::vector<Tensor>& tensors) {
   return all;
 }
 
+void check_weight_of_all(const Tensor& weight) {
+  if (weight.rank() < 2 || (weight.rank() == 2 && weight.shape()[1] == 1)) return;
+  throw ValueError(
+      "For a model with multiple outputs, when providing a single `sample_weight` array, it "
+      "should only have one scalar score per sample (i.e. shape `(num_samples,)`). If you want "
+      "to use non-scalar sample weights, pass a `sample_weight` argument with one array per "
+      "model output.");
+}
+
+// As they were given, or in the order of the model's names, which are put into `room`.
+const Tensors& in_order(const Data& data,
+                        const std::vector<std::string>& names,
+                        const char* what,
+                        Tensors& room) {
+  if (!data.is_named()) return data.tensors();
+  return room = data.in_order(names, what);
+}
+
 }  // namespace
 
-Tensors Trainer::Feed::flat() const {
-  Tensors all;
-  for (const Tensors* part : parts()) {
-    for (const Tensor& tensor : *part) {
-      if (tensor.defined()) all.push_back(tensor);
+Trainer::StepData::StepData(const FeedShape& shape, Inputs<Tensor> tensors) {
+  std::size_t place = 0, next = 0;
+  const std::array<std::vector<Tensor>*, 3> parts{&x, &y, &sample_weight};
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    for (std::size_t i = 0; i < shape.sizes[part]; ++i, ++place) {
+      const auto& missing = shape.missing;
+      const bool is_there = std::find(missing.begin(), missing.end(), place) == missing.end();
+      parts[part]->push_back(is_there ? tensors[next++] : Tensor());
     }
   }
-  return all;
 }
 
-Trainer::Feed Trainer::Feed::with(const std::vector<Tensor>& tensors) const {
-  Feed other = *this;
-  std::size_t next = 0;
-  for (auto* part : {&other.x, &other.y, &other.sample_weight}) {
-    for (Tensor& tensor : *part) {
-      if (tensor.defined()) tensor = tensors[next++];
-    }
-  }
-  return other;
-}
-
-Trainer::Programs::Cache::Cache(int kind, const Feed& feed) : step(kind) {
-  for (std::size_t i = 0; i < is_there.size(); ++i) {
-    for (const Tensor& tensor : *feed.parts()[i]) is_there[i].push_back(tensor.defined());
-  }
-}
-
-bool Trainer::Programs::Cache::fits(int kind, const Feed& feed) const {
-  if (step != kind) return false;
-  for (std::size_t i = 0; i < is_there.size(); ++i) {
-    const Tensors& part = *feed.parts()[i];
-    if (part.size() != is_there[i].size()) return false;
-    for (std::size_t k = 0; k < part.size(); ++k) {
-      if (part[k].defined() != is_there[i][k]) return false;
-    }
-  }
-  return true;
-}
-
-graph::ProgramCache& Trainer::Programs::cache(int step, const Feed& feed) {
+graph::ProgramCache& Trainer::Programs::cache(int step, const FeedShape& shape) {
   const auto find = [&] {
     Cache* cache = first_cache.load(std::memory_order_acquire);
-    while (cache != nullptr && !cache->fits(step, feed)) cache = cache->next.get();
+    while (cache != nullptr && (cache->step != step || !(cache->shape == shape)))
+      cache = cache->next.get();
     return cache;
   };
   if (Cache* known = find()) return known->programs;
   const std::lock_guard lock(mutex);
   if (Cache* known = find()) return known->programs;
-  auto fresh = std::make_unique<Cache>(step, feed);
+  std::unique_ptr<Cache> fresh(new Cache{step, shape});
   fresh->next = std::move(caches);
   caches = std::move(fresh);
   first_cache.store(caches.get(), std::memory_order_release);
@@ -101,46 +92,39 @@ Trainer::Feed Trainer::feed(const Parts& batch, const char* who, bool with_targe
     throw ValueError(layer_.label() + ": " + who + " was given " + what);
   };
   Feed feed;
-  feed.x = batch.x.in_order(names.inputs, "input");
-  if (feed.x.empty()) refuse("no input");
-  if (!names.inputs.empty() && feed.x.size() != names.inputs.size()) {
-    refuse(std::to_string(feed.x.size()) + " inputs, expected " +
-           std::to_string(names.inputs.size()));
+  Tensors room;
+  const Tensor none;
+  const Tensors& x = in_order(batch.x, names.inputs, "input", room);
+  if (x.empty()) refuse("no input");
+  if (!names.inputs.empty() && x.size() != names.inputs.size()) {
+    refuse(std::to_string(x.size()) + " inputs, expected " + std::to_string(names.inputs.size()));
   }
-  for (const Tensor& x : feed.x) {
-    if (!x.defined()) refuse("an undefined tensor");
+  for (const Tensor& input : x) {
+    if (!input.defined()) refuse("an undefined tensor");
+    feed.add(Feed::kInputs, input);
   }
   if (!with_targets) return feed;
 
   const std::size_t outputs = programs_->num_outputs;
-  feed.y = batch.y.in_order(names.outputs, "output");
-  feed.y.resize(std::max(outputs, feed.y.size()));
-  if (feed.y.size() > outputs) {
-    refuse(std::to_string(feed.y.size()) + " targets for " + std::to_string(outputs) + " outputs");
+  const Tensors& y = in_order(batch.y, names.outputs, "output", room);
+  if (y.size() > outputs) {
+    refuse(std::to_string(y.size()) + " targets for " + std::to_string(outputs) + " outputs");
   }
   for (std::size_t i = 0; i < outputs; ++i) {
-    if (feed.y[i].defined()) continue;
-    if (!compiled_->loss.uses(i) && !compiled_->metrics.uses(i)) continue;
-    refuse("no target for output " + std::to_string(i) + ", which has a loss or a metric");
+    const bool is_there = i < y.size() && y[i].defined();
+    if (!is_there && (compiled_->loss.uses(i) || compiled_->metrics.uses(i)))
+      refuse("no target for output " + std::to_string(i) + ", which has a loss or a metric");
+    feed.add(Feed::kTargets, is_there ? y[i] : none);
   }
   if (batch.sample_weight.empty()) return feed;
-  feed.sample_weight = batch.sample_weight.in_order(names.outputs, "output");
-  if (feed.sample_weight.size() == 1 && outputs > 1) {
-    const Tensor weight = feed.sample_weight[0];
-    if (weight.rank() > 2 || (weight.rank() == 2 && weight.shape()[1] != 1)) {
-      throw ValueError(
-          "For a model with multiple outputs, when providing a single `sample_weight` array, it "
-          "should only have one scalar score per sample (i.e. shape `(num_samples,)`). If you want "
-          "to use non-scalar sample weights, pass a `sample_weight` argument with one array per "
-          "model output.");
-    }
-    feed.sample_weight = Tensors();
-    for (std::size_t i = 0; i < outputs; ++i) feed.sample_weight.push_back(weight);
-  }
-  if (feed.sample_weight.size() != outputs) {
-    refuse(std::to_string(feed.sample_weight.size()) + " tensors of sample weights for " +
+  const Tensors& weights = in_order(batch.sample_weight, names.outputs, "output", room);
+  const bool one_for_all = weights.size() == 1 && outputs > 1;
+  if (one_for_all) check_weight_of_all(weights[0]);
+  if (!one_for_all && weights.size() != outputs) {
+    refuse(std::to_string(weights.size()) + " tensors of sample weights for " +
            std::to_string(outputs) + " outputs");
   }
+  for (std::size_t i = 0; i < outputs; ++i) feed.add(Feed::kWeights, weights[one_for_all ? 0 : i]);
   return feed;
 }
 
@@ -168,7 +152,7 @@ void Trainer::prepare(const Parts& batch, bool for_training) {
   if (ModelNames names = names_ ? names_() : ModelNames(); names != programs_->names)
     programs_->names = std::move(names);
   if (programs_->num_outputs == 0 || !layer_.built()) {
-    build(feed(batch, "a step", false).x);
+    build(feed(batch, "a step", false).tensors);
   }
   std::vector<std::uint64_t> layout = layout_of(layer_);
   if (layout != programs_->layout) {
@@ -193,32 +177,34 @@ void Trainer::invalidate() {
   programs_->num_outputs = 0;
 }
 
-std::vector<Tensor> Trainer::call(int step, const Feed& feed) const {
-  return step == kTrain ? train_step(feed) : step == kTest ? test_step(feed) : predict_step(feed);
+std::vector<Tensor> Trainer::call(int step, const StepData& data) const {
+  return step == kTrain ? train_step(data) : step == kTest ? test_step(data) : predict_step(data);
 }
 
-const graph::Program& Trainer::program(int step, const Feed& feed, Inputs<Tensor> inputs) {
-  graph::ProgramCache& cache = programs_->cache(step, feed);
+const graph::Program& Trainer::program(int step, const Feed& feed) {
+  graph::ProgramCache& cache = programs_->cache(step, feed.shape);
+  const Inputs<Tensor> inputs = as_inputs(feed.tensors);
   if (const graph::Program* known = cache.find(inputs)) return *known;
   return cache.add(
-      [&](const std::vector<Tensor>& tensors) { return call(step, feed.with(tensors)); }, inputs);
+      [&](const std::vector<Tensor>& tensors) { return call(step, StepData(feed.shape, tensors)); },
+      inputs);
 }
 
 Tensors Trainer::run(int step, const Feed& feed) {
   const DenormalGuard guard;
-  if (compiled_ != nullptr && compiled_->args.run_eagerly) return as_tensors(call(step, feed));
-  const Tensors inputs = feed.flat();
+  const Inputs<Tensor> inputs = as_inputs(feed.tensors);
+  if (compiled_ != nullptr && compiled_->args.run_eagerly)
+    return as_tensors(call(step, StepData(feed.shape, inputs)));
   Tensors outputs;
-  program(step, feed, as_inputs(inputs)).run(as_inputs(inputs), outputs);
+  program(step, feed).run(inputs, outputs);
   return outputs;
 }
 
-Tensor Trainer::compute_loss(const Feed& feed,
+Tensor Trainer::compute_loss(const StepData& data,
                              const std::vector<Tensor>& y_pred,
                              const std::vector<Tensor>& added,
                              std::vector<Tensor>& values) const {
-  Tensor total =
-      compiled_->loss.compute(as_vector(feed.y), y_pred, as_vector(feed.sample_weight), values);
+  Tensor total = compiled_->loss.compute(data.y, y_pred, data.sample_weight, values);
   std::vector<Tensor> penalties = added;
   for (const Tensor& penalty : layer_.regularization_losses()) penalties.push_back(penalty);
   for (const Tensor& penalty : penalties) {
@@ -230,7 +216,7 @@ Tensor Trainer::compute_loss(const Feed& feed,
   return total;
 }
 
-std::vector<Tensor> Trainer::train_step(const Feed& feed) const {
+std::vector<Tensor> Trainer::train_step(const StepData& data) const {
   const std::vector<Variable>& trainable = programs_->trainable;
   const optimizers::Optimizer& optimizer = compiled_->args.optimizer;
   std::vector<Tensor> values;
@@ -240,49 +226,47 @@ std::vector<Tensor> Trainer::train_step(const Feed& feed) const {
   {
     GradientTape tape;
     const LossCollector collector;
-    y_pred = layer_.apply(as_inputs(feed.x), {.training = true});
-    loss = compute_loss(feed, y_pred, collector.losses(), values);
+    y_pred = layer_.apply(data.x, {.training = true});
+    loss = compute_loss(data, y_pred, collector.losses(), values);
     if (!trainable.empty())
       gradients = tape.indexed_gradients(optimizer->scale_loss(loss), trainable);
   }
   if (!trainable.empty()) optimizer->apply_indexed(gradients, trainable);
-  const std::int64_t batch = feed.x[0].shape()[0];
+  const std::int64_t batch = data.x[0].shape()[0];
   compiled_->loss_tracker.update(loss, batch);
   compiled_->loss.track(values, batch);
-  compiled_->metrics.update(as_vector(feed.y), y_pred, as_vector(feed.sample_weight));
+  compiled_->metrics.update(data.y, y_pred, data.sample_weight);
   return {};
 }
 
-std::vector<Tensor> Trainer::test_step(const Feed& feed) const {
+std::vector<Tensor> Trainer::test_step(const StepData& data) const {
   const LossCollector collector;
-  const std::vector<Tensor> y_pred = layer_.apply(as_inputs(feed.x), {.training = false});
+  const std::vector<Tensor> y_pred = layer_.apply(data.x, {.training = false});
   std::vector<Tensor> values;
-  const Tensor loss = compute_loss(feed, y_pred, collector.losses(), values);
-  const std::int64_t batch = feed.x[0].shape()[0];
+  const Tensor loss = compute_loss(data, y_pred, collector.losses(), values);
+  const std::int64_t batch = data.x[0].shape()[0];
   compiled_->loss_tracker.update(loss, batch);
   compiled_->loss.track(values, batch);
-  compiled_->metrics.update(as_vector(feed.y), y_pred, as_vector(feed.sample_weight));
+  compiled_->metrics.update(data.y, y_pred, data.sample_weight);
   return {};
 }
 
-std::vector<Tensor> Trainer::predict_step(const Feed& feed) const {
+std::vector<Tensor> Trainer::predict_step(const StepData& data) const {
   const LossCollector collector;
-  return layer_.apply(as_inputs(feed.x), {.training = false});
+  return layer_.apply(data.x, {.training = false});
 }
 
 const graph::Program& Trainer::train_program(const Data& x, const Data& y, const Data& weight) {
   need_compiled("train_program");
   const Parts batch(x, y, weight);
   prepare(batch, true);
-  const Feed fed = feed(batch, "train_program", true);
-  return program(kTrain, fed, as_inputs(fed.flat()));
+  return program(kTrain, feed(batch, "train_program", true));
 }
 const graph::Program& Trainer::predict_program(const Data& x) {
   const Data none = Data();
   const Parts batch(x, none, none);
   prepare(batch, false);
-  const Feed fed = feed(batch, "predict_program", false);
-  return program(kPredict, fed, as_inputs(fed.flat()));
+  return program(kPredict, feed(batch, "predict_program", false));
 }
 
 void Trainer::train_batch(const Parts& batch) { run(kTrain, feed(batch, "fit", true)); }

@@ -66,7 +66,7 @@ callbacks::Logs Trainer::metric_results() const {
   return logs;
 }
 
-EvaluateResult Trainer::in_keras_order(callbacks::Logs logs) const {
+EvaluateResult Trainer::in_keras_order(callbacks::Logs&& logs) const {
   if (logs.size() == 1) return EvaluateResult(std::move(logs));
   callbacks::Logs ordered;
   const auto take = [&](const std::string& name) {

@@ -91,7 +91,9 @@ class Trainer {
  private:
   struct Compiled;
   struct Programs;
+  struct FeedShape;
   struct Feed;
+  struct StepData;
   using Parts = detail::BatchParts;
 
   Compiled& need_compiled(const char* who) const;
@@ -99,12 +101,12 @@ class Trainer {
   void build(const Tensors& x);
   Feed feed(const Parts& batch, const char* who, bool with_targets) const;
   Tensors run(int step, const Feed& feed);
-  std::vector<Tensor> call(int step, const Feed& feed) const;
-  const graph::Program& program(int step, const Feed& feed, Inputs<Tensor> inputs);
-  std::vector<Tensor> train_step(const Feed& feed) const;
-  std::vector<Tensor> test_step(const Feed& feed) const;
-  std::vector<Tensor> predict_step(const Feed& feed) const;
-  Tensor compute_loss(const Feed& feed,
+  std::vector<Tensor> call(int step, const StepData& data) const;
+  const graph::Program& program(int step, const Feed& feed);
+  std::vector<Tensor> train_step(const StepData& data) const;
+  std::vector<Tensor> test_step(const StepData& data) const;
+  std::vector<Tensor> predict_step(const StepData& data) const;
+  Tensor compute_loss(const StepData& data,
                       const std::vector<Tensor>& y_pred,
                       const std::vector<Tensor>& added,
                       std::vector<Tensor>& values) const;
@@ -118,7 +120,7 @@ class Trainer {
                                      const PredictArgs& args,
                                      std::int64_t samples);
   History fit_source(DataSource& source, DataSource* validation, const FitArgs& args);
-  EvaluateResult in_keras_order(callbacks::Logs logs) const;
+  EvaluateResult in_keras_order(callbacks::Logs&& logs) const;
 
   BaseLayer& layer_;
   Names names_;

@@ -1,5 +1,6 @@
 #pragma once
 /// What a Trainer keeps. Not part of the public API.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -34,33 +35,56 @@ struct Trainer::Compiled {
   RunningMean loss_tracker;
 };
 
-/// The tensors of one step, in the order of the model's inputs and outputs.
-struct Trainer::Feed {
-  Tensors x;
-  Tensors y;
-  Tensors sample_weight;
+/// Which tensors a step is given.
+struct Trainer::FeedShape {
+  std::array<std::size_t, 3> sizes{};   // how many inputs, targets and weights
+  SmallVector<std::size_t, 2> missing;  // the places of those that are not there
 
-  std::array<const Tensors*, 3> parts() const { return {&x, &y, &sample_weight}; }
-  /// Those that are there, one after the other.
-  Tensors flat() const;
-  /// The same with other tensors in their places.
-  Feed with(const std::vector<Tensor>& tensors) const;
+  bool operator==(const FeedShape& other) const {
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+      if (sizes[i] != other.sizes[i]) return false;
+    return missing.size() == other.missing.size() &&
+           std::equal(missing.begin(), missing.end(), other.missing.begin());
+  }
+};
+
+/// The tensors of one step, in the order of the model's inputs and outputs: as a program takes
+/// them, one after the other without those that are not there.
+struct Trainer::Feed {
+  FeedShape shape;
+  Tensors tensors;
+
+  enum Part : std::size_t { kInputs, kTargets, kWeights };
+  /// Adds the next one of a part; the parts come in their order.
+  void add(Part part, const Tensor& tensor) {
+    if (tensor.defined())
+      tensors.push_back(tensor);
+    else
+      shape.missing.push_back(tensors.size() + shape.missing.size());
+    ++shape.sizes[part];
+  }
+};
+
+/// The same part by part: as a step reads them.
+struct Trainer::StepData {
+  std::vector<Tensor> x;
+  std::vector<Tensor> y;
+  std::vector<Tensor> sample_weight;
+
+  StepData(const FeedShape& shape, Inputs<Tensor> tensors);
 };
 
 /// The traced steps, and what they were traced for. `predict` reads it from several threads.
 struct Trainer::Programs {
   /// The programs of one kind of step, for feeds that have the same tensors.
   struct Cache {
-    Cache(int kind, const Feed& feed);
-    bool fits(int kind, const Feed& feed) const;
-
     int step;
-    std::array<SmallVector<bool, 3>, 3> is_there;  // of each part's tensors
-    graph::ProgramCache programs;
-    std::unique_ptr<Cache> next;
+    FeedShape shape;
+    graph::ProgramCache programs = {};
+    std::unique_ptr<Cache> next = {};
   };
   /// The one for such feeds, made when it is new; takes no lock when it is not.
-  graph::ProgramCache& cache(int step, const Feed& feed);
+  graph::ProgramCache& cache(int step, const FeedShape& shape);
   void clear_caches();
 
   std::mutex mutex;
