@@ -2,11 +2,6 @@
 
 namespace nyala {
 namespace detail {
-namespace {
-constinit thread_local Listeners t_listeners;
-}
-
-Listeners& listeners() noexcept { return t_listeners; }
 
 void throw_undefined(std::string_view name, std::size_t input) {
   throw ValueError(std::string(name) + ": input " + std::to_string(input) +

@@ -7,7 +7,6 @@
 /// and `samples()`. NYALA_OP and one line in ops.def enrol it; eager execution, shape inference,
 /// recording, the compiled program and the generic tests come from there.
 #include <concepts>
-#include <functional>
 #include <memory>
 #include <string_view>
 #include <tuple>
@@ -70,8 +69,31 @@ struct Pointwise {
 };
 
 /// An op with its shapes and options settled: reads and writes contiguous arrays (or strided ones,
-/// where it was made for such).
-using Kernel = std::function<void(const void* const* inputs, void* const* outputs)>;
+/// where it was made for such). Made from a function object, which it keeps; calling it is one call
+/// through a pointer.
+class Kernel {
+ public:
+  /// None.
+  Kernel() = default;
+  template <std::invocable<const void* const*, void* const*> F>
+  Kernel(F f)
+      : call_(call_as<F>),
+        state_(new F(std::move(f)), [](void* state) { delete static_cast<F*>(state); }) {}
+
+  explicit operator bool() const { return call_ != nullptr; }
+  void operator()(const void* const* inputs, void* const* outputs) const {
+    call_(state_.get(), inputs, outputs);
+  }
+
+ private:
+  template <class F>
+  static void call_as(const void* state, const void* const* inputs, void* const* outputs) {
+    (*static_cast<const F*>(state))(inputs, outputs);
+  }
+
+  void (*call_)(const void* state, const void* const* inputs, void* const* outputs) = nullptr;
+  std::unique_ptr<void, void (*)(void*)> state_{nullptr, nullptr};
+};
 
 struct OpDef;
 
@@ -189,7 +211,8 @@ struct Listeners {
   Listener* tracer = nullptr;
   std::uint64_t trace = 0;
 };
-Listeners& listeners() noexcept;
+inline constinit thread_local Listeners t_listeners;
+inline Listeners& listeners() noexcept { return t_listeners; }
 
 template <class O>
 constexpr bool kAliases = requires(const O& op, Inputs<Tensor> in) {

@@ -124,7 +124,7 @@ void Instance::point(std::byte** pointer, ValueId id) {
 
 void Instance::point_variables() {
   for (Held& held : variables_) {
-    if (held.is_written && !detail::is_private(*held.stored)) {
+    if (held.is_written && !detail::is_private(*held.stored)) [[unlikely]] {
       const auto index = static_cast<std::size_t>(&held - variables_.data());
       give_private_copy(plan_.variables[index], *held.stored);
     }
@@ -134,12 +134,13 @@ void Instance::point_variables() {
 
 void Instance::point_inputs(Inputs<Tensor> inputs) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    const Tensor& input = inputs[i];
-    if (!input.is_contiguous()) {
-      dense_[i] = input.contiguous();
-      has_dense_ = true;
+    if (inputs[i].is_contiguous()) {
+      inputs_[i].move_to(inputs[i].impl()->data);
+      continue;
     }
-    inputs_[i].move_to((dense_[i].defined() ? dense_[i] : input).impl()->data);
+    dense_[i] = inputs[i].contiguous();
+    has_dense_ = true;
+    inputs_[i].move_to(dense_[i].impl()->data);
   }
 }
 

@@ -19,13 +19,17 @@ class Slot {
  public:
   void add(std::byte** pointer, std::int64_t offset) { users_.push_back({pointer, offset}); }
   void move_to(std::byte* data) {
-    if (data == data_) return;
-    data_ = data;
-    for (const User& user : users_) *user.pointer = data + user.offset;
+    if (data != data_) [[unlikely]]
+      move_users(data);
   }
   const std::byte* data() const { return data_; }
 
  private:
+  void move_users(std::byte* data) {
+    data_ = data;
+    for (const User& user : users_) *user.pointer = data + user.offset;
+  }
+
   struct User {
     std::byte** pointer;
     std::int64_t offset;
