@@ -80,22 +80,39 @@ bool has_contiguous_strides(const Shape& shape, const Shape& strides) {
   return true;
 }
 
+// Gives an impl its shape, its strides and its size, in one go over the axes. Throws as
+// Shape::num_elements does.
+void set_contiguous(detail::TensorImpl& impl, const Shape& shape) {
+  impl.spec.shape = shape;
+  impl.strides = shape;
+  const std::int64_t* sizes = impl.spec.shape.data();
+  std::int64_t* strides = impl.strides.data();
+  std::int64_t step = 1;
+  bool is_usual = true;  // no size is 0 or unknown, and their product fits
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    strides[i] = step;
+    is_usual &= sizes[i] > 0 && !__builtin_mul_overflow(step, sizes[i], &step);
+  }
+  impl.size = step;
+  if (is_usual) [[likely]]
+    return;
+  impl.size = shape.num_elements();
+  impl.strides = contiguous_strides(shape);
+}
+
 }  // namespace
 
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
-  const std::int64_t size = shape.num_elements();
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(size, static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
-    throw LimitError("shape " + shape.str() + " has more bytes than fit 64 bits");
-  }
   Tensor tensor = adopt(detail::new_impl());
   detail::TensorImpl& impl = *tensor.impl_;
+  set_contiguous(impl, shape);
+  impl.spec.dtype = dtype;
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(impl.size, static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
+    throw LimitError("shape " + shape.str() + " has more bytes than fit 64 bits");
+  }
   impl.storage = detail::allocate_storage(static_cast<std::size_t>(bytes));
   impl.data = impl.storage->bytes();
-  impl.size = size;
-  impl.spec.shape = shape;
-  impl.spec.dtype = dtype;
-  impl.strides = contiguous_strides(shape);
   return tensor;
 }
 

@@ -14,7 +14,7 @@ struct AxisList {
   std::array<std::int8_t, kMost> axes{};
 
   AxisList() = default;
-  AxisList(std::initializer_list<int> list) {
+  constexpr AxisList(std::initializer_list<int> list) {
     for (int axis : list) push_back(axis);
   }
   AxisList(const std::vector<int>& list) {
@@ -26,7 +26,7 @@ struct AxisList {
     return list;
   }
 
-  void push_back(int axis) {
+  constexpr void push_back(int axis) {
     if (static_cast<std::size_t>(count) == kMost)
       throw LimitError("dot_general: received more axes than the 11 that it takes");
     axes[static_cast<std::size_t>(count++)] = static_cast<std::int8_t>(axis);
@@ -354,6 +354,8 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
                      ", whose inner sizes " + std::to_string(x.shape()[last]) + " and " +
                      std::to_string(y.shape()[inner]) + " differ");
   }
+  static constexpr DotGeneral of_matrices{{}, {}, {1}, {0}};
+  if (last == 1 && y.rank() == 2) return contract(x, y, of_matrices);
   if (y.rank() <= 2) return contract(x, y, {{}, {}, {last}, {inner}});
   Shape x_batch(std::span(x.shape().data(), static_cast<std::size_t>(std::max(x.rank() - 2, 0))));
   Shape y_batch(std::span(y.shape().data(), static_cast<std::size_t>(y.rank() - 2)));
