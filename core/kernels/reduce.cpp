@@ -184,6 +184,10 @@ void reduce_truth(Reduce op,
 }  // namespace
 
 void fill_neutral(Reduce op, DType dtype, std::int64_t n, void* out) {
+  if (op == Reduce::sum) {
+    std::memset(out, 0, static_cast<std::size_t>(n) * size_of(dtype));
+    return;
+  }
   visit_dtype(dtype, [&]<class T>() {
     const T value = neutral<T>(op);
     fill(dtype, n, &value, out);

@@ -55,6 +55,7 @@ HWY_INLINE hn::Vec<D> neutral(D d) {
 
 template <Reduce op, class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_part(D d, const T* x, std::int64_t n) {
+  if constexpr (op == Reduce::sum) return load_first(d, x, n);
   const auto part = hn::FirstN(d, static_cast<std::size_t>(n));
   return hn::IfThenElse(part, load_first(d, x, n), neutral<op>(d));
 }
@@ -86,6 +87,7 @@ T run_of_vectors(const T* x, std::int64_t n) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const std::int64_t step = lanes(d);
+  if (n < step) return combine_lanes<op>(d, load_part<op>(d, x, n));
   V a = neutral<op>(d), b = a, c = a, e = a;
   std::int64_t i = 0;
   for (; i + 4 * step <= n; i += 4 * step) {
