@@ -44,7 +44,7 @@ Tensor sparse_categorical_crossentropy(const Tensor& y_true,
     throw ValueError(std::string(kWho) + ": received axis " + std::to_string(options.axis) +
                      " for shape " + y_pred.shape().str() + ", expected the last axis");
   }
-  Tensor labels = y_true;
+  Tensor labels = ops::cast(y_true, DType::int64);
   if (labels.rank() == y_pred.rank() && labels.shape().back() == 1)
     labels = ops::squeeze(labels, {-1});
   check_same_shape(kWho, labels, y_pred, y_pred.rank() - 1);
@@ -56,8 +56,8 @@ Tensor sparse_categorical_crossentropy(const Tensor& y_true,
     labels = ops::where(valid, labels, 0);
     output = ops::where(ops::expand_dims(valid, -1), output, 0);
   }
-  Tensor values = ops::sparse_categorical_crossentropy(
-      ops::cast(labels, DType::int64), output, {.from_logits = options.from_logits});
+  Tensor values =
+      ops::sparse_categorical_crossentropy(labels, output, {.from_logits = options.from_logits});
   if (!valid.defined()) return values;
   Tensor kept = ops::where(valid, values, 0);
   kept.set_mask(valid);

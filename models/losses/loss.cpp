@@ -111,8 +111,8 @@ Tensor LossBase::operator()(const Tensor& y_true,
                             const Tensor& y_pred,
                             const Tensor& sample_weight) const {
   Tensor mask = y_pred.mask();
-  const Tensor values =
-      ops::cast(call(ops::cast(y_true, dtype_), ops::cast(y_pred, dtype_)), dtype_);
+  const Tensor targets = takes_any_targets() ? y_true : ops::cast(y_true, dtype_);
+  const Tensor values = ops::cast(call(targets, ops::cast(y_pred, dtype_)), dtype_);
   if (const Tensor own = values.mask(); own.defined())
     mask = mask.defined() ? ops::logical_and(mask, own) : own;
 

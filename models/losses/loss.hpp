@@ -69,6 +69,8 @@ class LossBase : public Object {
 
  protected:
   explicit LossBase(LossOptions options);
+  /// Whether `call` takes targets of any dtype (class numbers as they are): they are not cast then.
+  virtual bool takes_any_targets() const { return false; }
 
  private:
   LossOptions options_;

@@ -80,6 +80,8 @@ class LossImpl : public LossBase {
     return static_cast<const Self*>(this)->compute(t, p);
   }
   const Args& args() const { return args_; }
+  // The functions cast targets to the dtype of y_pred, or class numbers to integers.
+  bool takes_any_targets() const override { return true; }
 
   static std::shared_ptr<LossBase> from_config(const Config& config) {
     return std::make_shared<Self>(args_from_config<Args>(Self::kName, config));
