@@ -1,6 +1,7 @@
 // What is done to a tape before it is planned.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <string>
@@ -79,6 +80,41 @@ ValueId unchanged_input(const Tape& tape, const Step& step) {
   return -1;
 }
 
+// Whether all of a constant are finite numbers of which the absolute value is 1 or more.
+bool is_all_large(const Value& value) {
+  if (!is_small_constant(value) || !is_floating(value.spec.dtype)) return false;
+  const Tensor dense = value.constant.contiguous();
+  return visit_float(value.spec.dtype, [&]<class T>() {
+    const T* first = dense.data<T>();
+    return std::all_of(
+        first, first + dense.size(), [](T x) { return std::isfinite(x) && std::abs(x) >= 1; });
+  });
+}
+
+// The x of a step that multiplies x / c by c again, for a constant from which x / c is no larger: a
+// mean that a metric counts as often as there are samples. `makers` gives each value's step. -1 for
+// none.
+ValueId undivided_input(const Tape& tape,
+                        const Step& step,
+                        const std::vector<const Step*>& makers) {
+  const auto is = [](const Step& s, kernels::Binary kernel) {
+    const Pointwise& pointwise = s.op.def().pointwise;
+    return pointwise.kind == Pointwise::Kind::binary &&
+           pointwise.kernel == static_cast<std::uint8_t>(kernel);
+  };
+  if (!is(step, kernels::Binary::multiply)) return -1;
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+    const Step* const quotient = makers[static_cast<std::size_t>(step.inputs[i])];
+    const ValueId factor = step.inputs[1 - i];
+    if (quotient == nullptr || !is(*quotient, kernels::Binary::divide)) continue;
+    const ValueId x = quotient->inputs[0];
+    if (quotient->inputs[1] == factor && tape[x].spec == tape[step.outputs[0]].spec &&
+        is_all_large(tape[factor]))
+      return x;
+  }
+  return -1;
+}
+
 bool all_constant(const Tape& tape, const Step& step) {
   return std::all_of(step.inputs.begin(),
                      step.inputs.end(),
@@ -116,6 +152,8 @@ static void simplify_steps(Tape& tape) {
   std::map<std::string, std::vector<ValueId>> done;
   std::map<std::string, ValueId> computed;
   std::vector<Step> kept;
+  kept.reserve(tape.steps.size());  // for `makers`
+  std::vector<const Step*> makers(tape.values.size());
   for (Step& step : tape.steps) {
     renaming.apply(step.inputs);
     if (all_constant(tape, step)) {
@@ -129,9 +167,14 @@ static void simplify_steps(Tape& tape) {
       renaming.replace(step.outputs[0], same);
       continue;
     }
+    if (const ValueId same = undivided_input(tape, step, makers); same >= 0) {
+      renaming.replace(step.outputs[0], same);
+      continue;
+    }
     const auto [place, is_new] = done.try_emplace(key_of(step), step.outputs);
     if (is_new) {
       kept.push_back(std::move(step));
+      for (ValueId id : kept.back().outputs) makers[static_cast<std::size_t>(id)] = &kept.back();
       continue;
     }
     for (std::size_t i = 0; i < step.outputs.size(); ++i)

@@ -46,7 +46,8 @@ struct Tape {
 Tape trace(const TensorFunction& f, const std::vector<Spec>& inputs);
 
 /// Drops what nothing depends on, computes what is constant, keeps one of steps that do the same,
-/// and leaves out multiplications by 1 and their like. No result changes.
+/// and leaves out multiplications by 1 and their like, and x / c * c, which rounds x twice. No
+/// other result changes.
 void optimize(Tape& tape);
 
 }  // namespace nyala::graph

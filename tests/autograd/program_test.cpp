@@ -1,6 +1,7 @@
 // Compiled programs: the same results as op by op, the same bits each time, and no allocation.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <sstream>
 
 #include <nyala/autograd/function.hpp>
@@ -287,6 +288,25 @@ TEST_CASE("equal steps are made once, multiplications by one and unused steps no
   CHECK(text.str().find("tanh") != std::string::npos);
   CHECK(text.str().find("exp") == std::string::npos);
   CHECK(text.str().find("small arrays") != std::string::npos);
+}
+
+TEST_CASE("a division that is undone is left out, unless it keeps numbers finite") {
+  const auto there_and_back = [](double by) {
+    return function([by](const Tensor& x) { return ops::exp(x) / by * by; });
+  };
+  const Tensor x = ops::full({3}, 88.5);  // e^88.5 is near the largest float
+  const auto means = there_and_back(6);
+  CHECK(means.program(x).stats().num_steps == 1);
+  // The division and the product round once each.
+  CHECK(ops::allclose(means(x), ops::exp(x) / 6 * 6, {.rtol = 1.2e-7, .atol = 0}));
+  const auto overflows = there_and_back(0.125);
+  CHECK(overflows.program(x).stats().num_steps == 3);
+  CHECK(std::isinf(overflows(x).to_vector<float>()[0]));
+  const auto widens = function([](const Tensor& y) {
+    const Tensor by = ops::full({3}, 4.0);
+    return ops::exp(y) / by * by;
+  });
+  CHECK(widens.program(ops::full({}, 2.0)).stats().num_steps == 3);
 }
 
 TEST_CASE("passes end in reductions: of rows, of columns, of all, in one tile and in many") {
