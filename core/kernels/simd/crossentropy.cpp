@@ -62,6 +62,124 @@ HWY_INLINE T sum_of_bounded(const T* p, std::int64_t n) {
   return total(d, sum);
 }
 
+// Rows of n = 2, 3 or 4 classes as n vectors, one for each class, and back.
+template <int n, class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
+HWY_INLINE void load_classes(D d, const T* p, V (&of)[4]) {
+  if constexpr (n == 2) hn::LoadInterleaved2(d, p, of[0], of[1]);
+  if constexpr (n == 3) hn::LoadInterleaved3(d, p, of[0], of[1], of[2]);
+  if constexpr (n == 4) hn::LoadInterleaved4(d, p, of[0], of[1], of[2], of[3]);
+}
+template <int n, class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
+HWY_INLINE void store_classes(D d, const V (&of)[4], T* to) {
+  if constexpr (n == 2) hn::StoreInterleaved2(of[0], of[1], d, to);
+  if constexpr (n == 3) hn::StoreInterleaved3(of[0], of[1], of[2], d, to);
+  if constexpr (n == 4) hn::StoreInterleaved4(of[0], of[1], of[2], of[3], d, to);
+}
+
+// Labels of few classes, as numbers to compare with.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_labels(D d, const std::int64_t* labels) {
+  HWY_ALIGN T numbers[hn::MaxLanes(d)];
+  for (std::int64_t i = 0; i < lanes(d); ++i) numbers[i] = static_cast<T>(labels[i]);
+  return hn::Load(d, numbers);
+}
+
+// f(first row, its and the next rows' classes, their labels) for as many rows of n = 2, 3 or 4
+// classes as fill vectors. Gives their number.
+template <int n, class T, class F>
+HWY_INLINE std::int64_t each_vector_of_rows(const T* p,
+                                            const std::int64_t* labels,
+                                            std::int64_t count,
+                                            F&& f) {
+  const hn::ScalableTag<T> d;
+  std::int64_t i = 0;
+  for (; i + lanes(d) <= count; i += lanes(d)) {
+    hn::Vec<decltype(d)> of[4];
+    load_classes<n>(d, p + i * n, of);
+    f(i, of, load_labels(d, labels + i));
+  }
+  return i;
+}
+
+// The sums of the bounded probabilities of rows, and the ones at their labels.
+template <int n, class T>
+HWY_INLINE std::int64_t look_at_few(
+    const T* p, const std::int64_t* labels, std::int64_t count, T* sums, T* at_label) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  const auto look = [&](std::int64_t i, const V(&of)[4], V label) HWY_ATTR {
+    V sum = bounded(d, of[0]), at = of[0];
+    for (int k = 1; k < n; ++k) {
+      sum = hn::Add(sum, bounded(d, of[k]));
+      at = hn::IfThenElse(hn::Eq(label, constant(d, k)), of[k], at);
+    }
+    hn::StoreU(sum, d, sums + i);
+    hn::StoreU(at, d, at_label + i);
+  };
+  return each_vector_of_rows<n>(p, labels, count, look);
+}
+template <class T>
+HWY_INLINE void look_at_rows(const T* p,
+                             const std::int64_t* labels,
+                             std::int64_t count,
+                             std::int64_t n,
+                             T* sums,
+                             T* at_label) {
+  std::int64_t i = 0;
+  if (n == 2) i = look_at_few<2>(p, labels, count, sums, at_label);
+  if (n == 3) i = look_at_few<3>(p, labels, count, sums, at_label);
+  if (n == 4) i = look_at_few<4>(p, labels, count, sums, at_label);
+  for (; i < count; ++i) {
+    sums[i] = sum_of_bounded(p + i * n, n);
+    at_label[i] = p[i * n + labels[i]];
+  }
+}
+
+// The gradients of rows: `at_label` at the label, elsewhere `shares` where p is within its bounds.
+template <int n, class T>
+HWY_INLINE std::int64_t put_few(const T* p,
+                                const std::int64_t* labels,
+                                std::int64_t count,
+                                const T* shares,
+                                const T* at_label,
+                                T* dp) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  const auto put = [&](std::int64_t i, V(&of)[4], V label) HWY_ATTR {
+    const V share = hn::LoadU(d, shares + i), at = hn::LoadU(d, at_label + i);
+    for (int k = 0; k < n; ++k) {
+      const V other = hn::IfThenElseZero(is_within_bounds(d, of[k]), share);
+      of[k] = hn::IfThenElse(hn::Eq(label, constant(d, k)), at, other);
+    }
+    store_classes<n>(d, of, dp + i * n);
+  };
+  return each_vector_of_rows<n>(p, labels, count, put);
+}
+template <class T>
+HWY_INLINE void put_rows(const T* p,
+                         const std::int64_t* labels,
+                         std::int64_t count,
+                         std::int64_t n,
+                         const T* shares,
+                         const T* at_label,
+                         T* dp) {
+  const hn::ScalableTag<T> d;
+  std::int64_t done = 0;
+  if (n == 2) done = put_few<2>(p, labels, count, shares, at_label, dp);
+  if (n == 3) done = put_few<3>(p, labels, count, shares, at_label, dp);
+  if (n == 4) done = put_few<4>(p, labels, count, shares, at_label, dp);
+  // The label is written last, not changed: a part of a vector just stored is slow to load.
+  for (std::int64_t i = done; i < count; ++i) {
+    T* row = dp + i * n;
+    const auto share = hn::Set(d, shares[i]);
+    each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
+      const auto within = is_within_bounds(d, load_up_to(d, p + i * n + k, width));
+      store_up_to(d, hn::IfThenElseZero(within, share), row + k, width);
+    });
+    row[labels[i]] = at_label[i];
+  }
+}
+
 template <class T>
 void sparse(const void* p_data,
             const void* label_data,
@@ -76,10 +194,7 @@ void sparse(const void* p_data,
     const T* p = static_cast<const T*>(p_data) + first * n;
     T* loss = static_cast<T*>(loss_data) + first;
     const std::int64_t count = HWY_MIN(kRows, rows - first);
-    for (std::int64_t i = 0; i < count; ++i) {
-      sums[i] = sum_of_bounded(p + i * n, n);
-      at_label[i] = p[i * n + labels[first + i]];
-    }
+    look_at_rows(p, labels + first, count, n, sums, at_label);
     each_vector(d, count, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
       const auto q = bounded(d, load_up_to(d, at_label + i, width));
       store_up_to(d, log(d, hn::Div(load_up_to(d, sums + i, width), q)), loss + i, width);
@@ -103,10 +218,7 @@ void sparse_grad(const void* p_data,
     const T* dloss = static_cast<const T*>(dloss_data) + first;
     T* dp = static_cast<T*>(dp_data) + first * n;
     const std::int64_t count = HWY_MIN(kRows, rows - first);
-    for (std::int64_t i = 0; i < count; ++i) {
-      shares[i] = sum_of_bounded(p + i * n, n);
-      at_label[i] = p[i * n + labels[first + i]];
-    }
+    look_at_rows(p, labels + first, count, n, shares, at_label);
     each_vector(d, count, [&](std::int64_t i, std::int64_t width) HWY_ATTR {
       const auto of_loss = load_up_to(d, dloss + i, width),
                  of_label = load_up_to(d, at_label + i, width);
@@ -115,16 +227,7 @@ void sparse_grad(const void* p_data,
       store_up_to(d, share, shares + i, width);
       store_up_to(d, hn::IfThenElseZero(is_within_bounds(d, of_label), slope), at_label + i, width);
     });
-    // The label is written last, not changed: a part of a vector just stored is slow to load.
-    for (std::int64_t i = 0; i < count; ++i) {
-      T* row = dp + i * n;
-      const auto share = hn::Set(d, shares[i]);
-      each_vector(d, n, [&](std::int64_t k, std::int64_t width) HWY_ATTR {
-        const auto within = is_within_bounds(d, load_up_to(d, p + i * n + k, width));
-        store_up_to(d, hn::IfThenElseZero(within, share), row + k, width);
-      });
-      row[labels[first + i]] = at_label[i];
-    }
+    put_rows(p, labels + first, count, n, shares, at_label, dp);
   }
 }
 

@@ -18,7 +18,7 @@ using namespace nyala::kernels;
 
 namespace {
 
-constexpr std::int64_t kRows = 7;
+constexpr std::int64_t kRows = 71;  // more than a block of 64, and a part of a vector
 
 // Rows as doubles, and what is wanted of them.
 struct Problem {
@@ -72,7 +72,7 @@ double worst_error(const std::vector<T>& got, const std::vector<double>& wanted)
   return worst;
 }
 
-constexpr std::int64_t kSizes[] = {1, 2, 3, 6, 7, 10, 16, 33, 500};
+constexpr std::int64_t kSizes[] = {1, 2, 3, 4, 6, 7, 10, 16, 33, 500};
 // Sums of up to 500 terms in lanes, a quotient and a logarithm: a few dozen roundings.
 template <class T>
 constexpr double kTolerance = 100 * std::numeric_limits<T>::epsilon();
