@@ -25,12 +25,12 @@ struct Arrays {
   std::vector<T> x, dy, gamma, beta, dmean, dvariance;
 
   explicit Arrays(const Channels& size)
-      : x(numbers<T>(size.outer * size.n * size.inner, 1)),
-        dy(numbers<T>(size.outer * size.n * size.inner, 2)),
-        gamma(numbers<T>(size.n, 3)),
-        beta(numbers<T>(size.n, 4)),
-        dmean(numbers<T>(size.n, 5)),
-        dvariance(numbers<T>(size.n, 6)) {}
+      : x(uneven_numbers<T>(size.outer * size.n * size.inner, 1)),
+        dy(uneven_numbers<T>(size.outer * size.n * size.inner, 2)),
+        gamma(uneven_numbers<T>(size.n, 3)),
+        beta(uneven_numbers<T>(size.n, 4)),
+        dmean(uneven_numbers<T>(size.n, 5)),
+        dvariance(uneven_numbers<T>(size.n, 6)) {}
 };
 
 template <class T>

@@ -60,8 +60,8 @@ struct Results {
 
   Results(std::int64_t rows, std::int64_t n)
       : y(static_cast<std::size_t>(rows * n)), dx(y), dgamma(static_cast<std::size_t>(n), T{7}) {
-    const auto x = numbers<T>(rows * n, 1), dy = numbers<T>(rows * n, 2);
-    const auto gamma = numbers<T>(n, 3), beta = numbers<T>(n, 4);
+    const auto x = uneven_numbers<T>(rows * n, 1), dy = uneven_numbers<T>(rows * n, 2);
+    const auto gamma = uneven_numbers<T>(n, 3), beta = uneven_numbers<T>(n, 4);
     constexpr DType dtype = dtype_of<T>;
     layer_norm(dtype, rows, n, x.data(), gamma.data(), beta.data(), kEpsilon, y.data());
     layer_norm_grad(dtype, rows, n, x.data(), gamma.data(), dy.data(), kEpsilon, dx.data());
@@ -76,10 +76,10 @@ void check_size(std::int64_t rows, std::int64_t n) {
   const Results<T> got(rows, n);
   const Reference want(static_cast<std::size_t>(rows),
                        static_cast<std::size_t>(n),
-                       numbers<T>(rows * n, 1),
-                       numbers<T>(n, 3),
-                       numbers<T>(n, 4),
-                       numbers<T>(rows * n, 2));
+                       uneven_numbers<T>(rows * n, 1),
+                       uneven_numbers<T>(n, 3),
+                       uneven_numbers<T>(n, 4),
+                       uneven_numbers<T>(rows * n, 2));
   // Some roundings. Of dx, terms of up to 25 times the row's factor may cancel.
   const double tolerance = 200 * std::numeric_limits<T>::epsilon();
   CHECK(distance(got.y, want.y) < tolerance);

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -12,21 +11,13 @@
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/parallel.hpp>
 
+#include "core/kernels/numbers.hpp"
 #include "core/kernels/targets.hpp"
 
 using namespace nyala;
 using namespace nyala::kernels;
 
 namespace {
-
-template <class T>
-std::vector<T> numbers(std::int64_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<double> value(-1, 1);
-  std::vector<T> data(static_cast<std::size_t>(size));
-  for (T& x : data) x = static_cast<T>(value(random));
-  return data;
-}
 
 struct Size {
   std::int64_t m, n, k;

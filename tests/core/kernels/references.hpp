@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <random>
 #include <vector>
 
-/// Numbers from -3 to 5.
+#include "core/kernels/numbers.hpp"
+
+/// Numbers whose mean is not 0.
 template <class T>
-std::vector<T> numbers(std::int64_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<double> value(-3, 5);
-  std::vector<T> x(static_cast<std::size_t>(count));
-  for (T& element : x) element = static_cast<T>(value(random));
-  return x;
+std::vector<T> uneven_numbers(std::int64_t size, unsigned seed) {
+  return numbers<T>(size, seed, -3, 5);
 }
 
 /// The largest distance, beside the largest wanted size (1 at least).
