@@ -4,70 +4,41 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <string>
 #include <vector>
+
+#include <nyala/core/error.hpp>
+#include <nyala/core/kernels/blas_core.hpp>
+
+// LAPACK's, which OpenBLAS carries. Its matrices are stored column by column.
+extern "C" {
+void dgesv_(const int* n,
+            const int* k,
+            double* a,
+            const int* a_column,
+            int* pivots,
+            double* b,
+            const int* b_column,
+            int* info);
+void dgetrf_(const int* m, const int* n, double* a, const int* a_column, int* pivots, int* info);
+void dpotrf_(const char* part, const int* n, double* a, const int* a_column, int* info);
+}
 
 namespace nyala::kernels {
 namespace {
 
-// Row-major, of `columns` columns.
-struct Matrix {
-  std::int64_t columns;
-  std::vector<double> items;
-
-  Matrix(std::int64_t rows, std::int64_t columns_)
-      : columns(columns_), items(static_cast<std::size_t>(rows * columns_)) {}
-  double* row(std::int64_t i) { return items.data() + i * columns; }
-};
-
-// Brings a to upper triangular form, doing the same to the rows of b; the sign of the row swaps, or
-// 0 when a is singular.
-double eliminate(Matrix& a, Matrix& b, std::int64_t n) {
-  double sign = 1;
-  for (std::int64_t column = 0; column < n; ++column) {
-    std::int64_t pivot = column;
-    for (std::int64_t i = column + 1; i < n; ++i) {
-      if (std::abs(a.row(i)[column]) > std::abs(a.row(pivot)[column])) pivot = i;
-    }
-    if (a.row(pivot)[column] == 0) return 0;
-    if (pivot != column) {
-      std::swap_ranges(a.row(pivot), a.row(pivot) + n, a.row(column));
-      std::swap_ranges(b.row(pivot), b.row(pivot) + b.columns, b.row(column));
-      sign = -sign;
-    }
-    for (std::int64_t i = column + 1; i < n; ++i) {
-      const double factor = a.row(i)[column] / a.row(column)[column];
-      for (std::int64_t j = column; j < n; ++j) a.row(i)[j] -= factor * a.row(column)[j];
-      for (std::int64_t j = 0; j < b.columns; ++j) b.row(i)[j] -= factor * b.row(column)[j];
-    }
-  }
-  return sign;
+int size_for_lapack(std::int64_t n) {
+  if (n <= std::numeric_limits<int>::max()) return static_cast<int>(n);
+  throw LimitError("linalg: received a matrix of " + std::to_string(n) + " rows, expected fewer");
 }
 
-void substitute_back(Matrix& a, Matrix& b, std::int64_t n) {
-  for (std::int64_t i = n; i-- > 0;) {
-    for (std::int64_t j = 0; j < b.columns; ++j) {
-      double rest = b.row(i)[j];
-      for (std::int64_t l = i + 1; l < n; ++l) rest -= a.row(i)[l] * b.row(l)[j];
-      b.row(i)[j] = rest / a.row(i)[i];
-    }
+// Row i and column j of a matrix of `columns` columns, turned.
+template <class T>
+void turn(const T* from, std::int64_t rows, std::int64_t columns, double* to) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j)
+      to[j * rows + i] = static_cast<double>(from[i * columns + j]);
   }
-}
-
-bool factor(Matrix& a, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t j = 0; j <= i; ++j) {
-      double rest = a.row(i)[j];
-      for (std::int64_t l = 0; l < j; ++l) rest -= a.row(i)[l] * a.row(j)[l];
-      if (i != j) {
-        a.row(i)[j] = rest / a.row(j)[j];
-      } else {
-        if (!(rest > 0)) return false;
-        a.row(i)[i] = std::sqrt(rest);
-      }
-    }
-    std::fill(a.row(i) + i + 1, a.row(i) + n, 0.0);
-  }
-  return true;
 }
 
 double inverse_erf(double x) {
@@ -99,18 +70,23 @@ bool solve(DType dtype,
            const void* a_data,
            const void* b_data,
            void* x_data) {
+  prepare_blas();
+  if (n == 0 || k == 0) return true;
+  const int rows = size_for_lapack(n), right_sides = size_for_lapack(k);
   return visit_float(dtype, [&]<class T>() {
-    Matrix a(n, n);
-    Matrix b(n, k);
+    std::vector<double> a(static_cast<std::size_t>(n * n)), b(static_cast<std::size_t>(n * k));
+    std::vector<int> pivots(static_cast<std::size_t>(n));
     for (std::int64_t i = 0; i < batch; ++i) {
-      std::copy_n(static_cast<const T*>(a_data) + i * n * n, n * n, a.items.data());
-      std::copy_n(static_cast<const T*>(b_data) + i * n * k, n * k, b.items.data());
-      if (eliminate(a, b, n) == 0) return false;
-      substitute_back(a, b, n);
-      std::transform(
-          b.items.begin(), b.items.end(), static_cast<T*>(x_data) + i * n * k, [](double value) {
-            return static_cast<T>(value);
-          });
+      turn(static_cast<const T*>(a_data) + i * n * n, n, n, a.data());
+      turn(static_cast<const T*>(b_data) + i * n * k, n, k, b.data());
+      int info = 0;
+      dgesv_(&rows, &right_sides, a.data(), &rows, pivots.data(), b.data(), &rows, &info);
+      if (info != 0) return false;
+      T* x = static_cast<T*>(x_data) + i * n * k;
+      for (std::int64_t row = 0; row < n; ++row) {
+        for (std::int64_t j = 0; j < k; ++j)
+          x[row * k + j] = static_cast<T>(b[static_cast<std::size_t>(j * n + row)]);
+      }
     }
     return true;
   });
@@ -118,28 +94,47 @@ bool solve(DType dtype,
 
 void determinant(
     DType dtype, std::int64_t batch, std::int64_t n, const void* a_data, void* out_data) {
+  prepare_blas();
+  const int rows = size_for_lapack(n);
   visit_float(dtype, [&]<class T>() {
-    Matrix a(n, n);
-    Matrix none(n, 0);
+    std::vector<double> a(static_cast<std::size_t>(n * n));
+    std::vector<int> pivots(static_cast<std::size_t>(n));
     for (std::int64_t i = 0; i < batch; ++i) {
-      std::copy_n(static_cast<const T*>(a_data) + i * n * n, n * n, a.items.data());
-      double product = eliminate(a, none, n);
-      for (std::int64_t j = 0; j < n; ++j) product *= a.row(j)[j];
+      // As it lies: a turned matrix has the same determinant.
+      const T* from = static_cast<const T*>(a_data) + i * n * n;
+      std::transform(from, from + n * n, a.begin(), [](T x) { return static_cast<double>(x); });
+      int info = 0;  // above 0 for a singular matrix, whose factor has a 0 on the diagonal
+      if (n > 0) dgetrf_(&rows, &rows, a.data(), &rows, pivots.data(), &info);
+      double product = 1;
+      for (std::int64_t j = 0; j < n; ++j) {
+        const bool swapped = pivots[static_cast<std::size_t>(j)] != j + 1;
+        product *= a[static_cast<std::size_t>(j * n + j)] * (swapped ? -1 : 1);
+      }
       static_cast<T*>(out_data)[i] = static_cast<T>(product);
     }
   });
 }
 
 bool cholesky(DType dtype, std::int64_t batch, std::int64_t n, const void* a_data, void* out_data) {
+  prepare_blas();
+  if (n == 0) return true;
+  const int rows = size_for_lapack(n);
   return visit_float(dtype, [&]<class T>() {
-    Matrix a(n, n);
+    std::vector<double> a(static_cast<std::size_t>(n * n));
     for (std::int64_t i = 0; i < batch; ++i) {
-      std::copy_n(static_cast<const T*>(a_data) + i * n * n, n * n, a.items.data());
-      if (!factor(a, n)) return false;
-      std::transform(
-          a.items.begin(), a.items.end(), static_cast<T*>(out_data) + i * n * n, [](double value) {
-            return static_cast<T>(value);
-          });
+      const T* from = static_cast<const T*>(a_data) + i * n * n;
+      T* to = static_cast<T*>(out_data) + i * n * n;
+      std::transform(from, from + n * n, a.begin(), [](T x) { return static_cast<double>(x); });
+      // The lower triangle by rows is the upper one by columns.
+      int info = 0;
+      dpotrf_("U", &rows, a.data(), &rows, &info);
+      if (info != 0) return false;
+      for (std::int64_t row = 0; row < n; ++row) {
+        const double* factor = a.data() + row * n;
+        if (!(factor[row] > 0)) return false;  // a NaN
+        for (std::int64_t j = 0; j < n; ++j)
+          to[row * n + j] = j <= row ? static_cast<T>(factor[j]) : T{0};
+      }
     }
     return true;
   });

@@ -1,6 +1,6 @@
 #pragma once
-/// Small dense systems: batches of row-major n x n matrices of float32 or float64, computed in
-/// double. Other dtypes throw TypeError.
+/// Dense systems: batches of row-major n x n matrices of float32 or float64, computed in double by
+/// OpenBLAS's LAPACK. Other dtypes throw TypeError.
 #include <cstdint>
 
 #include <nyala/core/dtype.hpp>
