@@ -5,6 +5,7 @@
 
 #include <nyala/autograd/graph/instance.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/kernels/reduce_loops.hpp>
 #include <nyala/core/kernels/update.hpp>
 #include <nyala/core/parallel.hpp>

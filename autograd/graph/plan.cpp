@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/kernels/reduce.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 
@@ -273,7 +274,9 @@ class Planner {
   bool is_pointwise(std::size_t step) const {
     return passes_[step] && passes_[step]->reducing == Reducing::no;
   }
-  bool is_product(std::size_t step) const { return passes_[step] && passes_[step]->product; }
+  bool is_product(std::size_t step) const {
+    return passes_[step] && passes_[step]->product != nullptr;
+  }
   bool writes_what_it_reads(std::size_t step, const Unit& unit) const;
   bool may_write_over(std::size_t step) const {
     return (is_pointwise(step) && !is_product(step)) || tape_.steps[step].op.def().in_place;
@@ -524,7 +527,7 @@ void Planner::add(std::size_t i, std::vector<Unit>& units) const {
   Unit& unit = units.back();
   unit.steps.push_back(i);
   if (!pass) return;
-  unit.has_product |= pass->product.has_value();
+  unit.has_product |= pass->product != nullptr;
   if (is_new && pass->is_small()) unit.kind = Unit::Kind::small;
   if (is_new && !pass->is_small() && pass->reducing == Reducing::no) unit.kind = Unit::Kind::tiles;
   if (unit.kind != Unit::Kind::tiles) return;

@@ -1,14 +1,15 @@
 #pragma once
 /// How a tape runs: which steps go together, in what order, and where each value lies.
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include <nyala/autograd/graph/tape_ir.hpp>
-#include <nyala/core/kernels/matmul.hpp>
 
 namespace nyala::kernels {
 enum class Reduce : std::uint8_t;
-}
+struct MatmulPlan;
+}  // namespace nyala::kernels
 
 namespace nyala::graph {
 
@@ -56,7 +57,7 @@ struct Pass {
   SmallVector<Reading, 5> readings;
   Reducing reducing = Reducing::no;
   kernels::Reduce reduce = {};
-  std::optional<kernels::MatmulPlan> product = {};  // of all rows and columns
+  std::shared_ptr<const kernels::MatmulPlan> product = nullptr;  // of all rows and columns
 
   /// Whether it runs whole, beside others of any size.
   bool is_small() const { return size <= kSmallPass; }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
 
@@ -335,11 +336,11 @@ Tensor dot_general(const Tensor& x, const Tensor& y, const DotDims& dims) {
   return contract(x, y, {dims.x_batch, dims.y_batch, dims.x_contract, dims.y_contract});
 }
 
-std::optional<kernels::MatmulPlan> product_of(const AnyOp& op, Inputs<Tensor> in) {
+std::shared_ptr<const kernels::MatmulPlan> product_of(const AnyOp& op, Inputs<Tensor> in) {
   if (&op.def() != &detail::op_def<DotGeneral>()) return linear_product(op, in);
   const auto& product = *static_cast<const DotGeneral*>(op.options());
   if (!product.is_of_matrices(in[0].shape(), in[1].shape())) return {};
-  return product.plan_matrices(in);
+  return std::make_shared<const kernels::MatmulPlan>(product.plan_matrices(in));
 }
 
 Tensor matmul(const Tensor& x, const Tensor& y) {

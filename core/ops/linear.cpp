@@ -1,3 +1,4 @@
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/linear.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -85,9 +86,10 @@ AnyOp linear_op(bool relu) {
   return AnyOp(detail::op_def<Linear>(), &op);
 }
 
-std::optional<kernels::MatmulPlan> linear_product(const AnyOp& op, Inputs<Tensor> in) {
+std::shared_ptr<const kernels::MatmulPlan> linear_product(const AnyOp& op, Inputs<Tensor> in) {
   if (&op.def() != &detail::op_def<Linear>() || !Linear::lies_well(in)) return {};
-  return static_cast<const Linear*>(op.options())->plan(in[0], in[1]);
+  const auto& linear = *static_cast<const Linear*>(op.options());
+  return std::make_shared<const kernels::MatmulPlan>(linear.plan(in[0], in[1]));
 }
 
 }  // namespace ops

@@ -1,9 +1,12 @@
 #pragma once
 /// Ops that compiled programs put in place of others.
-#include <optional>
+#include <memory>
 
-#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/op.hpp>
+
+namespace nyala::kernels {
+struct MatmulPlan;
+}
 
 namespace nyala::ops {
 
@@ -13,8 +16,8 @@ AnyOp linear_op(bool relu);
 AnyOp reshape_op(const Shape& shape);
 
 /// The product of two matrices that a `dot_general` or a `linear` is, for inputs that lie as these
-/// do; nothing for other ops and other products. A third input is the bias.
-std::optional<kernels::MatmulPlan> product_of(const AnyOp& op, Inputs<Tensor> inputs);
-std::optional<kernels::MatmulPlan> linear_product(const AnyOp& op, Inputs<Tensor> inputs);
+/// do; null for other ops and other products. A third input is the bias.
+std::shared_ptr<const kernels::MatmulPlan> product_of(const AnyOp& op, Inputs<Tensor> inputs);
+std::shared_ptr<const kernels::MatmulPlan> linear_product(const AnyOp& op, Inputs<Tensor> inputs);
 
 }  // namespace nyala::ops
