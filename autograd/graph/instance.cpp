@@ -1,5 +1,6 @@
 #include <nyala/autograd/graph/instance.hpp>
 
+#include <nyala/autograd/graph/support.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 
 namespace nyala::graph {
@@ -103,8 +104,10 @@ Instance::Instance(const Tape& tape, const Plan& plan)
     if (!assignment.in_place) copied_.push_back(&assignment);
   }
   for (const Unit& unit : plan.units) {
-    units_.push_back(unit.kind == Unit::Kind::step ? bind_step(tape, plan, unit, *this)
-                                                   : bind_pass(tape, plan, unit, *this));
+    const auto bind = unit.kind == Unit::Kind::step    ? bind_step
+                      : unit.kind == Unit::Kind::small ? bind_small
+                                                       : bind_tiles;
+    units_.push_back(bind(tape, plan, unit, *this));
   }
 }
 

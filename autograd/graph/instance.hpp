@@ -75,10 +75,6 @@ class Instance {
   std::vector<std::unique_ptr<BoundUnit>> units_;
 };
 
-std::unique_ptr<BoundUnit> bind_pass(const Tape& tape,
-                                     const Plan& plan,
-                                     const Unit& unit,
-                                     Instance& instance);
 std::unique_ptr<BoundUnit> bind_step(const Tape& tape,
                                      const Plan& plan,
                                      const Unit& unit,

@@ -1,13 +1,9 @@
-// Pointwise steps and the reductions that they end in, run together: tile by tile, so that the next
-// step reads what one leaves in the cache; or, on small arrays, just one after another.
+// Products, pointwise steps and the reductions that they end in, run together tile by tile, so that
+// the next step reads what one leaves in the cache.
 #include <algorithm>
-#include <array>
 
-#include <nyala/autograd/graph/instance.hpp>
-#include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/autograd/graph/support.hpp>
 #include <nyala/core/kernels/matmul.hpp>
-#include <nyala/core/kernels/reduce_loops.hpp>
-#include <nyala/core/kernels/update.hpp>
 #include <nyala/core/parallel.hpp>
 
 namespace nyala::graph {
@@ -18,191 +14,6 @@ using Kind = Pointwise::Kind;
 // Elements times steps below which a second thread costs more than it brings.
 constexpr std::int64_t kParallelWork = 1 << 17;
 constexpr std::int64_t kSlowFactor = 8;  // of an exp or log beside an addition
-constexpr std::size_t kMostOperands = kernels::kAdamArrays;
-
-// A loop and the operands that it takes, by number; the last one is written (the last three, by
-// Adam's).
-struct Instruction {
-  Kind kind = Kind::no;
-  Reducing reducing = Reducing::no;
-  bool by_rows = false;
-  bool is_adam = false;
-  std::uint8_t num_inputs = 1;
-  std::uint8_t num_operands = 2;
-  std::int16_t product = -1;     // which of the unit's products; -1 for none
-  DType dtype = DType::float32;  // of a reduction or an update
-  kernels::Update update_op = {};
-  kernels::Reduce reduce = {};
-  union {
-    kernels::UnaryLoop unary = nullptr;
-    kernels::BinaryLoop binary;
-    kernels::SelectLoop select;
-    kernels::UpdateLoop update;
-    kernels::AdamLoop adam;
-    decltype(kernels::ReduceLoops::row) row;
-    decltype(kernels::ReduceLoops::columns) columns;
-  };
-  std::int64_t rows = 1, count = 0;  // of the whole arrays; columns in a row
-  std::array<std::int32_t, kMostOperands> operands = {};
-  std::array<std::int64_t, kMostOperands> row_steps = {};  // of the operands, in bytes
-};
-
-// `at` holds where each operand begins, the written one last.
-[[gnu::always_inline]] inline void call(const Instruction& now,
-                                        std::byte* const* at,
-                                        std::int64_t n) {
-  switch (now.kind) {
-    case Kind::binary: return now.binary(at[0], at[1], at[2], n);
-    case Kind::select: return now.select(at[0], at[1], at[2], at[3], n);
-    case Kind::update:
-      if (now.is_adam) return now.adam(reinterpret_cast<void* const*>(at), n);
-      return now.update(reinterpret_cast<void* const*>(at), at[now.num_inputs], n);
-    default: return now.unary(at[0], at[1], n);
-  }
-}
-
-void call_by_rows(const Instruction& now,
-                  std::byte* const* at,
-                  std::int64_t rows,
-                  std::int64_t columns) {
-  const std::size_t count = now.num_operands;
-  std::array<std::byte*, kMostOperands> p;
-  std::copy_n(at, count, p.begin());
-  for (std::int64_t row = 0; row < rows; ++row) {
-    call(now, p.data(), columns);
-    for (std::size_t i = 0; i < count; ++i) p[i] += now.row_steps[i];
-  }
-}
-
-// One row of all: what is added up lies `stride` elements apart.
-void reduce_to_row(const Instruction& now,
-                   const std::byte* x,
-                   std::int64_t rows,
-                   std::int64_t stride,
-                   std::int64_t columns,
-                   std::byte* out) {
-  const auto item = static_cast<std::int64_t>(size_of(now.dtype));
-  kernels::fill_neutral(now.reduce, now.dtype, columns, out);
-  for (std::int64_t i = 0; i < columns; i += kernels::kColumns) {
-    now.columns(
-        x + i * item, rows, stride, std::min(kernels::kColumns, columns - i), out + i * item);
-  }
-}
-
-void call_reduction(const Instruction& now,
-                    std::byte* const* at,
-                    std::int64_t rows,
-                    std::int64_t columns) {
-  const auto item = static_cast<std::int64_t>(size_of(now.dtype));
-  const std::byte* x = at[0];
-  std::byte* out = at[1];
-  const std::int64_t stride = now.row_steps[0];
-  switch (now.reducing) {
-    case Reducing::to_one: return now.row(x, rows * columns, out);
-    case Reducing::to_column:
-      for (std::int64_t i = 0; i < rows; ++i)
-        now.row(x + i * stride, columns, out + i * now.row_steps[1]);
-      return;
-    default: reduce_to_row(now, x, rows, stride / item, columns, out);
-  }
-}
-
-[[gnu::always_inline]] inline void execute(const Instruction& now,
-                                           std::byte* const* at,
-                                           std::int64_t rows,
-                                           std::int64_t columns) {
-  if (now.reducing != Reducing::no) return call_reduction(now, at, rows, columns);
-  if (now.by_rows) return call_by_rows(now, at, rows, columns);
-  call(now, at, rows * columns);
-}
-
-kernels::BinaryLoop binary_loop(const Step& step, DType dtype, Reading x, Reading y) {
-  const kernels::BinaryLoops loops =
-      kernels::binary_loops(static_cast<kernels::Binary>(step.op.def().pointwise.kernel), dtype);
-  return is_one_a_row(x) ? loops.scalar_x : is_one_a_row(y) ? loops.scalar_y : loops.both;
-}
-
-// Without its operands.
-Instruction instruction_of(const Tape& tape, const Step& step, const Pass& pass) {
-  const OpDef& def = step.op.def();
-  const DType from = tape[step.inputs.back()].spec.dtype;
-  Instruction now;
-  now.kind = def.pointwise.kind;
-  now.reducing = pass.reducing;
-  now.num_inputs = static_cast<std::uint8_t>(step.inputs.size());
-  now.num_operands = static_cast<std::uint8_t>(now.num_inputs + 1);
-  now.count = pass.columns == 0 ? pass.size : pass.columns;
-  now.rows = pass.size / now.count;
-  if (pass.reducing != Reducing::no) {
-    const kernels::ReduceLoops loops = kernels::reduce_loops(pass.reduce, from);
-    now.dtype = from;
-    now.reduce = pass.reduce;
-    if (pass.reducing == Reducing::to_row)
-      now.columns = loops.columns;
-    else
-      now.row = loops.row;
-    return now;
-  }
-  for (Reading reading : pass.readings)
-    now.by_rows |= reading == Reading::row || reading == Reading::column;
-  switch (def.pointwise.kind) {
-    case Kind::unary:
-      now.unary = kernels::unary_loop(static_cast<kernels::Unary>(def.pointwise.kernel), from);
-      break;
-    case Kind::binary:
-      now.binary = binary_loop(step, from, pass.readings[0], pass.readings[1]);
-      break;
-    case Kind::update:
-      now.update_op = static_cast<kernels::Update>(def.pointwise.kernel);
-      now.dtype = from;
-      now.update = kernels::update_loop(now.update_op, from);
-      break;
-    case Kind::select:
-      now.select = kernels::select_loop(
-          from, is_one_a_row(pass.readings[1]), is_one_a_row(pass.readings[2]));
-      break;
-    default: now.unary = kernels::cast_loop(from, tape[step.outputs[0]].spec.dtype);
-  }
-  return now;
-}
-
-// The three steps of Adam for one weight, where they come one after the other, become one.
-void join_adam(std::vector<Instruction>& all) {
-  using kernels::Update;
-  const auto is = [](const Instruction& now, Update op) {
-    return now.kind == Kind::update && now.product < 0 && now.update_op == op;
-  };
-  for (std::size_t k = 0; k + 3 <= all.size(); ++k) {
-    const Instruction m = all[k], v = all[k + 1], x = all[k + 2];
-    const bool fits = is(m, Update::lerp) && is(v, Update::lerp_square) &&
-                      is(x, Update::root_step) && m.operands[3] == x.operands[1] &&
-                      v.operands[3] == x.operands[2] && v.operands[0] != m.operands[3] &&
-                      v.operands[1] != m.operands[3];
-    if (!fits) continue;
-    Instruction& adam = all[k];
-    std::size_t to = 0;
-    const auto take = [&](const Instruction& from, std::initializer_list<std::size_t> which) {
-      for (std::size_t i : which) {
-        adam.operands[to] = from.operands[i];
-        adam.row_steps[to++] = from.row_steps[i];
-      }
-    };
-    take(m, {0, 1, 2});
-    take(v, {0, 1, 2});
-    take(x, {0, 3, 4});
-    take(m, {3});
-    take(v, {3});
-    take(x, {5});
-    adam.is_adam = true;
-    adam.adam = kernels::adam_loop(m.dtype);
-    adam.num_inputs = kernels::kAdamInputs;
-    adam.num_operands = kernels::kAdamArrays;
-    adam.by_rows = m.by_rows || v.by_rows || x.by_rows;
-    adam.count = std::min({m.count, v.count, x.count});
-    all.erase(all.begin() + static_cast<std::ptrdiff_t>(k) + 1,
-              all.begin() + static_cast<std::ptrdiff_t>(k) + 3);
-  }
-}
 
 bool is_slow(const Pointwise& pointwise) {
   if (pointwise.kind == Kind::unary)
@@ -210,86 +21,6 @@ bool is_slow(const Pointwise& pointwise) {
   return pointwise.kind == Kind::binary &&
          kernels::is_slow(static_cast<kernels::Binary>(pointwise.kernel));
 }
-
-// The bytes from one row to the next, `columns` apart where all elements differ.
-std::int64_t row_step(Reading reading, std::int64_t item, std::int64_t columns) {
-  return reading == Reading::full ? item * columns : reading == Reading::column ? item : 0;
-}
-std::int64_t column_step(Reading reading, std::int64_t item) {
-  return reading == Reading::full || reading == Reading::row ? item : 0;
-}
-
-std::int64_t item_of(const Tape& tape, ValueId id) {
-  return static_cast<std::int64_t>(size_of(tape[id].spec.dtype));
-}
-
-// How many elements a loop over all of a small step's arrays may run over: up to where the arena's
-// next block begins. Whole vectors are stored and read back faster than parts of them.
-std::int64_t padded_count(const Tape& tape, const Plan& plan, const Step& step, const Pass& pass) {
-  std::int64_t count = pass.size + kArenaAlignment;
-  const auto limit = [&](ValueId id) {
-    const View& view = plan.view(id);
-    const std::int64_t item = item_of(tape, id);
-    if (!is_floating(tape[id].spec.dtype)) count = pass.size;  // not all bits make a bool
-    const bool is_whole =
-        view.offset == 0 && tape[view.root].spec.shape.num_elements() == pass.size;
-    const bool is_padded = plan.place(view.root).base == Place::Base::arena && is_whole;
-    count = std::min(count, is_padded ? padded_bytes(pass.size * item) / item : pass.size);
-  };
-  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-    if (pass.readings[i] == Reading::full) limit(step.inputs[i]);
-  }
-  limit(step.outputs[0]);
-  return count;
-}
-
-// Steps on small arrays.
-class SmallUnit final : public BoundUnit {
- public:
-  SmallUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance) {
-    std::vector<Instruction> all;
-    for (std::size_t k : unit.steps) all.push_back(instruction(tape, plan, tape.steps[k]));
-    join_adam(all);
-    steps_.resize(all.size());
-    for (std::size_t k = 0; k < all.size(); ++k) {
-      steps_[k].now = all[k];
-      for (std::size_t i = 0; i < all[k].num_operands; ++i)
-        instance.point(&steps_[k].at[i], all[k].operands[i]);
-    }
-  }
-
-  void run() override {
-    for (const BoundInstruction& step : steps_)
-      execute(step.now, step.at.data(), step.now.rows, step.now.count);
-  }
-
- private:
-  // Its operands are values.
-  static Instruction instruction(const Tape& tape, const Plan& plan, const Step& step) {
-    const Pass pass = *pass_of(tape, plan, step);
-    Instruction now = instruction_of(tape, step, pass);
-    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-      now.operands[i] = step.inputs[i];
-      now.row_steps[i] = row_step(pass.readings[i], item_of(tape, step.inputs[i]), now.count);
-    }
-    const ValueId made = step.outputs[0];
-    now.operands[now.num_inputs] = made;
-    const bool is_column = pass.reducing == Reducing::to_column;
-    now.row_steps[now.num_inputs] =
-        row_step(is_column ? Reading::column : Reading::full, item_of(tape, made), now.count);
-    if (!now.by_rows && now.reducing == Reducing::no) {
-      now.rows = 1;
-      now.count = padded_count(tape, plan, step, pass);
-    }
-    return now;
-  }
-
-  struct BoundInstruction {
-    Instruction now;
-    std::array<std::byte*, kMostOperands> at;
-  };
-  std::vector<BoundInstruction> steps_;
-};
 
 class TilesUnit final : public BoundUnit {
  public:
@@ -565,12 +296,10 @@ void TilesUnit::run_tiles(std::int64_t across, std::int64_t begin, std::int64_t 
 
 }  // namespace
 
-std::unique_ptr<BoundUnit> bind_pass(const Tape& tape,
-                                     const Plan& plan,
-                                     const Unit& unit,
-                                     Instance& instance) {
-  if (unit.kind == Unit::Kind::small)
-    return std::make_unique<SmallUnit>(tape, plan, unit, instance);
+std::unique_ptr<BoundUnit> bind_tiles(const Tape& tape,
+                                      const Plan& plan,
+                                      const Unit& unit,
+                                      Instance& instance) {
   return std::make_unique<TilesUnit>(tape, plan, unit, instance);
 }
 
