@@ -63,7 +63,8 @@ struct Weights {
 
 TEST_CASE("products run with the steps that follow, of every shape and with one thread or two") {
   const int threads = num_threads();
-  for (const auto [m, n, k] : kSizes) {
+  for (const Sizes& sizes : kSizes) {
+    const std::int64_t m = sizes.m, n = sizes.n, k = sizes.k;
     for (const DType dtype : {float32, float64}) {
       CAPTURE(m);
       CAPTURE(n);
@@ -106,7 +107,8 @@ TEST_CASE("products run with the steps that follow, of every shape and with one 
 }
 
 TEST_CASE("a gradient is made where the weights are updated") {
-  for (const auto [m, n, k] : kSizes) {
+  for (const Sizes& sizes : kSizes) {
+    const std::int64_t m = sizes.m, n = sizes.n, k = sizes.k;
     for (const DType dtype : {float32, float64}) {
       CAPTURE(m);
       CAPTURE(n);
