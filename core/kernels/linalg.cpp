@@ -11,6 +11,7 @@
 #include <nyala/core/kernels/blas_core.hpp>
 
 // LAPACK's, which OpenBLAS carries. Its matrices are stored column by column.
+// NOLINTBEGIN(readability-identifier-naming): its names
 extern "C" {
 void dgesv_(const int* n,
             const int* k,
@@ -23,6 +24,7 @@ void dgesv_(const int* n,
 void dgetrf_(const int* m, const int* n, double* a, const int* a_column, int* pivots, int* info);
 void dpotrf_(const char* part, const int* n, double* a, const int* a_column, int* info);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace nyala::kernels {
 namespace {

@@ -31,7 +31,7 @@ struct OfChannels {
       return a == b || a == None || b == None;
     };
     const Shape& x = in[0].shape;
-    const Shape one{x[axis_of(x)]};
+    Shape one{x[axis_of(x)]};
     for (std::size_t i = 0; i < in.size(); ++i) {
       const bool is_wide = i == 0 || std::find(wide.begin(), wide.end(), i) != wide.end();
       const Shape &wanted = is_wide ? x : one, &shape = in[i].shape;
