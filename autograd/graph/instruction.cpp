@@ -110,12 +110,17 @@ void join_adam(std::vector<Instruction>& all) {
   const auto is = [](const Instruction& now, Update op) {
     return now.kind == Kind::update && now.product < 0 && now.update_op == op;
   };
+  const auto reads = [](const Instruction& now, std::int32_t operand, auto... inputs) {
+    return ((now.operands[inputs] == operand) || ...);
+  };
   for (std::size_t k = 0; k + 3 <= all.size(); ++k) {
     const Instruction m = all[k], v = all[k + 1], x = all[k + 2];
+    const std::int32_t new_m = m.operands[3], new_v = v.operands[3];
+    // One loop reads all else before it writes.
     const bool fits = is(m, Update::lerp) && is(v, Update::lerp_square) &&
-                      is(x, Update::root_step) && m.operands[3] == x.operands[1] &&
-                      v.operands[3] == x.operands[2] && v.operands[0] != m.operands[3] &&
-                      v.operands[1] != m.operands[3];
+                      is(x, Update::root_step) && new_m == x.operands[1] &&
+                      new_v == x.operands[2] && !reads(v, new_m, 0U, 1U, 2U) &&
+                      !reads(x, new_m, 0U, 3U, 4U) && !reads(x, new_v, 0U, 3U, 4U);
     if (!fits) continue;
     Instruction& adam = all[k];
     std::size_t to = 0;

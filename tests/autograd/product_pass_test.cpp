@@ -163,6 +163,21 @@ TEST_CASE("a product reads all of a variable before any of it is written over") 
   check_same(compiled, eager, 1e-11);
 }
 
+TEST_CASE("steps like Adam's that read each other's results give what they give one by one") {
+  const auto f = [](const Tensor& x, const Tensor& g, const Tensor& v) {
+    const Tensor m = ops::lerp(x, g, 0.3);
+    const Tensor next = ops::lerp_square(v, g, 0.2);
+    const Tensor rate = ops::full({}, 0.01, {x.dtype()});
+    return ops::root_step(m, m, next, rate, 1e-7) + ops::root_step(next, m, next, rate, 1e-7);
+  };
+  const auto compiled = function(f);
+  for (const Shape& shape : {Shape{40}, Shape{70, 90}}) {
+    const Tensor x = draw(shape, 1, float64), g = draw(shape, 2, float64);
+    const Tensor v = ops::square(draw(shape, 3, float64));
+    check_same(compiled(x, g, v), f(x, g, v), 1e-12);
+  }
+}
+
 TEST_CASE("a pass may keep more results than fit into its tiles") {
   const auto f = [](const Tensor& x) {
     std::vector<Tensor> kept;
