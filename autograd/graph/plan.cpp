@@ -103,6 +103,11 @@ class Planner {
   bool is_product(std::size_t step) const {
     return passes_[step] && passes_[step]->product != nullptr;
   }
+  bool reads(std::size_t step, ValueId root) const {
+    const std::vector<ValueId>& inputs = tape_.steps[step].inputs;
+    return std::any_of(
+        inputs.begin(), inputs.end(), [&](ValueId id) { return plan_.root(id) == root; });
+  }
   bool writes_what_it_reads(std::size_t step, const Unit& unit) const;
   bool may_write_over(std::size_t step) const {
     return (is_pointwise(step) && !is_product(step)) || tape_.steps[step].op.def().in_place;
@@ -305,29 +310,21 @@ bool Planner::joins(std::size_t i, const Unit& unit) const {
   const bool is_split = unit.columns != unit.rows * unit.columns;
   if (pass->size != unit.rows * unit.columns) return false;
   if (pass->columns != 0 && is_split && pass->columns != unit.columns) return false;
-  const auto made_here = [&](ValueId root) {
-    return std::any_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-      return tape_.steps[other].outputs[0] == root;
-    });
+  const auto reads_from = [&](std::size_t other) {
+    return reads(i, tape_.steps[other].outputs[0]);
   };
   if (pass->product) {
     return std::all_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-      return is_product(other) &&
-             std::none_of(tape_.steps[i].inputs.begin(),
-                          tape_.steps[i].inputs.end(),
-                          [&](ValueId id) { return made_here(plan_.root(id)); });
+      return is_product(other) && !reads_from(other);
     });
   }
   if (unit.has_product && (pass->reducing == Reducing::to_one || writes_what_it_reads(i, unit)))
     return false;
   // A reduction ends a chain; what it makes is there when the unit has ended.
-  if (pass->reducing != Reducing::no) return made_here(plan_.root(tape_.steps[i].inputs[0]));
+  if (pass->reducing != Reducing::no)
+    return std::any_of(unit.steps.begin(), unit.steps.end(), reads_from);
   return std::none_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-    if (passes_[other]->reducing == Reducing::no) return false;
-    const std::vector<ValueId>& inputs = tape_.steps[i].inputs;
-    return std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) {
-      return plan_.root(id) == tape_.steps[other].outputs[0];
-    });
+    return passes_[other]->reducing != Reducing::no && reads_from(other);
   });
 }
 
@@ -375,10 +372,7 @@ bool Planner::leaves_alone(std::vector<bool>& alone) const {
       if (!is_product(i)) continue;
       const bool is_read =
           std::any_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-            const std::vector<ValueId>& inputs = tape_.steps[other].inputs;
-            return std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) {
-              return plan_.root(id) == tape_.steps[i].outputs[0];
-            });
+            return reads(other, tape_.steps[i].outputs[0]);
           });
       if (!is_read) any = alone[i] = true;
     }

@@ -177,10 +177,10 @@ void TilesUnit::add_product(const Tape& tape,
 }
 
 // Arrays that lie far away and in one piece are fetched while the first product keeps the
-// multipliers busy.
+// multipliers busy; the loops over packed columns do that.
 void TilesUnit::find_ahead() {
   constexpr std::int64_t far = 1 << 19;
-  if (products_.empty() || unit_.has_split_rows()) return;
+  if (products_.empty() || !products_[0].part.packed_b) return;
   for (const Instruction& now : instructions_) {
     for (std::size_t i = 0; i < now.num_inputs && now.product < 0; ++i) {
       const std::int32_t number = now.operands[i];

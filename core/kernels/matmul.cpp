@@ -192,10 +192,6 @@ MatmulPlan part_of(const MatmulPlan& whole,
   return part;
 }
 
-void pack_columns(const MatmulPlan& whole, const void* b, void* to) {
-  pack_all_columns(whole, b, to);
-}
-
 std::int64_t packed_size(const MatmulPlan& whole) {
   constexpr std::int64_t widest = 16;  // lanes of a vector
   return whole.k * ((whole.n + widest - 1) / widest * widest);

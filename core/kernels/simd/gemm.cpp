@@ -92,6 +92,13 @@ HWY_NOINLINE void run_packed_b(
   }
 }
 
+// The columns from one row of a packed panel to the next: whole vectors.
+template <class T>
+std::int64_t panel_row(std::int64_t count) {
+  const std::int64_t step = lanes(hn::ScalableTag<T>());
+  return (count + step - 1) / step * step;
+}
+
 // Panels of k rows of b, row by row: a far memory is read fastest in the order that it lies.
 template <class T>
 void pack_rows(const T* b, std::int64_t b_row, std::int64_t n, std::int64_t k, T* to) {
@@ -100,7 +107,7 @@ void pack_rows(const T* b, std::int64_t b_row, std::int64_t n, std::int64_t k, T
   for (std::int64_t p = 0; p < k; ++p, b += b_row) {
     for (std::int64_t j = 0, count; j < n; j += count) {
       count = panel_width<T>(n - j);
-      const std::int64_t row = (count + step - 1) / step * step;
+      const std::int64_t row = panel_row<T>(count);
       T* panel = to + j * k + p * row;
       std::int64_t v = 0;
       for (; v + step <= count; v += step) hn::StoreU(hn::LoadU(d, b + j + v), d, panel + v);
@@ -118,7 +125,6 @@ template <class T>
 HWY_NOINLINE void run_prepared(
     const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
   HWY_ALIGN T packed_a[kStackRows<T>];
-  const std::int64_t step = lanes(hn::ScalableTag<T>());
   Block<T> whole = whole_block<T>(p, a, b, bias, c);
   const bool pack_a = p.a.column != 1;
   const std::int64_t rows = pack_a ? kStackRows<T> / p.k / kBlockRows * kBlockRows : p.m;
@@ -139,7 +145,7 @@ HWY_NOINLINE void run_prepared(
       Block<T> y = whole.columns_from(j);
       y.a = left;
       y.b = whole.b + j * p.k;
-      y.b_row = (count + step - 1) / step * step;
+      y.b_row = panel_row<T>(count);
       y.c += i * p.c_row;
       if (which < ahead.count) {
         y.ahead = reinterpret_cast<const T*>(ahead.arrays[which] + fetched);
@@ -201,7 +207,7 @@ void run_packed(
         for (std::int64_t j = 0, count; j < n; j += count) {
           Block<T> y = x.columns_from(j);
           count = panel_width<T>(n - j);
-          const std::int64_t row = (count + step - 1) / step * step;
+          const std::int64_t row = panel_row<T>(count);
           T* panel = packed_b + j * x.k;
           y.a = pack_a ? packed_a : a;
           y.b = panel;
@@ -390,8 +396,8 @@ HWY_EXPORT(choose_any);
 HWY_EXPORT(pack_any);
 
 void choose_simd_loops(MatmulPlan& plan) { HWY_DYNAMIC_DISPATCH(choose_any)(plan); }
-void pack_all_columns(const MatmulPlan& plan, const void* b, void* to) {
-  HWY_DYNAMIC_DISPATCH(pack_any)(plan, b, to);
+void pack_columns(const MatmulPlan& whole, const void* b, void* to) {
+  HWY_DYNAMIC_DISPATCH(pack_any)(whole, b, to);
 }
 
 }  // namespace nyala::kernels

@@ -7,9 +7,6 @@ namespace nyala::kernels {
 /// suit its sizes and strides, which are set already; all sizes are at least 1.
 void choose_simd_loops(MatmulPlan& plan);
 
-/// See `pack_columns`.
-void pack_all_columns(const MatmulPlan& plan, const void* b, void* to);
-
 /// At least `bytes` bytes for packed parts of a matrix, aligned to 64, kept by this thread.
 void* matmul_workspace(std::size_t bytes);
 
