@@ -27,16 +27,13 @@ struct OfChannels {
   // Checks that the first input and those of `wide` have the same shape, and that the others have
   // one number for each of its channels, which is the shape given back.
   Shape check(Inputs<Spec> in, std::initializer_list<std::size_t> wide = {}) const {
-    const auto fits = [](std::int64_t a, std::int64_t b) {
-      return a == b || a == None || b == None;
-    };
     const Shape& x = in[0].shape;
     Shape one{x[axis_of(x)]};
     for (std::size_t i = 0; i < in.size(); ++i) {
       const bool is_wide = i == 0 || std::find(wide.begin(), wide.end(), i) != wide.end();
       const Shape &wanted = is_wide ? x : one, &shape = in[i].shape;
       bool right = shape.rank() == wanted.rank() && in[i].dtype == in[0].dtype;
-      for (int k = 0; right && k < wanted.rank(); ++k) right = fits(shape[k], wanted[k]);
+      for (int k = 0; right && k < wanted.rank(); ++k) right = sizes_fit(shape[k], wanted[k]);
       if (right && is_floating(in[0].dtype)) continue;
       throw ShapeError(std::string(Self::name) + ": received shapes " + x.str() + " and " +
                        shape.str() + ", expected " + wanted.str() + " of one floating dtype");

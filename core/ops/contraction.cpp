@@ -145,11 +145,10 @@ struct DotGeneral {
   AxisList x_free(const Shape& x) const { return free_axes(x.rank(), x_batch, x_contract); }
   AxisList y_free(const Shape& y) const { return free_axes(y.rank(), y_batch, y_contract); }
 
-  static bool fits(std::int64_t a, std::int64_t b) { return a == b || a == None || b == None; }
   void check(const Shape& x, const Shape& y) const {
     const auto check_pairs = [&](const AxisList& a, const AxisList& b, const char* what) {
       for (int i = 0; i < a.size(); ++i) {
-        if (fits(x[a[i]], y[b[i]])) continue;
+        if (sizes_fit(x[a[i]], y[b[i]])) continue;
         throw ShapeError("dot_general: " + std::string(what) + " axes " + std::to_string(a[i]) +
                          " and " + std::to_string(b[i]) + " differ in size: received shapes " +
                          x.str() + " and " + y.str());
@@ -171,7 +170,7 @@ struct DotGeneral {
     const Shape& y = in[1].shape;
     if (is_of_matrices(x, y)) {
       const int x_k = x_contract[0], y_k = y_contract[0];
-      if (!fits(x[x_k], y[y_k])) check(x, y);
+      if (!sizes_fit(x[x_k], y[y_k])) check(x, y);
       return {Shape{x[1 - x_k], y[1 - y_k]}, in[0].dtype};
     }
     check(x, y);
@@ -350,7 +349,7 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
   }
   const int last = x.rank() - 1;
   const int inner = std::max(y.rank() - 2, 0);
-  if (!DotGeneral::fits(x.shape()[last], y.shape()[inner])) {
+  if (!sizes_fit(x.shape()[last], y.shape()[inner])) {
     throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() +
                      ", whose inner sizes " + std::to_string(x.shape()[last]) + " and " +
                      std::to_string(y.shape()[inner]) + " differ");

@@ -23,11 +23,8 @@ struct OfRows {
     return count;
   }
   static void check(const Spec& x, const Spec& other, const Shape& wanted) {
-    const auto fits = [](std::int64_t a, std::int64_t b) {
-      return a == b || a == None || b == None;
-    };
     bool right = other.shape.rank() == wanted.rank() && other.dtype == x.dtype;
-    for (int i = 0; right && i < wanted.rank(); ++i) right = fits(other.shape[i], wanted[i]);
+    for (int i = 0; right && i < wanted.rank(); ++i) right = sizes_fit(other.shape[i], wanted[i]);
     if (right) return;
     throw ShapeError(std::string(Self::name) + ": received shapes " + x.shape.str() + " and " +
                      other.shape.str() + ", expected " + wanted.str() + " of the same dtype");

@@ -19,12 +19,9 @@ struct Linear {
 
   Spec infer(Inputs<Spec> in) const {
     const Shape &x = in[0].shape, &w = in[1].shape, &b = in[2].shape;
-    const auto same = [](std::int64_t p, std::int64_t q) {
-      return p == q || p == None || q == None;
-    };
-    const bool fits =
-        x.rank() >= 1 && w.rank() == 2 && b.rank() == 1 && same(x.back(), w[0]) && same(w[1], b[0]);
-    if (!fits || !is_floating(in[0].dtype) || in[1].dtype != in[0].dtype ||
+    const bool right = x.rank() >= 1 && w.rank() == 2 && b.rank() == 1 &&
+                       sizes_fit(x.back(), w[0]) && sizes_fit(w[1], b[0]);
+    if (!right || !is_floating(in[0].dtype) || in[1].dtype != in[0].dtype ||
         in[2].dtype != in[0].dtype) {
       throw ShapeError("linear: received shapes " + x.str() + ", " + w.str() + " and " + b.str() +
                        ", expected (..., k), (k, n) and (n) of one floating dtype");

@@ -23,7 +23,7 @@ struct DotOfRows : LengthOptions {
                        " and " + in[1].shape.str() + ", expected the same");
     for (int i = 0; i < out.rank(); ++i) {
       const std::int64_t size = in[1].shape[i];
-      if (size != out[i] && size != None && out[i] != None)
+      if (!sizes_fit(size, out[i]))
         throw ShapeError(std::string(Self::name) + ": received shapes " + in[0].shape.str() +
                          " and " + in[1].shape.str() + ", expected the same");
       if (out[i] == None) out[i] = size;
@@ -128,11 +128,8 @@ struct DotOfMatrices : LengthOptions {
   }
   static Spec infer_products(const Spec& x_spec, const Spec& y_spec) {
     const Shape &x = x_spec.shape, &y = y_spec.shape;
-    const auto fits = [](std::int64_t a, std::int64_t b) {
-      return a == b || a == None || b == None;
-    };
-    if (x.rank() < 2 || y.rank() < 2 || x_spec.dtype != y_spec.dtype || !fits(x[0], y[0]) ||
-        !fits(x.back(), y.back()))
+    if (x.rank() < 2 || y.rank() < 2 || x_spec.dtype != y_spec.dtype || !sizes_fit(x[0], y[0]) ||
+        !sizes_fit(x.back(), y.back()))
       throw ShapeError(std::string(Self::name) + ": received shapes " + x.str() + " and " +
                        y.str() + ", expected batches of rows of the same length");
     Shape out = {x[0] == None ? y[0] : x[0]};

@@ -36,6 +36,10 @@ Lines lines_along(const Shape& shape, int axis);
 template <class F>
 Tensor along_axes(const Tensor& x, const Axes& axes, const char* who, F&& f);
 
+/// Whether two sizes are the same, or may be when one is not known.
+constexpr bool sizes_fit(std::int64_t a, std::int64_t b) {
+  return a == b || a == None || b == None;
+}
 /// Sizes multiplied (None stays None); throws LimitError, naming `who`, when that does not fit.
 std::int64_t multiply_sizes(std::int64_t a, std::int64_t b, const char* who);
 /// Sizes added, in the same way.
