@@ -1,12 +1,13 @@
 #pragma once
 /// Fields: options described once. An options struct lists its members in a static `fields()`, and
 /// from that list come its configuration, the way back, the range checks and its page in the
-/// manual.
+/// manual. It is a template, so that only the files that read it pay for compiling it.
 ///
 ///   struct DropoutArgs {
 ///     double rate;
+///     template <class A = DropoutArgs>
 ///     static constexpr auto fields() {
-///       return std::tuple{Field{"rate", &DropoutArgs::rate, "Share dropped.",
+///       return std::tuple{Field{"rate", &A::rate, "Share dropped.",
 ///       Range::from_0_to_1()}};
 ///     }
 ///   };

@@ -42,8 +42,9 @@ struct ActivationArgs {
   RequiredActivation activation;
   NYALA_LAYER_ARGS;
 
+  template <class A = ActivationArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"activation", &ActivationArgs::activation, "What is applied."});
+    return layer_fields(Field{"activation", &A::activation, "What is applied."});
   }
 };
 NYALA_DECLARE_LAYER(Activation);
@@ -57,14 +58,13 @@ struct ReLUArgs {
   double threshold = 0;
   NYALA_LAYER_ARGS;
 
+  template <class A = ReLUArgs>
   static constexpr auto fields() {
     return layer_fields(
-        Field{"max_value", &ReLUArgs::max_value, "Upper limit, if any.", Range::at_least(0)},
-        Field{"negative_slope",
-              &ReLUArgs::negative_slope,
-              "Slope below the threshold.",
-              Range::at_least(0)},
-        Field{"threshold", &ReLUArgs::threshold, "Where the slope changes.", Range::at_least(0)});
+        Field{"max_value", &A::max_value, "Upper limit, if any.", Range::at_least(0)},
+        Field{
+            "negative_slope", &A::negative_slope, "Slope below the threshold.", Range::at_least(0)},
+        Field{"threshold", &A::threshold, "Where the slope changes.", Range::at_least(0)});
   }
 };
 NYALA_DECLARE_LAYER(ReLU);
@@ -75,9 +75,10 @@ struct LeakyReLUArgs {
   double negative_slope = 0.3;
   NYALA_LAYER_ARGS;
 
+  template <class A = LeakyReLUArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{
-        "negative_slope", &LeakyReLUArgs::negative_slope, "Slope below 0.", Range::at_least(0)});
+    return layer_fields(
+        Field{"negative_slope", &A::negative_slope, "Slope below 0.", Range::at_least(0)});
   }
   /// tf.keras 2.x calls the slope alpha.
   static Config upgrade(Config config);
@@ -93,14 +94,14 @@ struct PReLUArgs {
   std::optional<std::vector<int>> shared_axes = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = PReLUArgs>
   static constexpr auto fields() {
     return layer_fields(
-        Field{"alpha_initializer", &PReLUArgs::alpha_initializer, "Fills alpha."},
-        Field{"alpha_regularizer", &PReLUArgs::alpha_regularizer, "Penalty on alpha."},
-        Field{
-            "alpha_constraint", &PReLUArgs::alpha_constraint, "Applied to alpha after each step."},
+        Field{"alpha_initializer", &A::alpha_initializer, "Fills alpha."},
+        Field{"alpha_regularizer", &A::alpha_regularizer, "Penalty on alpha."},
+        Field{"alpha_constraint", &A::alpha_constraint, "Applied to alpha after each step."},
         Field{"shared_axes",
-              &PReLUArgs::shared_axes,
+              &A::shared_axes,
               "Axes, from 1 on, along which alpha is the same.",
               Range::at_least(1)});
   }
@@ -115,8 +116,9 @@ struct ELUArgs {
   double alpha = 1;
   NYALA_LAYER_ARGS;
 
+  template <class A = ELUArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"alpha", &ELUArgs::alpha, "Factor below 0."});
+    return layer_fields(Field{"alpha", &A::alpha, "Factor below 0."});
   }
 };
 NYALA_DECLARE_LAYER(ELU);
@@ -128,8 +130,9 @@ struct SoftmaxArgs {
   AxisList axis = -1;
   NYALA_LAYER_ARGS;
 
+  template <class A = SoftmaxArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"axis", &SoftmaxArgs::axis, "The axis, or axes taken as one."});
+    return layer_fields(Field{"axis", &A::axis, "The axis, or axes taken as one."});
   }
 };
 NYALA_DECLARE_LAYER(Softmax);

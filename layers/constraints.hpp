@@ -32,21 +32,25 @@ struct NormAxis {
 struct MaxNormArgs {
   double max_value = 2;
   NormAxis axis = 0;
+  template <class A = MaxNormArgs>
   static constexpr auto fields() {
-    return std::tuple{
-        Field{"max_value", &MaxNormArgs::max_value, "The largest norm.", Range::at_least(0)},
-        Field{"axis", &MaxNormArgs::axis, "Axes that norms are taken along."}};
+    return std::tuple{Field{"max_value", &A::max_value, "The largest norm.", Range::at_least(0)},
+                      Field{"axis", &A::axis, "Axes that norms are taken along."}};
   }
 };
 /// No negative number.
 struct NonNegArgs {
-  static constexpr auto fields() { return std::tuple{}; }
+  template <class A = NonNegArgs>
+  static constexpr auto fields() {
+    return std::tuple{};
+  }
 };
 /// Norms along `axis` of 1.
 struct UnitNormArgs {
   NormAxis axis = 0;
+  template <class A = UnitNormArgs>
   static constexpr auto fields() {
-    return std::tuple{Field{"axis", &UnitNormArgs::axis, "Axes that norms are taken along."}};
+    return std::tuple{Field{"axis", &A::axis, "Axes that norms are taken along."}};
   }
 };
 /// Norms along `axis` moved by `rate` towards [min_value, max_value].
@@ -55,8 +59,8 @@ struct MinMaxNormArgs {
   double max_value = 1;
   double rate = 1;
   NormAxis axis = 0;
+  template <class A = MinMaxNormArgs>
   static constexpr auto fields() {
-    using A = MinMaxNormArgs;
     return std::tuple{Field{"min_value", &A::min_value, "The smallest norm.", Range::at_least(0)},
                       Field{"max_value", &A::max_value, "The largest norm.", Range::at_least(0)},
                       Field{"rate", &A::rate, "How far to go: 1 for all the way."},

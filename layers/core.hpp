@@ -37,13 +37,13 @@ struct InputLayerArgs {
   /// tf.keras 2.x has batch_input_shape.
   static Config upgrade(Config config);
 
+  template <class A = InputLayerArgs>
   static constexpr auto fields() {
     return layer_fields(
-        Field{
-            "batch_shape", &InputLayerArgs::batch_shape, "Shape with the batch; null is unknown."},
-        Field{"sparse", &InputLayerArgs::sparse, "Kept for Keras; true is not supported."},
-        Field{"ragged", &InputLayerArgs::ragged, "Kept for Keras; true is not supported."},
-        Field{"optional", &InputLayerArgs::optional, "Whether the input may be left out."});
+        Field{"batch_shape", &A::batch_shape, "Shape with the batch; null is unknown."},
+        Field{"sparse", &A::sparse, "Kept for Keras; true is not supported."},
+        Field{"ragged", &A::ragged, "Kept for Keras; true is not supported."},
+        Field{"optional", &A::optional, "Whether the input may be left out."});
   }
 };
 NYALA_DECLARE_LAYER(InputLayer);
@@ -78,14 +78,14 @@ struct DenseArgs {
   AlwaysNull quantization_config = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = DenseArgs>
   static constexpr auto fields() {
     return std::tuple_cat(
         layer_fields(
-            Field{"units", &DenseArgs::units, "Size of the output.", Range::at_least(1)},
-            Field{
-                "activation", &DenseArgs::activation, "Applied to the result; linear without one."},
-            Field{"use_bias", &DenseArgs::use_bias, "Whether a bias is added."}),
-        kernel_and_bias_fields<DenseArgs>());
+            Field{"units", &A::units, "Size of the output.", Range::at_least(1)},
+            Field{"activation", &A::activation, "Applied to the result; linear without one."},
+            Field{"use_bias", &A::use_bias, "Whether a bias is added."}),
+        kernel_and_bias_fields<A>());
   }
 };
 NYALA_DECLARE_LAYER(Dense);
@@ -105,21 +105,19 @@ struct EmbeddingArgs {
   AlwaysNull quantization_config = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = EmbeddingArgs>
   static constexpr auto fields() {
     return layer_fields(
-        Field{"input_dim", &EmbeddingArgs::input_dim, "Rows of the table.", Range::at_least(1)},
-        Field{"output_dim", &EmbeddingArgs::output_dim, "Size of a row.", Range::at_least(1)},
-        Field{"embeddings_initializer", &EmbeddingArgs::embeddings_initializer, "Fills the table."},
-        Field{"embeddings_regularizer",
-              &EmbeddingArgs::embeddings_regularizer,
-              "Penalty on the table."},
-        Field{
-            "activity_regularizer", &EmbeddingArgs::activity_regularizer, "Penalty on the output."},
+        Field{"input_dim", &A::input_dim, "Rows of the table.", Range::at_least(1)},
+        Field{"output_dim", &A::output_dim, "Size of a row.", Range::at_least(1)},
+        Field{"embeddings_initializer", &A::embeddings_initializer, "Fills the table."},
+        Field{"embeddings_regularizer", &A::embeddings_regularizer, "Penalty on the table."},
+        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
         Field{"embeddings_constraint",
-              &EmbeddingArgs::embeddings_constraint,
+              &A::embeddings_constraint,
               "Applied to the table after each step."},
-        Field{"mask_zero", &EmbeddingArgs::mask_zero, "Whether id 0 stands for nothing."},
-        Field{"quantization_config", &EmbeddingArgs::quantization_config, "Not supported."});
+        Field{"mask_zero", &A::mask_zero, "Whether id 0 stands for nothing."},
+        Field{"quantization_config", &A::quantization_config, "Not supported."});
   }
   /// What tf.keras 2.x also writes.
   static constexpr std::array<const char*, 1> ignored_keys() { return {"input_length"}; }
@@ -144,8 +142,8 @@ struct EinsumDenseArgs {
   AlwaysNull quantization_config = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = EinsumDenseArgs>
   static constexpr auto fields() {
-    using A = EinsumDenseArgs;
     return std::tuple_cat(
         layer_fields(Field{"equation", &A::equation, "The einsum of input and kernel."},
                      Field{"output_shape",
@@ -164,9 +162,9 @@ struct MaskingArgs {
   double mask_value = 0;
   NYALA_LAYER_ARGS;
 
+  template <class A = MaskingArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"mask_value", &MaskingArgs::mask_value, "What stands for a missing feature."});
+    return layer_fields(Field{"mask_value", &A::mask_value, "What stands for a missing feature."});
   }
 };
 NYALA_DECLARE_LAYER(Masking);
@@ -176,7 +174,10 @@ NYALA_DECLARE_LAYER(Masking);
 struct IdentityArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr auto fields() { return layer_fields(); }
+  template <class A = IdentityArgs>
+  static constexpr auto fields() {
+    return layer_fields();
+  }
 };
 NYALA_DECLARE_LAYER(Identity);
 

@@ -24,44 +24,54 @@ class InitializerBase : public Object {
 using Initializer = Handle<InitializerBase>;
 
 struct ZerosArgs {
-  static constexpr auto fields() { return std::tuple{}; }
+  template <class A = ZerosArgs>
+  static constexpr auto fields() {
+    return std::tuple{};
+  }
 };
 struct OnesArgs {
-  static constexpr auto fields() { return std::tuple{}; }
+  template <class A = OnesArgs>
+  static constexpr auto fields() {
+    return std::tuple{};
+  }
 };
 struct ConstantArgs {
   double value = 0;
+  template <class A = ConstantArgs>
   static constexpr auto fields() {
-    return std::tuple{Field{"value", &ConstantArgs::value, "The number."}};
+    return std::tuple{Field{"value", &A::value, "The number."}};
   }
 };
 /// The identity matrix; of rank 2 only.
 struct IdentityArgs {
   double gain = 1;
   /// Keras keeps `gain` out of the configuration, and so do we.
-  static constexpr auto fields() { return std::tuple{}; }
+  template <class A = IdentityArgs>
+  static constexpr auto fields() {
+    return std::tuple{};
+  }
 };
 
 struct RandomNormalArgs {
   double mean = 0;
   double stddev = 0.05;
   std::optional<std::int64_t> seed = {};
+  template <class A = RandomNormalArgs>
   static constexpr auto fields() {
-    return std::tuple{
-        Field{"seed", &RandomNormalArgs::seed, "Repeats the values."},
-        Field{"mean", &RandomNormalArgs::mean, "Mean of the values."},
-        Field{
-            "stddev", &RandomNormalArgs::stddev, "Their standard deviation.", Range::at_least(0)}};
+    return std::tuple{Field{"seed", &A::seed, "Repeats the values."},
+                      Field{"mean", &A::mean, "Mean of the values."},
+                      Field{"stddev", &A::stddev, "Their standard deviation.", Range::at_least(0)}};
   }
 };
 struct RandomUniformArgs {
   double minval = -0.05;
   double maxval = 0.05;
   std::optional<std::int64_t> seed = {};
+  template <class A = RandomUniformArgs>
   static constexpr auto fields() {
-    return std::tuple{Field{"seed", &RandomUniformArgs::seed, "Repeats the values."},
-                      Field{"minval", &RandomUniformArgs::minval, "The smallest value."},
-                      Field{"maxval", &RandomUniformArgs::maxval, "What all stay below."}};
+    return std::tuple{Field{"seed", &A::seed, "Repeats the values."},
+                      Field{"minval", &A::minval, "The smallest value."},
+                      Field{"maxval", &A::maxval, "What all stay below."}};
   }
 };
 /// Normal values, drawn again beyond two standard deviations.
@@ -69,13 +79,12 @@ struct TruncatedNormalArgs {
   double mean = 0;
   double stddev = 0.05;
   std::optional<std::int64_t> seed = {};
+  template <class A = TruncatedNormalArgs>
   static constexpr auto fields() {
-    return std::tuple{Field{"seed", &TruncatedNormalArgs::seed, "Repeats the values."},
-                      Field{"mean", &TruncatedNormalArgs::mean, "Mean of the values."},
-                      Field{"stddev",
-                            &TruncatedNormalArgs::stddev,
-                            "The standard deviation before the cut.",
-                            Range::at_least(0)}};
+    return std::tuple{
+        Field{"seed", &A::seed, "Repeats the values."},
+        Field{"mean", &A::mean, "Mean of the values."},
+        Field{"stddev", &A::stddev, "The standard deviation before the cut.", Range::at_least(0)}};
   }
 };
 
@@ -87,8 +96,8 @@ struct VarianceScalingArgs {
   std::optional<std::int64_t> seed = {};
   std::optional<std::vector<int>> input_axes = {};
   std::optional<std::vector<int>> output_axes = {};
+  template <class A = VarianceScalingArgs>
   static constexpr auto fields() {
-    using A = VarianceScalingArgs;
     return std::tuple{
         Field{"seed", &A::seed, "Repeats the values."},
         Field{"scale", &A::scale, "Factor of the variance.", Range::positive()},
@@ -107,11 +116,12 @@ struct FanArgs {
   std::optional<std::int64_t> seed = {};
   std::optional<std::vector<int>> input_axes = {};
   std::optional<std::vector<int>> output_axes = {};
+  template <class A = FanArgs>
   static constexpr auto fields() {
     return std::tuple{
-        Field{"seed", &FanArgs::seed, "Repeats the values."},
-        Field{"input_axes", &FanArgs::input_axes, "Axes that are inputs, where not as usual."},
-        Field{"output_axes", &FanArgs::output_axes, "Axes that are outputs, where not as usual."}};
+        Field{"seed", &A::seed, "Repeats the values."},
+        Field{"input_axes", &A::input_axes, "Axes that are inputs, where not as usual."},
+        Field{"output_axes", &A::output_axes, "Axes that are outputs, where not as usual."}};
   }
 };
 using GlorotNormalArgs = FanArgs<struct GlorotNormalLaw>;
@@ -125,9 +135,10 @@ using LecunUniformArgs = FanArgs<struct LecunUniformLaw>;
 struct OrthogonalArgs {
   double gain = 1;
   std::optional<std::int64_t> seed = {};
+  template <class A = OrthogonalArgs>
   static constexpr auto fields() {
-    return std::tuple{Field{"seed", &OrthogonalArgs::seed, "Repeats the values."},
-                      Field{"gain", &OrthogonalArgs::gain, "Factor of the matrix."}};
+    return std::tuple{Field{"seed", &A::seed, "Repeats the values."},
+                      Field{"gain", &A::gain, "Factor of the matrix."}};
   }
 };
 

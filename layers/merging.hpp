@@ -18,10 +18,11 @@ struct DotArgs {
   bool normalize = false;
   NYALA_LAYER_ARGS;
 
+  template <class A = DotArgs>
   static constexpr auto fields() {
     return layer_fields(
-        Field{"axes", &DotArgs::axes, "Axis summed over: one for both inputs, or {first, second}."},
-        Field{"normalize", &DotArgs::normalize, "Whether the product is the cosine."});
+        Field{"axes", &A::axes, "Axis summed over: one for both inputs, or {first, second}."},
+        Field{"normalize", &A::normalize, "Whether the product is the cosine."});
   }
   /// Throws TypeError, as Keras does, for axes that are neither an integer nor a list.
   static Config upgrade(Config config);
@@ -37,7 +38,10 @@ NYALA_DECLARE_LAYER(Dot);
 struct AddArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr auto fields() { return layer_fields(); }
+  template <class A = AddArgs>
+  static constexpr auto fields() {
+    return layer_fields();
+  }
 };
 NYALA_DECLARE_LAYER(Add);
 
@@ -46,7 +50,10 @@ NYALA_DECLARE_LAYER(Add);
 struct SubtractArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr auto fields() { return layer_fields(); }
+  template <class A = SubtractArgs>
+  static constexpr auto fields() {
+    return layer_fields();
+  }
 };
 NYALA_DECLARE_LAYER(Subtract);
 
@@ -55,7 +62,10 @@ NYALA_DECLARE_LAYER(Subtract);
 struct MultiplyArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr auto fields() { return layer_fields(); }
+  template <class A = MultiplyArgs>
+  static constexpr auto fields() {
+    return layer_fields();
+  }
 };
 NYALA_DECLARE_LAYER(Multiply);
 
@@ -64,7 +74,10 @@ NYALA_DECLARE_LAYER(Multiply);
 struct AverageArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr auto fields() { return layer_fields(); }
+  template <class A = AverageArgs>
+  static constexpr auto fields() {
+    return layer_fields();
+  }
 };
 NYALA_DECLARE_LAYER(Average);
 
@@ -74,7 +87,10 @@ NYALA_DECLARE_LAYER(Average);
 struct MaximumArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr auto fields() { return layer_fields(); }
+  template <class A = MaximumArgs>
+  static constexpr auto fields() {
+    return layer_fields();
+  }
 };
 NYALA_DECLARE_LAYER(Maximum);
 
@@ -84,7 +100,10 @@ NYALA_DECLARE_LAYER(Maximum);
 struct MinimumArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr auto fields() { return layer_fields(); }
+  template <class A = MinimumArgs>
+  static constexpr auto fields() {
+    return layer_fields();
+  }
 };
 NYALA_DECLARE_LAYER(Minimum);
 
@@ -94,8 +113,9 @@ struct ConcatenateArgs {
   int axis = -1;
   NYALA_LAYER_ARGS;
 
+  template <class A = ConcatenateArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"axis", &ConcatenateArgs::axis, "Where they are joined."});
+    return layer_fields(Field{"axis", &A::axis, "Where they are joined."});
   }
 };
 NYALA_DECLARE_LAYER(Concatenate);

@@ -71,8 +71,8 @@ struct BatchNormalizationArgs {
   bool synchronized = false;
   NYALA_LAYER_ARGS;
 
+  template <class A = BatchNormalizationArgs>
   static constexpr auto fields() {
-    using A = BatchNormalizationArgs;
     return std::tuple_cat(
         layer_fields(Field{"axis", &A::axis, "The features' axis."},
                      Field{"momentum", &A::momentum, "How slowly the moving statistics follow."}),
@@ -110,8 +110,8 @@ struct LayerNormalizationArgs {
   bool rms_scaling = false;
   NYALA_LAYER_ARGS;
 
+  template <class A = LayerNormalizationArgs>
   static constexpr auto fields() {
-    using A = LayerNormalizationArgs;
     return std::tuple_cat(
         layer_fields(Field{"axis", &A::axis, "The axis, or axes taken as one."}),
         scaling_fields<A>(),
@@ -139,8 +139,8 @@ struct GroupNormalizationArgs {
   constraints::Constraint gamma_constraint = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = GroupNormalizationArgs>
   static constexpr auto fields() {
-    using A = GroupNormalizationArgs;
     return std::tuple_cat(
         layer_fields(Field{"groups", &A::groups, "How many; -1 for one for each channel."},
                      Field{"axis", &A::axis, "The channels' axis."}),
@@ -158,8 +158,8 @@ struct RMSNormalizationArgs {
   double epsilon = 1e-6;
   NYALA_LAYER_ARGS;
 
+  template <class A = RMSNormalizationArgs>
   static constexpr auto fields() {
-    using A = RMSNormalizationArgs;
     return layer_fields(
         Field{"axis", &A::axis, "The axis, or axes taken as one."},
         Field{"epsilon", &A::epsilon, "Added to the mean square.", Range::at_least(0)});
@@ -173,9 +173,9 @@ struct UnitNormalizationArgs {
   AxisList axis = -1;
   NYALA_LAYER_ARGS;
 
+  template <class A = UnitNormalizationArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"axis", &UnitNormalizationArgs::axis, "The axis, or axes taken as one."});
+    return layer_fields(Field{"axis", &A::axis, "The axis, or axes taken as one."});
   }
 };
 NYALA_DECLARE_LAYER(UnitNormalization);

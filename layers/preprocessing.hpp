@@ -12,9 +12,10 @@ struct RescalingArgs {
   Numbers offset = 0;
   NYALA_LAYER_ARGS;
 
+  template <class A = RescalingArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"scale", &RescalingArgs::scale, "A number, or one for each channel."},
-                        Field{"offset", &RescalingArgs::offset, "Added after that."});
+    return layer_fields(Field{"scale", &A::scale, "A number, or one for each channel."},
+                        Field{"offset", &A::offset, "Added after that."});
   }
 };
 NYALA_DECLARE_LAYER(Rescaling);
@@ -29,8 +30,8 @@ struct NormalizationArgs {
   bool invert = false;
   NYALA_LAYER_ARGS;
 
+  template <class A = NormalizationArgs>
   static constexpr auto fields() {
-    using A = NormalizationArgs;
     return layer_fields(Field{"axis", &A::axis, "The features' axes."},
                         Field{"mean", &A::mean, "What is subtracted, if not adapted."},
                         Field{"variance", &A::variance, "With mean: the squared divisor."},

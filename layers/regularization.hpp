@@ -17,12 +17,13 @@ struct DropoutArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = DropoutArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"rate", &DropoutArgs::rate, "Share set to 0.", Range::from_0_to_1()},
+    return layer_fields(Field{"rate", &A::rate, "Share set to 0.", Range::from_0_to_1()},
                         Field{"noise_shape",
-                              &DropoutArgs::noise_shape,
+                              &A::noise_shape,
                               "Axes of size 1 drop together; None stands for the input's size."},
-                        Field{"seed", &DropoutArgs::seed, "Where the random numbers start."});
+                        Field{"seed", &A::seed, "Where the random numbers start."});
   }
 };
 NYALA_DECLARE_LAYER(Dropout);
@@ -34,10 +35,10 @@ struct SpatialDropout1DArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = SpatialDropout1DArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"rate", &SpatialDropout1DArgs::rate, "Share set to 0.", Range::from_0_to_1()},
-        Field{"seed", &SpatialDropout1DArgs::seed, "Where the random numbers start."});
+    return layer_fields(Field{"rate", &A::rate, "Share set to 0.", Range::from_0_to_1()},
+                        Field{"seed", &A::seed, "Where the random numbers start."});
   }
 };
 NYALA_DECLARE_LAYER(SpatialDropout1D);
@@ -49,12 +50,11 @@ struct GaussianNoiseArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = GaussianNoiseArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"stddev",
-                              &GaussianNoiseArgs::stddev,
-                              "Standard deviation of the noise.",
-                              Range::from_0_to_1()},
-                        Field{"seed", &GaussianNoiseArgs::seed, "Where the random numbers start."});
+    return layer_fields(
+        Field{"stddev", &A::stddev, "Standard deviation of the noise.", Range::from_0_to_1()},
+        Field{"seed", &A::seed, "Where the random numbers start."});
   }
 };
 NYALA_DECLARE_LAYER(GaussianNoise);
@@ -66,13 +66,13 @@ struct GaussianDropoutArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = GaussianDropoutArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"rate",
-              &GaussianDropoutArgs::rate,
-              "As that of Dropout with the same variance.",
-              Range{.min = 0, .max = 1, .open_max = true}},
-        Field{"seed", &GaussianDropoutArgs::seed, "Where the random numbers start."});
+    return layer_fields(Field{"rate",
+                              &A::rate,
+                              "As that of Dropout with the same variance.",
+                              Range{.min = 0, .max = 1, .open_max = true}},
+                        Field{"seed", &A::seed, "Where the random numbers start."});
   }
 };
 NYALA_DECLARE_LAYER(GaussianDropout);
@@ -84,10 +84,10 @@ struct ActivityRegularizationArgs {
   double l2 = 0;
   NYALA_LAYER_ARGS;
 
+  template <class A = ActivityRegularizationArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"l1", &ActivityRegularizationArgs::l1, "Of absolute values.", Range::at_least(0)},
-        Field{"l2", &ActivityRegularizationArgs::l2, "Of squares.", Range::at_least(0)});
+    return layer_fields(Field{"l1", &A::l1, "Of absolute values.", Range::at_least(0)},
+                        Field{"l2", &A::l2, "Of squares.", Range::at_least(0)});
   }
 };
 NYALA_DECLARE_LAYER(ActivityRegularization);

@@ -22,33 +22,36 @@ using Regularizer = Handle<RegularizerBase>;
 /// l1 * sum(|w|)
 struct L1Args {
   double l1 = 0.01;
+  template <class A = L1Args>
   static constexpr auto fields() {
-    return std::tuple{Field{"l1", &L1Args::l1, "Factor.", Range{.min = 0, .open_max = true}}};
+    return std::tuple{Field{"l1", &A::l1, "Factor.", Range{.min = 0, .open_max = true}}};
   }
 };
 /// l2 * sum(w^2)
 struct L2Args {
   double l2 = 0.01;
+  template <class A = L2Args>
   static constexpr auto fields() {
-    return std::tuple{Field{"l2", &L2Args::l2, "Factor.", Range{.min = 0, .open_max = true}}};
+    return std::tuple{Field{"l2", &A::l2, "Factor.", Range{.min = 0, .open_max = true}}};
   }
 };
 /// l1 * sum(|w|) + l2 * sum(w^2)
 struct L1L2Args {
   double l1 = 0;
   double l2 = 0;
+  template <class A = L1L2Args>
   static constexpr auto fields() {
     return std::tuple{
-        Field{"l1", &L1L2Args::l1, "Factor of sum(|w|).", Range{.min = 0, .open_max = true}},
-        Field{"l2", &L1L2Args::l2, "Factor of sum(w^2).", Range{.min = 0, .open_max = true}}};
+        Field{"l1", &A::l1, "Factor of sum(|w|).", Range{.min = 0, .open_max = true}},
+        Field{"l2", &A::l2, "Factor of sum(w^2).", Range{.min = 0, .open_max = true}}};
   }
 };
 /// factor * the mean of |cosine| over all pairs of rows (or columns) of a matrix.
 struct OrthogonalRegularizerArgs {
   double factor = 0.01;
   std::string mode = "rows";
+  template <class A = OrthogonalRegularizerArgs>
   static constexpr auto fields() {
-    using A = OrthogonalRegularizerArgs;
     return std::tuple{Field{"factor", &A::factor, "Factor.", Range{.min = 0, .open_max = true}},
                       Field{"mode", &A::mode, "What is made orthogonal: \"rows\" or \"columns\"."}};
   }

@@ -13,10 +13,11 @@ struct FlattenArgs {
   DataFormat data_format = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = FlattenArgs>
   static constexpr auto fields() {
     return layer_fields(
         Field{"data_format",
-              &FlattenArgs::data_format,
+              &A::data_format,
               "With \"channels_first\" the channels are moved behind all other axes first."});
   }
 };
@@ -28,9 +29,9 @@ struct ReshapeArgs {
   RequiredList<std::int64_t> target_shape;
   NYALA_LAYER_ARGS;
 
+  template <class A = ReshapeArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"target_shape", &ReshapeArgs::target_shape, "The shape of a sample."});
+    return layer_fields(Field{"target_shape", &A::target_shape, "The shape of a sample."});
   }
 };
 NYALA_DECLARE_LAYER(Reshape);
@@ -41,10 +42,10 @@ struct PermuteArgs {
   RequiredList<int> dims;
   NYALA_LAYER_ARGS;
 
+  template <class A = PermuteArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"dims",
-                              &PermuteArgs::dims,
-                              "For each axis of a result, from 1 on, the axis it comes from."});
+    return layer_fields(
+        Field{"dims", &A::dims, "For each axis of a result, from 1 on, the axis it comes from."});
   }
 };
 NYALA_DECLARE_LAYER(Permute);
@@ -55,8 +56,9 @@ struct RepeatVectorArgs {
   Required<int> n;
   NYALA_LAYER_ARGS;
 
+  template <class A = RepeatVectorArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"n", &RepeatVectorArgs::n, "How often.", Range::at_least(1)});
+    return layer_fields(Field{"n", &A::n, "How often.", Range::at_least(1)});
   }
 };
 NYALA_DECLARE_LAYER(RepeatVector);
@@ -67,9 +69,9 @@ struct Cropping1DArgs {
   Margin cropping = 1;
   NYALA_LAYER_ARGS;
 
+  template <class A = Cropping1DArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"cropping", &Cropping1DArgs::cropping, "Steps cut from the start and the end."});
+    return layer_fields(Field{"cropping", &A::cropping, "Steps cut from the start and the end."});
   }
 };
 NYALA_DECLARE_LAYER(Cropping1D);
@@ -81,10 +83,10 @@ struct ZeroPadding1DArgs {
   DataFormat data_format = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = ZeroPadding1DArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"padding", &ZeroPadding1DArgs::padding, "Steps added at the start and the end."},
-        Field{"data_format", &ZeroPadding1DArgs::data_format, "Where the features stand."});
+    return layer_fields(Field{"padding", &A::padding, "Steps added at the start and the end."},
+                        Field{"data_format", &A::data_format, "Where the features stand."});
   }
 };
 NYALA_DECLARE_LAYER(ZeroPadding1D);
@@ -96,10 +98,10 @@ struct ZeroPadding2DArgs {
   DataFormat data_format = {};
   NYALA_LAYER_ARGS;
 
+  template <class A = ZeroPadding2DArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"padding", &ZeroPadding2DArgs::padding, "{{top, bottom}, {left, right}}."},
-        Field{"data_format", &ZeroPadding2DArgs::data_format, "Where the channels stand."});
+    return layer_fields(Field{"padding", &A::padding, "{{top, bottom}, {left, right}}."},
+                        Field{"data_format", &A::data_format, "Where the channels stand."});
   }
 };
 NYALA_DECLARE_LAYER(ZeroPadding2D);
@@ -110,8 +112,9 @@ struct UpSampling1DArgs {
   int size = 2;
   NYALA_LAYER_ARGS;
 
+  template <class A = UpSampling1DArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"size", &UpSampling1DArgs::size, "How often.", Range::at_least(1)});
+    return layer_fields(Field{"size", &A::size, "How often.", Range::at_least(1)});
   }
 };
 NYALA_DECLARE_LAYER(UpSampling1D);

@@ -52,11 +52,14 @@ constexpr auto categorical_loss_fields(Own... own) {
   std::shared_ptr<LossBase> make_object(Class##Args args); \
   using Class = LossOf<Class##Args>
 // A loss without options of its own.
-#define NYALA_PLAIN_LOSS(Class, default_name)                             \
-  struct Class##Args {                                                    \
-    NYALA_LOSS_OPTIONS(default_name);                                     \
-    static constexpr auto fields() { return loss_fields<Class##Args>(); } \
-  };                                                                      \
+#define NYALA_PLAIN_LOSS(Class, default_name) \
+  struct Class##Args {                        \
+    NYALA_LOSS_OPTIONS(default_name);         \
+    template <class A = Class##Args>          \
+    static constexpr auto fields() {          \
+      return loss_fields<A>();                \
+    }                                         \
+  };                                          \
   NYALA_DECLARE_LOSS(Class)
 
 NYALA_PLAIN_LOSS(MeanSquaredError, "mean_squared_error");
@@ -73,9 +76,9 @@ NYALA_PLAIN_LOSS(Poisson, "poisson");
 struct CosineSimilarityArgs {
   int axis = -1;
   NYALA_LOSS_OPTIONS("cosine_similarity");
+  template <class A = CosineSimilarityArgs>
   static constexpr auto fields() {
-    return loss_fields<CosineSimilarityArgs>(
-        Field{"axis", &CosineSimilarityArgs::axis, "Axis of the vectors."});
+    return loss_fields<A>(Field{"axis", &A::axis, "Axis of the vectors."});
   }
 };
 NYALA_DECLARE_LOSS(CosineSimilarity);
@@ -83,9 +86,10 @@ NYALA_DECLARE_LOSS(CosineSimilarity);
 struct HuberArgs {
   double delta = 1;
   NYALA_LOSS_OPTIONS("huber_loss");
+  template <class A = HuberArgs>
   static constexpr auto fields() {
-    return loss_fields<HuberArgs>(
-        Field{"delta", &HuberArgs::delta, "Error beyond which it is linear.", Range::at_least(0)});
+    return loss_fields<A>(
+        Field{"delta", &A::delta, "Error beyond which it is linear.", Range::at_least(0)});
   }
 };
 NYALA_DECLARE_LOSS(Huber);
@@ -95,8 +99,8 @@ struct BinaryCrossentropyArgs {
   double label_smoothing = 0;
   int axis = -1;
   NYALA_LOSS_OPTIONS("binary_crossentropy");
+  template <class A = BinaryCrossentropyArgs>
   static constexpr auto fields() {
-    using A = BinaryCrossentropyArgs;
     return binary_loss_fields<A>();
   }
 };
@@ -110,8 +114,8 @@ struct BinaryFocalCrossentropyArgs {
   double label_smoothing = 0;
   int axis = -1;
   NYALA_LOSS_OPTIONS("binary_focal_crossentropy");
+  template <class A = BinaryFocalCrossentropyArgs>
   static constexpr auto fields() {
-    using A = BinaryFocalCrossentropyArgs;
     return binary_loss_fields<A>(
         Field{"apply_class_balancing", &A::apply_class_balancing, "Whether alpha counts."},
         Field{"alpha", &A::alpha, "Weight of class 1; class 0 has 1 - alpha."},
@@ -125,8 +129,8 @@ struct CategoricalCrossentropyArgs {
   double label_smoothing = 0;
   int axis = -1;
   NYALA_LOSS_OPTIONS("categorical_crossentropy");
+  template <class A = CategoricalCrossentropyArgs>
   static constexpr auto fields() {
-    using A = CategoricalCrossentropyArgs;
     return categorical_loss_fields<A>();
   }
 };
@@ -139,8 +143,8 @@ struct CategoricalFocalCrossentropyArgs {
   double label_smoothing = 0;
   int axis = -1;
   NYALA_LOSS_OPTIONS("categorical_focal_crossentropy");
+  template <class A = CategoricalFocalCrossentropyArgs>
   static constexpr auto fields() {
-    using A = CategoricalFocalCrossentropyArgs;
     return categorical_loss_fields<A>(
         Field{"alpha", &A::alpha, "Factor of every term."},
         Field{"gamma", &A::gamma, "How little what is nearly right counts."});
@@ -151,8 +155,8 @@ NYALA_DECLARE_LOSS(CategoricalFocalCrossentropy);
 struct CategoricalGeneralizedCrossEntropyArgs {
   double q = 0.5;
   NYALA_LOSS_OPTIONS("categorical_generalized_cross_entropy");
+  template <class A = CategoricalGeneralizedCrossEntropyArgs>
   static constexpr auto fields() {
-    using A = CategoricalGeneralizedCrossEntropyArgs;
     return loss_fields<A>(Field{"q",
                                 &A::q,
                                 "Near 0 it is the cross-entropy, near 1 the mean absolute error.",
@@ -168,8 +172,8 @@ struct SparseCategoricalCrossentropyArgs {
   int axis = -1;
   std::string name = "sparse_categorical_crossentropy";
   std::optional<DTypeLike> dtype = {};
+  template <class A = SparseCategoricalCrossentropyArgs>
   static constexpr auto fields() {
-    using A = SparseCategoricalCrossentropyArgs;
     return loss_fields<A>(Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
                           Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
                           Field{"axis", &A::axis, "Axis of the classes: the last."});
@@ -182,8 +186,9 @@ struct DiceArgs {
   std::string name = "dice";
   Axes axis = {};
   std::optional<DTypeLike> dtype = {};
+  template <class A = DiceArgs>
   static constexpr auto fields() {
-    return loss_fields<DiceArgs>(Field{"axis", &DiceArgs::axis, "Axes summed over; all if null."});
+    return loss_fields<A>(Field{"axis", &A::axis, "Axes summed over; all if null."});
   }
 };
 NYALA_DECLARE_LOSS(Dice);
@@ -195,8 +200,8 @@ struct TverskyArgs {
   std::string name = "tversky";
   Axes axis = {};
   std::optional<DTypeLike> dtype = {};
+  template <class A = TverskyArgs>
   static constexpr auto fields() {
-    using A = TverskyArgs;
     return loss_fields<A>(Field{"alpha", &A::alpha, "Weight of what y_pred misses."},
                           Field{"beta", &A::beta, "Weight of what y_pred has too much."},
                           Field{"axis", &A::axis, "Axes summed over; all if null."});
@@ -209,8 +214,8 @@ struct CircleArgs {
   double margin = 0.4;
   bool remove_diagonal = true;
   NYALA_LOSS_OPTIONS("circle");
+  template <class A = CircleArgs>
   static constexpr auto fields() {
-    using A = CircleArgs;
     return loss_fields<A>(
         Field{"gamma", &A::gamma, "Scale of the similarities."},
         Field{"margin", &A::margin, "How relaxed the optimum is."},

@@ -4,17 +4,17 @@
 
 namespace nyala::metrics {
 
-#define NYALA_COUNT_METRIC(Class)                                                                  \
-  struct Class##Args {                                                                             \
-    Thresholds thresholds = {};                                                                    \
-    NYALA_METRIC_OPTIONS({});                                                                      \
-    static constexpr auto fields() {                                                               \
-      return std::tuple{                                                                           \
-          Field{                                                                                   \
-              "thresholds", &Class##Args::thresholds, "Above it a prediction is 1; 0.5 if null."}, \
-          NYALA_METRIC_FIELDS(Class##Args)};                                                       \
-    }                                                                                              \
-  };                                                                                               \
+#define NYALA_COUNT_METRIC(Class)                                                          \
+  struct Class##Args {                                                                     \
+    Thresholds thresholds = {};                                                            \
+    NYALA_METRIC_OPTIONS({});                                                              \
+    template <class A = Class##Args>                                                       \
+    static constexpr auto fields() {                                                       \
+      return std::tuple{                                                                   \
+          Field{"thresholds", &A::thresholds, "Above it a prediction is 1; 0.5 if null."}, \
+          NYALA_METRIC_FIELDS(A)};                                                         \
+    }                                                                                      \
+  };                                                                                       \
   NYALA_DECLARE_METRIC(Class)
 
 /// The (weighted) number of samples of class 1 that are predicted as such.
@@ -33,8 +33,8 @@ NYALA_COUNT_METRIC(FalseNegatives);
     std::optional<int> top_k = {};                                                                 \
     std::optional<int> class_id = {};                                                              \
     NYALA_METRIC_OPTIONS({});                                                                      \
+    template <class A = Class##Args>                                                               \
     static constexpr auto fields() {                                                               \
-      using A = Class##Args;                                                                       \
       return std::tuple{                                                                           \
           Field{"thresholds", &A::thresholds, "Above it a prediction is 1; 0.5 if null."},         \
           Field{"top_k", &A::top_k, "Only the k best classes are predicted.", Range::at_least(1)}, \
@@ -59,8 +59,8 @@ NYALA_RATIO_METRIC(Recall);
     int num_thresholds = 200;                                                                     \
     std::optional<int> class_id = {};                                                             \
     NYALA_METRIC_OPTIONS({});                                                                     \
+    template <class A = Class##Args>                                                              \
     static constexpr auto fields() {                                                              \
-      using A = Class##Args;                                                                      \
       return std::tuple{                                                                          \
           Field{#member, &A::member, text, Range::from_0_to_1()},                                 \
           Field{"num_thresholds", &A::num_thresholds, "How many are tried.", Range::at_least(1)}, \
@@ -94,8 +94,8 @@ struct AUCArgs {
   std::optional<int> num_labels = {};
   std::optional<std::vector<double>> label_weights = {};
   bool from_logits = false;
+  template <class A = AUCArgs>
   static constexpr auto fields() {
-    using A = AUCArgs;
     return std::tuple{
         Field{"num_thresholds", &A::num_thresholds, "How many are tried.", Range::at_least(2)},
         Field{"curve", &A::curve, "\"ROC\", \"PR\" or \"PRGAIN\"."},

@@ -49,8 +49,8 @@ NYALA_DECLARE_METRIC(SparseCategoricalAccuracy);
 struct CosineSimilarityArgs {
   NYALA_METRIC_OPTIONS("cosine_similarity");
   int axis = -1;
+  template <class A = CosineSimilarityArgs>
   static constexpr auto fields() {
-    using A = CosineSimilarityArgs;
     return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the vectors."}};
   }
 };
@@ -60,8 +60,8 @@ struct BinaryCrossentropyArgs {
   NYALA_METRIC_OPTIONS("binary_crossentropy");
   bool from_logits = false;
   double label_smoothing = 0;
+  template <class A = BinaryCrossentropyArgs>
   static constexpr auto fields() {
-    using A = BinaryCrossentropyArgs;
     return std::tuple{NYALA_METRIC_FIELDS(A),
                       Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
                       Field{"label_smoothing",
@@ -77,8 +77,8 @@ struct CategoricalCrossentropyArgs {
   bool from_logits = false;
   double label_smoothing = 0;
   int axis = -1;
+  template <class A = CategoricalCrossentropyArgs>
   static constexpr auto fields() {
-    using A = CategoricalCrossentropyArgs;
     return std::tuple{NYALA_METRIC_FIELDS(A),
                       Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
                       Field{"label_smoothing",
@@ -95,8 +95,8 @@ struct SparseCategoricalCrossentropyArgs {
   bool from_logits = false;
   std::optional<int> ignore_class = {};
   int axis = -1;
+  template <class A = SparseCategoricalCrossentropyArgs>
   static constexpr auto fields() {
-    using A = SparseCategoricalCrossentropyArgs;
     return std::tuple{NYALA_METRIC_FIELDS(A),
                       Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
                       Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
@@ -108,8 +108,8 @@ NYALA_DECLARE_METRIC(SparseCategoricalCrossentropy);
 struct BinaryAccuracyArgs {
   NYALA_METRIC_OPTIONS("binary_accuracy");
   double threshold = 0.5;
+  template <class A = BinaryAccuracyArgs>
   static constexpr auto fields() {
-    using A = BinaryAccuracyArgs;
     return std::tuple{NYALA_METRIC_FIELDS(A),
                       Field{"threshold", &A::threshold, "Above it a prediction is 1."}};
   }
@@ -119,8 +119,8 @@ NYALA_DECLARE_METRIC(BinaryAccuracy);
 struct TopKCategoricalAccuracyArgs {
   int k = 5;
   NYALA_METRIC_OPTIONS("top_k_categorical_accuracy");
+  template <class A = TopKCategoricalAccuracyArgs>
   static constexpr auto fields() {
-    using A = TopKCategoricalAccuracyArgs;
     return std::tuple{Field{"k", &A::k, "How many scores count.", Range::at_least(1)},
                       NYALA_METRIC_FIELDS(A)};
   }
@@ -131,8 +131,8 @@ struct SparseTopKCategoricalAccuracyArgs {
   int k = 5;
   NYALA_METRIC_OPTIONS("sparse_top_k_categorical_accuracy");
   bool from_sorted_ids = false;
+  template <class A = SparseTopKCategoricalAccuracyArgs>
   static constexpr auto fields() {
-    using A = SparseTopKCategoricalAccuracyArgs;
     return std::tuple{
         Field{"k", &A::k, "How many scores count.", Range::at_least(1)},
         NYALA_METRIC_FIELDS(A),
@@ -144,8 +144,8 @@ NYALA_DECLARE_METRIC(SparseTopKCategoricalAccuracy);
 struct PearsonCorrelationArgs {
   NYALA_METRIC_OPTIONS("pearson_correlation");
   int axis = -1;
+  template <class A = PearsonCorrelationArgs>
   static constexpr auto fields() {
-    using A = PearsonCorrelationArgs;
     return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the samples."}};
   }
 };
@@ -154,8 +154,8 @@ NYALA_DECLARE_METRIC(PearsonCorrelation);
 struct ConcordanceCorrelationArgs {
   NYALA_METRIC_OPTIONS("concordance_correlation");
   int axis = -1;
+  template <class A = ConcordanceCorrelationArgs>
   static constexpr auto fields() {
-    using A = ConcordanceCorrelationArgs;
     return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the samples."}};
   }
 };

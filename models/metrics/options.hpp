@@ -24,10 +24,13 @@
   std::shared_ptr<MetricBase> make_object(Class##Args args); \
   using Class = MetricOf<Class##Args>
 /// A metric without options of its own.
-#define NYALA_PLAIN_METRIC_ARGS(Class, default_name)                                        \
-  struct Class##Args {                                                                      \
-    NYALA_METRIC_OPTIONS(default_name);                                                     \
-    static constexpr auto fields() { return std::tuple{NYALA_METRIC_FIELDS(Class##Args)}; } \
+#define NYALA_PLAIN_METRIC_ARGS(Class, default_name) \
+  struct Class##Args {                               \
+    NYALA_METRIC_OPTIONS(default_name);              \
+    template <class A = Class##Args>                 \
+    static constexpr auto fields() {                 \
+      return std::tuple{NYALA_METRIC_FIELDS(A)};     \
+    }                                                \
   }
 
 namespace nyala {

@@ -9,8 +9,8 @@ struct R2ScoreArgs {
   std::optional<std::string> class_aggregation = "uniform_average";
   int num_regressors = 0;
   NYALA_METRIC_OPTIONS("r2_score");
+  template <class A = R2ScoreArgs>
   static constexpr auto fields() {
-    using A = R2ScoreArgs;
     return std::tuple{
         Field{"class_aggregation",
               &A::class_aggregation,
@@ -39,8 +39,8 @@ struct FBetaScoreArgs {
   double beta = 1;
   std::optional<double> threshold = {};
   NYALA_METRIC_OPTIONS("fbeta_score");
+  template <class A = FBetaScoreArgs>
   static constexpr auto fields() {
-    using A = FBetaScoreArgs;
     return std::tuple{NYALA_F_FIELDS,
                       Field{"beta", &A::beta, "How much recall counts.", Range::positive()},
                       NYALA_F_THRESHOLD,
@@ -54,8 +54,8 @@ struct F1ScoreArgs {
   std::optional<std::string> average = {};
   std::optional<double> threshold = {};
   NYALA_METRIC_OPTIONS("f1_score");
+  template <class A = F1ScoreArgs>
   static constexpr auto fields() {
-    using A = F1ScoreArgs;
     return std::tuple{NYALA_F_FIELDS, NYALA_F_THRESHOLD, NYALA_METRIC_FIELDS(A)};
   }
 };
@@ -76,8 +76,8 @@ struct IoUArgs {
   bool sparse_y_true = true;
   bool sparse_y_pred = true;
   int axis = -1;
+  template <class A = IoUArgs>
   static constexpr auto fields() {
-    using A = IoUArgs;
     return std::tuple{Field{"num_classes", &A::num_classes, "Classes.", Range::at_least(1)},
                       Field{"target_class_ids", &A::target_class_ids, "Those that count."},
                       NYALA_METRIC_FIELDS(A),
@@ -97,8 +97,8 @@ struct MeanIoUArgs {
   bool sparse_y_true = true;
   bool sparse_y_pred = true;
   int axis = -1;
+  template <class A = MeanIoUArgs>
   static constexpr auto fields() {
-    using A = MeanIoUArgs;
     return std::tuple{Field{"num_classes", &A::num_classes, "Classes.", Range::at_least(1)},
                       NYALA_METRIC_FIELDS(A),
                       Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
@@ -114,8 +114,8 @@ struct BinaryIoUArgs {
   std::vector<int> target_class_ids = {0, 1};
   double threshold = 0.5;
   NYALA_METRIC_OPTIONS({});
+  template <class A = BinaryIoUArgs>
   static constexpr auto fields() {
-    using A = BinaryIoUArgs;
     return std::tuple{Field{"target_class_ids", &A::target_class_ids, "Those that count."},
                       Field{"threshold", &A::threshold, "From it on a prediction is 1."},
                       NYALA_METRIC_FIELDS(A)};
@@ -131,8 +131,8 @@ struct OneHotIoUArgs {
   std::optional<int> ignore_class = {};
   bool sparse_y_pred = false;
   int axis = -1;
+  template <class A = OneHotIoUArgs>
   static constexpr auto fields() {
-    using A = OneHotIoUArgs;
     return std::tuple{Field{"num_classes", &A::num_classes, "Classes.", Range::at_least(1)},
                       Field{"target_class_ids", &A::target_class_ids, "Those that count."},
                       NYALA_METRIC_FIELDS(A),
@@ -150,8 +150,8 @@ struct OneHotMeanIoUArgs {
   std::optional<int> ignore_class = {};
   bool sparse_y_pred = false;
   int axis = -1;
+  template <class A = OneHotMeanIoUArgs>
   static constexpr auto fields() {
-    using A = OneHotMeanIoUArgs;
     return std::tuple{Field{"num_classes", &A::num_classes, "Classes.", Range::at_least(1)},
                       NYALA_METRIC_FIELDS(A),
                       Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},

@@ -22,8 +22,8 @@ struct SGDArgs {
   double momentum = 0;
   bool nesterov = false;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = SGDArgs>
   static constexpr auto fields() {
-    using A = SGDArgs;
     return optimizer_fields<A>(Field{"momentum",
                                      &A::momentum,
                                      "Share of the last step that is taken again.",
@@ -40,8 +40,8 @@ struct RMSpropArgs {
   double epsilon = 1e-7;
   bool centered = false;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = RMSpropArgs>
   static constexpr auto fields() {
-    using A = RMSpropArgs;
     return optimizer_fields<A>(
         Field{"rho", &A::rho, "Momentum of the mean square.", Range::from_0_to_1()},
         Field{"momentum",
@@ -61,8 +61,8 @@ struct AdagradArgs {
   double initial_accumulator_value = 0.1;
   double epsilon = 1e-7;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = AdagradArgs>
   static constexpr auto fields() {
-    using A = AdagradArgs;
     return optimizer_fields<A>(
         Field{"initial_accumulator_value",
               &A::initial_accumulator_value,
@@ -78,8 +78,8 @@ struct AdadeltaArgs {
   double rho = 0.95;
   double epsilon = 1e-7;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = AdadeltaArgs>
   static constexpr auto fields() {
-    using A = AdadeltaArgs;
     return optimizer_fields<A>(
         Field{"rho", &A::rho, "Momentum of the mean squares.", Range::from_0_to_1()},
         Field{"epsilon", &A::epsilon, "Added under the roots.", Range::at_least(0)});
@@ -94,8 +94,8 @@ struct AdamArgs {
   double epsilon = 1e-7;
   bool amsgrad = false;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = AdamArgs>
   static constexpr auto fields() {
-    using A = AdamArgs;
     return adam_fields<A>(
         Field{"amsgrad", &A::amsgrad, "Whether to divide by the largest mean square so far."});
   }
@@ -110,8 +110,8 @@ struct AdamWArgs {
   double epsilon = 1e-7;
   bool amsgrad = false;
   NYALA_OPTIMIZER_ARGS_AFTER_DECAY;
+  template <class A = AdamWArgs>
   static constexpr auto fields() {
-    using A = AdamWArgs;
     return adam_fields<A>(
         Field{"amsgrad", &A::amsgrad, "Whether to divide by the largest mean square so far."});
   }
@@ -124,8 +124,8 @@ struct AdamaxArgs {
   double beta_2 = 0.999;
   double epsilon = 1e-7;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = AdamaxArgs>
   static constexpr auto fields() {
-    using A = AdamaxArgs;
     return optimizer_fields<A>(
         Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
         Field{"beta_2",
@@ -143,7 +143,10 @@ struct NadamArgs {
   double beta_2 = 0.999;
   double epsilon = 1e-7;
   NYALA_OPTIMIZER_ARGS;
-  static constexpr auto fields() { return adam_fields<NadamArgs>(); }
+  template <class A = NadamArgs>
+  static constexpr auto fields() {
+    return adam_fields<A>();
+  }
 };
 
 /// Adam's direction, with steps in proportion to the norm of each variable (You and others, 2019).
@@ -153,7 +156,10 @@ struct LambArgs {
   double beta_2 = 0.999;
   double epsilon = 1e-7;
   NYALA_OPTIMIZER_ARGS;
-  static constexpr auto fields() { return adam_fields<LambArgs>(); }
+  template <class A = LambArgs>
+  static constexpr auto fields() {
+    return adam_fields<A>();
+  }
 };
 
 /// The sign of a mix of gradient and momentum (Chen and others, 2023).
@@ -162,8 +168,8 @@ struct LionArgs {
   double beta_1 = 0.9;
   double beta_2 = 0.99;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = LionArgs>
   static constexpr auto fields() {
-    using A = LionArgs;
     return optimizer_fields<A>(
         Field{"beta_1",
               &A::beta_1,
@@ -183,8 +189,8 @@ struct FtrlArgs {
   double l2_shrinkage_regularization_strength = 0;
   double beta = 0;
   NYALA_OPTIMIZER_ARGS;
+  template <class A = FtrlArgs>
   static constexpr auto fields() {
-    using A = FtrlArgs;
     return optimizer_fields<A>(Field{"learning_rate_power",
                                      &A::learning_rate_power,
                                      "Power of the sum of squares that the rate falls with.",

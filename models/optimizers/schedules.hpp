@@ -44,8 +44,8 @@ struct ExponentialDecayArgs {
   Required<double> decay_rate;
   bool staircase = false;
   std::optional<std::string> name = "ExponentialDecay";
+  template <class A = ExponentialDecayArgs>
   static constexpr auto fields() {
-    using A = ExponentialDecayArgs;
     return std::tuple{
         Field{"initial_learning_rate", &A::initial_learning_rate, "At step 0."},
         Field{"decay_steps", &A::decay_steps, "Steps for one factor decay_rate."},
@@ -60,8 +60,8 @@ struct PiecewiseConstantDecayArgs {
   std::vector<Steps> boundaries;
   std::vector<double> values;
   std::optional<std::string> name = "PiecewiseConstant";
+  template <class A = PiecewiseConstantDecayArgs>
   static constexpr auto fields() {
-    using A = PiecewiseConstantDecayArgs;
     return std::tuple{Field{"boundaries", &A::boundaries, "The steps after which it changes."},
                       Field{"values", &A::values, "The rates: one more than boundaries."},
                       Field{"name", &A::name, "Its name."}};
@@ -77,8 +77,8 @@ struct PolynomialDecayArgs {
   double power = 1;
   bool cycle = false;
   std::optional<std::string> name = "PolynomialDecay";
+  template <class A = PolynomialDecayArgs>
   static constexpr auto fields() {
-    using A = PolynomialDecayArgs;
     return std::tuple{Field{"initial_learning_rate", &A::initial_learning_rate, "At step 0."},
                       Field{"decay_steps", &A::decay_steps, "Steps to the end."},
                       Field{"end_learning_rate", &A::end_learning_rate, "At the end."},
@@ -95,8 +95,8 @@ struct InverseTimeDecayArgs {
   Required<double> decay_rate;
   bool staircase = false;
   std::optional<std::string> name = "InverseTimeDecay";
+  template <class A = InverseTimeDecayArgs>
   static constexpr auto fields() {
-    using A = InverseTimeDecayArgs;
     return std::tuple{
         Field{"initial_learning_rate", &A::initial_learning_rate, "At step 0."},
         Field{"decay_steps", &A::decay_steps, "Steps for one decay_rate."},
@@ -115,8 +115,8 @@ struct CosineDecayArgs {
   std::optional<std::string> name = "CosineDecay";
   std::optional<double> warmup_target = {};
   Steps warmup_steps = 0;
+  template <class A = CosineDecayArgs>
   static constexpr auto fields() {
-    using A = CosineDecayArgs;
     return std::tuple{Field{"initial_learning_rate", &A::initial_learning_rate, "At step 0."},
                       Field{"decay_steps", &A::decay_steps, "Steps of the fall."},
                       Field{"alpha", &A::alpha, "What share is left."},
@@ -134,8 +134,8 @@ struct CosineDecayRestartsArgs {
   double m_mul = 1;
   double alpha = 0;
   std::optional<std::string> name = "SGDRDecay";
+  template <class A = CosineDecayRestartsArgs>
   static constexpr auto fields() {
-    using A = CosineDecayRestartsArgs;
     return std::tuple{Field{"initial_learning_rate", &A::initial_learning_rate, "At step 0."},
                       Field{"first_decay_steps", &A::first_decay_steps, "Steps of the first fall."},
                       Field{"t_mul", &A::t_mul, "Factor of the length.", Range::positive()},
