@@ -8,10 +8,12 @@
 #include <nyala/models/saving/file.hpp>
 #include <nyala/models/saving/npz.hpp>
 
+#include "test_data.hpp"
+
 namespace nyala::conformance {
 namespace {
 
-const std::string kFolder = std::string(NYALA_TEST_DATA) + "/conformance/";
+const std::string kFolder = test_data("conformance/");
 
 std::string name_of_array(const Json& c, const Json& key) {
   return c.at("id").get<std::string>() + "/" + key.get<std::string>();

@@ -4,6 +4,7 @@
 #include <nyala/nyala.hpp>
 
 #include "conformance/golden.hpp"
+#include "test_data.hpp"
 
 using namespace nyala;
 using conformance::Json;
@@ -30,8 +31,7 @@ Tensor tensor_of(const Json& list, DType dtype) {
 }  // namespace
 
 TEST_CASE("TensorFlow's functions in models of tf.keras 2.x are read") {
-  const Json recorded =
-      conformance::read_json(std::string(NYALA_TEST_DATA) + "/conformance/recorded/tf_ops.json");
+  const Json recorded = conformance::read_json(test_data("conformance/recorded/tf_ops.json"));
   const Model model = model_from_json(recorded["model"].get<std::string>());
   std::vector<Tensor> inputs;
   for (const Json& input : recorded["inputs"]) inputs.push_back(tensor_of(input, DType::float32));

@@ -16,6 +16,8 @@
 #include <nyala/models/saving/npz.hpp>
 #include <nyala/models/saving/zip.hpp>
 
+#include "test_data.hpp"
+
 namespace fs = std::filesystem;
 
 namespace nyala::saving {
@@ -244,7 +246,7 @@ TEST_CASE("npz: damaged archives are refused") {
 }
 
 TEST_CASE("npz: deflated members may not explode") {
-  const std::string path = std::string(NYALA_TEST_DATA) + "/conformance/golden/dot.npz";
+  const std::string path = test_data("conformance/golden/dot.npz");
   CHECK_NOTHROW(ZipReader{path});
   Limits ratio;
   ratio.inflate_free = 0;

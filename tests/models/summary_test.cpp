@@ -7,6 +7,7 @@
 #include <nyala/nyala.hpp>
 
 #include "conformance/golden.hpp"
+#include "test_data.hpp"
 
 using namespace nyala;
 
@@ -49,7 +50,7 @@ Model make_outer() {
 
 TEST_CASE("summary prints what Keras prints") {
   const conformance::Json recorded =
-      conformance::read_json(std::string(NYALA_TEST_DATA) + "/conformance/recorded/summaries.json");
+      conformance::read_json(test_data("conformance/recorded/summaries.json"));
   for (const std::string columns : {"80", "140"}) {
     CAPTURE(columns);
     const Columns width(columns);
