@@ -40,7 +40,7 @@ function(nyala_component component)
     endif()
   endforeach()
   target_link_libraries(nyala_${component} PRIVATE
-    Threads::Threads PkgConfig::OPENBLAS PkgConfig::HWY PkgConfig::LIBZIP
+    Threads::Threads nyala_blas PkgConfig::HWY PkgConfig::LIBZIP
     spdlog::spdlog nlohmann_json::nlohmann_json)
   target_sources(nyala PRIVATE $<TARGET_OBJECTS:nyala_${component}>)
   target_include_directories(nyala INTERFACE
@@ -63,10 +63,11 @@ function(nyala_finish)
   target_compile_features(nyala PUBLIC cxx_std_20)
   target_include_directories(nyala INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(nyala PRIVATE
-    Threads::Threads PkgConfig::OPENBLAS PkgConfig::HWY PkgConfig::LIBZIP spdlog::spdlog)
+    Threads::Threads nyala_blas PkgConfig::HWY PkgConfig::LIBZIP spdlog::spdlog)
   include(CMakePackageConfigHelpers)
   set(config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/nyala")
   install(TARGETS nyala EXPORT nyala-targets)
+  install(FILES cmake/NyalaBlas.cmake DESTINATION ${config_dir})
   install(EXPORT nyala-targets NAMESPACE nyala:: DESTINATION ${config_dir})
   configure_package_config_file(cmake/nyala-config.cmake.in nyala-config.cmake
     INSTALL_DESTINATION ${config_dir})

@@ -167,7 +167,8 @@ void TilesUnit::add_product(const Tape& tape,
   now.operands[now.num_inputs] = number(out);
   // Packing pays where many tiles read the same columns, and these are long.
   constexpr std::int64_t many = 256, deep = 64;
-  const bool packed = whole.m >= many && whole.k >= deep && unit_.tile_columns == unit_.columns;
+  const bool packed =
+      !whole.blas && whole.m >= many && whole.k >= deep && unit_.tile_columns == unit_.columns;
   products_.push_back(
       {whole,
        kernels::part_of(whole, unit_.tile_rows, unit_.tile_columns, out.row_step / item, packed),

@@ -1,4 +1,5 @@
-#include <cblas.h>
+#include <nyala/core/kernels/blas_core.hpp>
+
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -6,12 +7,21 @@
 #include <cstdlib>
 #include <string>
 
-#include <nyala/core/kernels/blas.hpp>
-#include <nyala/core/kernels/blas_core.hpp>
 #include <nyala/core/log.hpp>
+
+#if NYALA_OPENBLAS
+// NOLINTBEGIN(readability-identifier-naming): OpenBLAS's names
+extern "C" {
+char* openblas_get_corename(void);
+void openblas_set_num_threads(int count);
+}
+// NOLINTEND(readability-identifier-naming)
+#endif
 
 namespace nyala::kernels {
 namespace {
+
+#if NYALA_OPENBLAS
 
 bool has_avx512() {
 #if defined(__x86_64__)
@@ -55,6 +65,12 @@ std::string prepare() {
             (name == found ? "" : " (it had chosen " + found + ")"));
   return name;
 }
+
+#else
+
+std::string prepare() { return "BLAS"; }
+
+#endif
 
 }  // namespace
 

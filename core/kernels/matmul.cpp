@@ -8,7 +8,7 @@
 #include <utility>
 
 #include <nyala/core/error.hpp>
-#include <nyala/core/kernels/blas.hpp>
+#include <nyala/core/kernels/blas_matmul.hpp>
 #include <nyala/core/kernels/integer_matmul.hpp>
 #include <nyala/core/kernels/simd/gemm.hpp>
 #include <nyala/core/memory.hpp>
@@ -47,10 +47,11 @@ const std::byte* moved(const void* data, std::int64_t bytes) {
 }
 std::byte* moved(void* data, std::int64_t bytes) { return static_cast<std::byte*>(data) + bytes; }
 
-// Each element of c is summed in the same order whatever its tile, so that the number of threads
-// may decide whether there are any.
+// The SIMD loops sum each element of c in the same order whatever its tile, so that the number of
+// threads may decide whether there are any. BLAS promises no such thing: its tiles depend on sizes
+// only.
 void run_tiles(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
-  if (num_threads() == 1) return p.run_tile(p, a, b, bias, c);
+  if (!p.blas && num_threads() == 1) return p.run_tile(p, a, b, bias, c);
   const std::int64_t across = (p.n - 1) / p.tile_columns + 1;
   const std::int64_t down = (p.m - 1) / p.tile_rows + 1;
   const auto item = static_cast<std::int64_t>(size_of(p.dtype));
@@ -122,13 +123,18 @@ void turn(MatmulPlan& p) {
   p.turned = true;
 }
 
+void choose_loops(MatmulPlan& p) {
+  p.blas = false;
+  if (p.packed_b || !choose_blas(p)) choose_simd_loops(p);
+}
+
 void choose_floats(MatmulPlan& p) {
   if (p.n == 1 && p.c_row == 1 && p.m > 1) {
     turn(p);
     p.tile_rows = p.m;
     p.tile_columns = p.n;
   }
-  choose_simd_loops(p);
+  choose_loops(p);
   if (p.m * p.n > 1 && p.k > 16) choose_tiles(p);
   p.run = p.turned ? run_turned : is_tiled(p) ? run_tiles : p.run_tile;
 }
@@ -158,6 +164,7 @@ MatmulPlan plan_matmul(DType dtype,
                .tile_rows = m,
                .tile_columns = n,
                .packed_b = false,
+               .blas = false,
                .ahead = nullptr,
                .run_tile = nullptr,
                .run_batch = run_one_by_one};
@@ -187,7 +194,7 @@ MatmulPlan part_of(const MatmulPlan& whole,
   part.n = part.tile_columns = columns;
   part.c_row = c_row;
   part.packed_b = packed;
-  choose_simd_loops(part);
+  choose_loops(part);
   part.run = part.run_tile;
   return part;
 }

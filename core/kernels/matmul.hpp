@@ -1,8 +1,8 @@
 #pragma once
 /// Matrix products that are planned once and run many times: `plan_matmul` looks at dtype, sizes
 /// and strides and picks the loops, and running a plan is one call through a pointer. Of every
-/// dtype: float32 and float64 by SIMD loops, bool (or of ands), uint8, int32 and int64 (wrapping)
-/// exactly. Results do not depend on the number of threads.
+/// dtype: float32 and float64 by BLAS or SIMD loops (core/matmul.hpp), bool (or of ands), uint8,
+/// int32 and int64 (wrapping) exactly. Results do not depend on the number of threads.
 #include <cstdint>
 #include <span>
 
@@ -57,6 +57,7 @@ struct MatmulPlan {
   std::int64_t bias_step;                ///< 0 where one bias serves all of c
   std::int64_t tile_rows, tile_columns;  ///< what one thread takes of a large product
   bool packed_b;                         ///< b is as `pack_columns` leaves it
+  bool blas;                             ///< `run_tile` calls BLAS
   const Ahead* ahead;                    ///< null for none
   Run run_tile;                          ///< all on the calling thread
   RunBatch run_batch;                    ///< all on the calling thread

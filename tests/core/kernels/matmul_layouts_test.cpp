@@ -1,18 +1,36 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
-#include <nyala/core/kernels/blas.hpp>
+#include <nyala/core/kernels/blas_core.hpp>
+#include <nyala/core/kernels/integer_matmul.hpp>
+#include <nyala/core/kernels/matmul.hpp>
+#include <nyala/core/matmul.hpp>
 #include <nyala/core/parallel.hpp>
 
 using namespace nyala;
 using namespace nyala::kernels;
 
 namespace {
+
+void matmul(DType dtype,
+            std::int64_t m,
+            std::int64_t n,
+            std::int64_t k,
+            Matrix a,
+            Matrix b,
+            void* c,
+            std::int64_t c_row) {
+  const MatmulPlan plan = plan_matmul(
+      dtype, m, n, k, {a.row_stride, a.col_stride}, {b.row_stride, b.col_stride}, c_row);
+  plan(a.data, b.data, c);
+}
 
 // Elements with room on every side for strides of either sign.
 template <class T>
@@ -187,20 +205,9 @@ TEST_CASE_TEMPLATE("batched products take any batch strides", T, float, double, 
   for (const Strides& a_batch : {Strides{60, 20}, Strides{20, 40}, Strides{0, 20}, Strides{0, 0}}) {
     for (const Strides& b_batch : {Strides{45, 15}, Strides{0, 0}, Strides{15, 0}}) {
       std::vector<T> c(6 * m * n), one(m * n);
-      batched_matmul(dtype_of<T>,
-                     batch,
-                     m,
-                     n,
-                     k,
-                     a.data.data(),
-                     a_batch.data(),
-                     k,
-                     1,
-                     b.data.data(),
-                     b_batch.data(),
-                     1,
-                     k,
-                     c.data());
+      plan_batched_matmul(
+          dtype_of<T>, batch, a_batch.data(), b_batch.data(), m, n, k, {k, 1}, {1, k})(
+          a.data.data(), b.data.data(), c.data());
       for (std::int64_t i = 0; i < 6; ++i) {
         const T* left = a.data.data() + i / 3 * a_batch[0] + i % 3 * a_batch[1];
         const T* right = b.data.data() + i / 3 * b_batch[0] + i % 3 * b_batch[1];
@@ -212,6 +219,50 @@ TEST_CASE_TEMPLATE("batched products take any batch strides", T, float, double, 
       }
     }
   }
+}
+
+TEST_CASE_TEMPLATE("BLAS and the SIMD loops agree, with any number of threads", T, float, double) {
+  const MatmulBackend before = matmul_backend();
+  const int threads = num_threads();
+  const std::int64_t m = 300, n = 270, k = 140;
+  const Buffer<T> a(m * k, 3), b(k * n, 4), bias(n, 5);
+  const auto product = [&](MatmulBackend backend, int count, MatmulOptions options, bool add) {
+    set_matmul_backend(backend);
+    set_num_threads(count);
+    std::vector<T> c(static_cast<std::size_t>(m * n), T{1});
+    const MatmulPlan plan = plan_matmul(dtype_of<T>, m, n, k, {k, 1}, {n, 1}, n, options);
+    CHECK(plan.blas == (backend == MatmulBackend::blas));
+    plan(a.data.data(), b.data.data(), add ? bias.data.data() : nullptr, c.data());
+    return c;
+  };
+  for (const MatmulOptions options : {MatmulOptions{},
+                                      MatmulOptions{true, false},
+                                      MatmulOptions{false, true},
+                                      MatmulOptions{true, true}}) {
+    for (const bool add : {false, true}) {
+      const auto simd = product(MatmulBackend::simd, 1, options, add);
+      const auto one = product(MatmulBackend::blas, 1, options, add);
+      CHECK(one == product(MatmulBackend::blas, 2, options, add));
+      CHECK(one == product(MatmulBackend::blas, 5, options, add));
+      // Sums of k products below 50, whose roundings differ.
+      const double bound = 50 * k * static_cast<double>(std::numeric_limits<T>::epsilon()) * 42;
+      double apart = 0;
+      for (std::size_t i = 0; i < one.size(); ++i)
+        apart = std::max(apart, static_cast<double>(std::abs(one[i] - simd[i])));
+      CHECK(apart <= bound);
+    }
+  }
+  set_num_threads(threads);
+  set_matmul_backend(before);
+}
+
+TEST_CASE("BLAS leaves strides that it does not take to the SIMD loops") {
+  const MatmulBackend before = matmul_backend();
+  set_matmul_backend(MatmulBackend::blas);
+  CHECK(plan_matmul(float32, 4, 4, 4, {1, 4}, {4, 1}, 4).blas);
+  CHECK_FALSE(plan_matmul(float32, 4, 4, 4, {8, 2}, {4, 1}, 4).blas);
+  CHECK_FALSE(plan_matmul(float32, 4, 4, 4, {0, 1}, {4, 1}, 4).blas);
+  set_matmul_backend(before);
 }
 
 TEST_CASE("the BLAS kernels have a name") { CHECK(!blas_kernels().empty()); }
