@@ -10,43 +10,6 @@
 namespace nyala::kernels {
 namespace {
 
-constexpr std::array<std::string_view, kNumUnary> kUnaryNames = {
-    "negative", "abs",        "sign",        "square", "relu",      "floor",    "ceil",
-    "round",    "trunc",      "logical_not", "isnan",  "isinf",     "isfinite", "sqrt",
-    "rsqrt",    "reciprocal", "exp",         "expm1",  "log",       "log1p",    "log2",
-    "log10",    "sin",        "cos",         "tan",    "asin",      "acos",     "atan",
-    "sinh",     "cosh",       "tanh",        "asinh",  "acosh",     "atanh",    "erf",
-    "erfc",     "sigmoid",    "softplus",    "gelu",   "gelu_tanh", "silu"};
-constexpr std::array<std::string_view, kNumBinary> kBinaryNames = {"add",
-                                                                   "subtract",
-                                                                   "multiply",
-                                                                   "maximum",
-                                                                   "minimum",
-                                                                   "floor_divide",
-                                                                   "mod",
-                                                                   "power",
-                                                                   "relu_grad",
-                                                                   "tanh_grad",
-                                                                   "sigmoid_grad",
-                                                                   "equal",
-                                                                   "not_equal",
-                                                                   "less",
-                                                                   "less_equal",
-                                                                   "greater",
-                                                                   "greater_equal",
-                                                                   "logical_and",
-                                                                   "logical_or",
-                                                                   "logical_xor",
-                                                                   "bitwise_and",
-                                                                   "bitwise_or",
-                                                                   "bitwise_xor",
-                                                                   "divide",
-                                                                   "arctan2",
-                                                                   "crossentropy",
-                                                                   "crossentropy_slope",
-                                                                   "logit_crossentropy"};
-static_assert(!kUnaryNames.back().empty() && !kBinaryNames.back().empty());
-
 template <class Op>
 [[noreturn]] void refuse(Op op, DType dtype, bool floats) {
   throw TypeError(std::string(name_of(op)) + " takes " +
@@ -80,18 +43,6 @@ struct Contiguous {
 };
 
 }  // namespace
-
-std::string_view name_of(Unary op) { return kUnaryNames[static_cast<std::size_t>(op)]; }
-std::string_view name_of(Binary op) { return kBinaryNames[static_cast<std::size_t>(op)]; }
-
-bool is_slow(Unary op) { return op >= Unary::exp; }
-bool is_slow(Binary op) {
-  return op == Binary::floor_divide || op == Binary::mod || op == Binary::power ||
-         op == Binary::arctan2 || op == Binary::crossentropy || op == Binary::logit_crossentropy;
-}
-
-DType output_dtype(Unary op, DType dtype) { return scalar::is_predicate(op) ? bool_ : dtype; }
-DType output_dtype(Binary op, DType dtype) { return scalar::is_predicate(op) ? bool_ : dtype; }
 
 UnaryLoop unary_loop(Unary op, DType dtype) {
   if (dtype == DType::float32 || dtype == DType::float64) {

@@ -1,6 +1,7 @@
 #pragma once
 /// Elementwise kernels over strided inputs. Outputs are contiguous, row-major, and never overlap an
 /// input unless they are exactly it. Strides count elements; 0 broadcasts, negative ones run back.
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -15,89 +16,58 @@ struct In {
   const std::int64_t* strides;
 };
 
-enum class Unary : std::uint8_t {
-  negative,
-  abs,
-  sign,
-  square,
-  relu,
-  floor,
-  ceil,
-  round,  ///< half to even
-  trunc,
-  logical_not,  ///< this and the next three write bool
-  isnan,
-  isinf,
-  isfinite,
-  sqrt,  ///< from here on: floats only
-  rsqrt,
-  reciprocal,
-  exp,
-  expm1,
-  log,
-  log1p,
-  log2,
-  log10,
-  sin,
-  cos,
-  tan,
-  asin,
-  acos,
-  atan,
-  sinh,
-  cosh,
-  tanh,
-  asinh,
-  acosh,
-  atanh,
-  erf,
-  erfc,
-  sigmoid,
-  softplus,
-  gelu,  ///< x times the normal distribution function
-  gelu_tanh,
-  silu,
-};
-inline constexpr int kNumUnary = static_cast<int>(Unary::silu) + 1;
+/// What a row of core/elementwise.def says.
+enum class Cost : std::uint8_t { cheap, slow };
+enum class Takes : std::uint8_t { any, floats, whole };
+enum class Result : std::uint8_t { same, logical };
+enum class Loop : std::uint8_t { vectors, vectors_float, compiled, library };
 
-enum class Binary : std::uint8_t {
-  add,
-  subtract,
-  multiply,
-  maximum,  ///< NaN wins, here and in minimum
-  minimum,
-  floor_divide,  ///< integers: 0 where the divisor is 0
-  mod,           ///< the divisor's sign, as in Python
-  power,         ///< integers wrap; a negative exponent gives 0 but for bases 1 and -1
-  relu_grad,     ///< (x, dy): dy where x > 0, else 0
-  tanh_grad,     ///< (y, dy): dy (1 - y^2)
-  sigmoid_grad,  ///< (y, dy): dy y (1 - y)
-  equal,         ///< from here to logical_xor the output is bool
-  not_equal,
-  less,
-  less_equal,
-  greater,
-  greater_equal,
-  logical_and,
-  logical_or,
-  logical_xor,
-  bitwise_and,  ///< this and the next two: bool and integers only
-  bitwise_or,
-  bitwise_xor,
-  divide,  ///< from here on: floats only
-  arctan2,
-  crossentropy,        ///< (p, t): -t log(q) - (1 - t) log(1 - q), q being p within its bounds
-  crossentropy_slope,  ///< (p, t): its derivative, which is 0 where p is out of bounds
-  logit_crossentropy,  ///< (x, t): max(x, 0) - x t + log(1 + exp(-|x|))
+#define BINARY(...)
+#define UNARY(Struct, name, ...) name,
+enum class Unary : std::uint8_t {
+#include <nyala/core/elementwise.def>
 };
-inline constexpr int kNumBinary = static_cast<int>(Binary::logit_crossentropy) + 1;
+#define UNARY(...)
+#define BINARY(Struct, name, ...) name,
+enum class Binary : std::uint8_t {
+#include <nyala/core/elementwise.def>
+};
+
+struct ElementwiseTraits {
+  std::string_view name;
+  Cost cost;
+  Takes takes;
+  Result result;
+  Loop loop;
+};
+#define BINARY(...)
+#define UNARY(Struct, name, cost, takes, result, loop) \
+  ElementwiseTraits{#name, Cost::cost, Takes::takes, Result::result, Loop::loop},
+inline constexpr std::array kUnaryTraits = {
+#include <nyala/core/elementwise.def>
+};
+#define UNARY(...)
+#define BINARY(Struct, name, cost, takes, result, loop) \
+  ElementwiseTraits{#name, Cost::cost, Takes::takes, Result::result, Loop::loop},
+inline constexpr std::array kBinaryTraits = {
+#include <nyala/core/elementwise.def>
+};
+inline constexpr int kNumUnary = static_cast<int>(kUnaryTraits.size());
+inline constexpr int kNumBinary = static_cast<int>(kBinaryTraits.size());
+constexpr const ElementwiseTraits& traits_of(Unary op) {
+  return kUnaryTraits[static_cast<std::size_t>(op)];
+}
+constexpr const ElementwiseTraits& traits_of(Binary op) {
+  return kBinaryTraits[static_cast<std::size_t>(op)];
+}
+
 /// The least probability that a cross-entropy takes the logarithm of, and one less the greatest:
 /// Keras's `backend.epsilon()`.
 inline constexpr double kLeastProbability = 1e-7;
 
 /// The op's name, for messages.
-std::string_view name_of(Unary op);
-std::string_view name_of(Binary op);
+constexpr std::string_view name_of(Unary op) { return traits_of(op).name; }
+constexpr std::string_view name_of(Binary op) { return traits_of(op).name; }
 
 /// out = op(x). Throws TypeError where the op does not take the dtype.
 void unary(Unary op, DType dtype, std::span<const std::int64_t> shape, In x, void* out);
@@ -136,10 +106,17 @@ UnaryLoop cast_loop(DType from, DType to);
 UnaryLoop unary_loop(Unary op, DType dtype);
 BinaryLoops binary_loops(Binary op, DType dtype);
 /// Whether an element costs more than a few instructions.
-bool is_slow(Unary op);
-bool is_slow(Binary op);
+constexpr bool is_slow(Unary op) { return traits_of(op).cost == Cost::slow; }
+constexpr bool is_slow(Binary op) { return traits_of(op).cost == Cost::slow; }
+/// Whether an op writes bool.
+constexpr bool is_predicate(Unary op) { return traits_of(op).result == Result::logical; }
+constexpr bool is_predicate(Binary op) { return traits_of(op).result == Result::logical; }
 /// The dtype that the op writes.
-DType output_dtype(Unary op, DType dtype);
-DType output_dtype(Binary op, DType dtype);
+constexpr DType output_dtype(Unary op, DType dtype) {
+  return is_predicate(op) ? DType::bool_ : dtype;
+}
+constexpr DType output_dtype(Binary op, DType dtype) {
+  return is_predicate(op) ? DType::bool_ : dtype;
+}
 
 }  // namespace nyala::kernels

@@ -10,18 +10,14 @@
 namespace nyala::kernels::scalar {
 
 /// Whether an op takes a type.
-template <class T>
-constexpr bool takes(Unary op) {
-  return std::is_floating_point_v<T> || op < Unary::sqrt;
+template <class T, class Op>
+constexpr bool takes(Op op) {
+  const Takes taken = traits_of(op).takes;
+  return taken == Takes::any || (taken == Takes::floats) == std::is_floating_point_v<T>;
 }
-template <class T>
-constexpr bool takes(Binary op) {
-  if (std::is_floating_point_v<T>) return op < Binary::bitwise_and || op > Binary::bitwise_xor;
-  return op < Binary::divide && (op < Binary::tanh_grad || op > Binary::sigmoid_grad);
-}
-/// Whether an op writes bool.
-constexpr bool is_predicate(Unary op) { return op >= Unary::logical_not && op <= Unary::isfinite; }
-constexpr bool is_predicate(Binary op) { return op >= Binary::equal && op <= Binary::logical_xor; }
+/// False, for the last branch of a chain that knows all ops of its kind.
+template <auto op>
+inline constexpr bool is_known = false;
 
 /// The unsigned type in which T wraps: at least int wide, so that nothing is promoted to int.
 template <class T>
@@ -149,16 +145,20 @@ auto unary_integer(T x) {
     return false;
   else if constexpr (op == Unary::isfinite)
     return true;
-  else if constexpr (!std::is_signed_v<T>)
-    return op == Unary::sign ? static_cast<T>(x != 0) : x;
-  else if constexpr (op == Unary::abs)
-    return x < 0 ? unary_integer<Unary::negative>(x) : x;
-  else if constexpr (op == Unary::sign)
+  else if constexpr (op == Unary::abs) {
+    if constexpr (std::is_signed_v<T>)
+      return x < 0 ? unary_integer<Unary::negative>(x) : x;
+    else
+      return x;
+  } else if constexpr (op == Unary::sign)
     return static_cast<T>((x > 0) - (x < 0));
   else if constexpr (op == Unary::relu)
     return x > 0 ? x : T{0};
-  else
+  else if constexpr (op == Unary::floor || op == Unary::ceil || op == Unary::round ||
+                     op == Unary::trunc)
     return x;
+  else
+    static_assert(is_known<op>, "scalar.hpp does not compute this op of integers");
 }
 
 template <Unary op, class T>
@@ -213,11 +213,11 @@ auto unary_float(T x) {
     return std::cos(x);
   else if constexpr (op == Unary::tan)
     return std::tan(x);
-  else if constexpr (op == Unary::asin)
+  else if constexpr (op == Unary::arcsin)
     return std::asin(x);
-  else if constexpr (op == Unary::acos)
+  else if constexpr (op == Unary::arccos)
     return std::acos(x);
-  else if constexpr (op == Unary::atan)
+  else if constexpr (op == Unary::arctan)
     return std::atan(x);
   else if constexpr (op == Unary::sinh)
     return std::sinh(x);
@@ -225,11 +225,11 @@ auto unary_float(T x) {
     return std::cosh(x);
   else if constexpr (op == Unary::tanh)
     return std::tanh(x);
-  else if constexpr (op == Unary::asinh)
+  else if constexpr (op == Unary::arcsinh)
     return std::asinh(x);
-  else if constexpr (op == Unary::acosh)
+  else if constexpr (op == Unary::arccosh)
     return std::acosh(x);
-  else if constexpr (op == Unary::atanh)
+  else if constexpr (op == Unary::arctanh)
     return std::atanh(x);
   else if constexpr (op == Unary::erf)
     return std::erf(x);
@@ -243,8 +243,10 @@ auto unary_float(T x) {
     return gelu(x);
   else if constexpr (op == Unary::gelu_tanh)
     return gelu_tanh(x);
-  else
+  else if constexpr (op == Unary::silu)
     return silu(x);
+  else
+    static_assert(is_known<op>, "scalar.hpp does not compute this op of floats");
 }
 
 template <Unary op, class T>
@@ -284,7 +286,7 @@ auto binary_common(T x, T y) {
   else if constexpr (op == Binary::relu_grad)
     return x > 0 ? y : T{0};
   else
-    static_assert(sizeof(T) == 0, "not a common op");
+    static_assert(is_known<op>, "scalar.hpp does not compute this op");
 }
 constexpr bool is_common(Binary op) { return is_predicate(op) || op == Binary::relu_grad; }
 
@@ -310,8 +312,10 @@ T binary_integer(T x, T y) {
     return static_cast<T>(x & y);
   else if constexpr (op == Binary::bitwise_or)
     return static_cast<T>(x | y);
-  else
+  else if constexpr (op == Binary::bitwise_xor)
     return static_cast<T>(x ^ y);
+  else
+    static_assert(is_known<op>, "scalar.hpp does not compute this op of integers");
 }
 
 template <Binary op>
@@ -324,8 +328,11 @@ bool binary_bool(bool x, bool y) {
     return x || !y;
   else if constexpr (op == Binary::mod)
     return false;
-  else
+  else if constexpr (op == Binary::multiply || op == Binary::minimum ||
+                     op == Binary::floor_divide || op == Binary::bitwise_and)
     return x && y;
+  else
+    static_assert(is_known<op>, "scalar.hpp does not compute this op of bool");
 }
 
 template <Binary op, class T>
@@ -358,8 +365,10 @@ T binary_float(T x, T y) {
     return x == bounded_probability(x) ? (1 - y) / (1 - x) - y / x : T{0};
   else if constexpr (op == Binary::logit_crossentropy)
     return softplus(x) - x * y;
-  else
+  else if constexpr (op == Binary::arctan2)
     return std::atan2(x, y);
+  else
+    static_assert(is_known<op>, "scalar.hpp does not compute this op of floats");
 }
 
 template <Binary op, class T>

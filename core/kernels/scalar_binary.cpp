@@ -3,11 +3,8 @@
 namespace nyala::kernels {
 namespace {
 
-// What the loops with vectors leave out: library functions and integer division.
-constexpr bool is_left_out(Binary op) {
-  return op == Binary::floor_divide || op == Binary::mod || op == Binary::power ||
-         op == Binary::arctan2;
-}
+// What the loops of simd/binary.cpp leave out.
+constexpr bool is_left_out(Binary op) { return traits_of(op).loop == Loop::library; }
 
 template <Binary op, class T>
 using Out = decltype(scalar::binary<op>(T{}, T{}));

@@ -46,18 +46,30 @@ NYALA_FUNCTION(Log10, log10, log10, 0.2, 3, inputs, dy* kLog10E / x, "The logari
 NYALA_FUNCTION(Sin, sin, sin, -3, 3, inputs, dy* cos(x), "The sine.")
 NYALA_FUNCTION(Cos, cos, cos, -3, 3, inputs, -dy* sin(x), "The cosine.")
 NYALA_FUNCTION(Tan, tan, tan, -1, 1, outputs, dy*(y* y + 1), "The tangent.")
-NYALA_FUNCTION(Arcsin, arcsin, asin, -0.9, 0.9, inputs, dy* rsqrt(1 - x * x), "The inverse sine.")
+NYALA_FUNCTION(Arcsin, arcsin, arcsin, -0.9, 0.9, inputs, dy* rsqrt(1 - x * x), "The inverse sine.")
 NYALA_FUNCTION(
-    Arccos, arccos, acos, -0.9, 0.9, inputs, -dy* rsqrt(1 - x * x), "The inverse cosine.")
-NYALA_FUNCTION(Arctan, arctan, atan, -2, 2, inputs, dy / (x * x + 1), "The inverse tangent.")
+    Arccos, arccos, arccos, -0.9, 0.9, inputs, -dy* rsqrt(1 - x * x), "The inverse cosine.")
+NYALA_FUNCTION(Arctan, arctan, arctan, -2, 2, inputs, dy / (x * x + 1), "The inverse tangent.")
 NYALA_FUNCTION(Sinh, sinh, sinh, -2, 2, inputs, dy* cosh(x), "The hyperbolic sine.")
 NYALA_FUNCTION(Cosh, cosh, cosh, -2, 2, inputs, dy* sinh(x), "The hyperbolic cosine.")
 NYALA_FUNCTION(
-    Arcsinh, arcsinh, asinh, -2, 2, inputs, dy* rsqrt(x* x + 1), "The inverse hyperbolic sine.")
-NYALA_FUNCTION(
-    Arccosh, arccosh, acosh, 1.2, 3, inputs, dy* rsqrt(x* x - 1), "The inverse hyperbolic cosine.")
-NYALA_FUNCTION(
-    Arctanh, arctanh, atanh, -0.8, 0.8, inputs, dy / (1 - x * x), "The inverse hyperbolic tangent.")
+    Arcsinh, arcsinh, arcsinh, -2, 2, inputs, dy* rsqrt(x* x + 1), "The inverse hyperbolic sine.")
+NYALA_FUNCTION(Arccosh,
+               arccosh,
+               arccosh,
+               1.2,
+               3,
+               inputs,
+               dy* rsqrt(x* x - 1),
+               "The inverse hyperbolic cosine.")
+NYALA_FUNCTION(Arctanh,
+               arctanh,
+               arctanh,
+               -0.8,
+               0.8,
+               inputs,
+               dy / (1 - x * x),
+               "The inverse hyperbolic tangent.")
 NYALA_FUNCTION(Erf, erf, erf, -2, 2, inputs, dy* kTwoByRootPi* exp(-x* x), "The error function.")
 NYALA_FUNCTION(
     Erfc, erfc, erfc, -2, 2, inputs, -dy* kTwoByRootPi* exp(-x* x), "One minus the error function.")

@@ -16,18 +16,15 @@ namespace nyala::kernels::HWY_NAMESPACE {
 namespace {
 
 // Floating arithmetic is written with vectors. Comparisons and integers are plain loops, which the
-// compiler turns into this instruction set's vectors.
+// compiler turns into this instruction set's vectors; the library's functions gain nothing from
+// that.
 template <class T>
 constexpr bool has_vectors(Binary op) {
-  if (!std::is_floating_point_v<T>) return false;
-  return op <= Binary::minimum || (op >= Binary::relu_grad && op <= Binary::sigmoid_grad) ||
-         op == Binary::divide || op >= Binary::crossentropy;
+  return std::is_floating_point_v<T> && traits_of(op).loop == Loop::vectors;
 }
-// Libm and integer division gain nothing from being compiled again.
 template <class T>
 constexpr bool has_plain_loop(Binary op) {
-  return scalar::takes<T>(op) && op != Binary::floor_divide && op != Binary::mod &&
-         op != Binary::power && op != Binary::arctan2;
+  return scalar::takes<T>(op) && traits_of(op).loop != Loop::library;
 }
 
 // A probability p and a target t.
@@ -68,8 +65,10 @@ HWY_INLINE V apply(D d, V x, V y) {
     return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), y);
   } else if constexpr (op == Binary::tanh_grad)
     return hn::Mul(y, hn::NegMulAdd(x, x, one));
-  else
+  else if constexpr (op == Binary::sigmoid_grad)
     return hn::Mul(hn::Mul(y, x), hn::Sub(one, x));
+  else
+    static_assert(scalar::is_known<op>, "simd/binary.cpp does not compute this op");
 }
 
 template <Binary op, class T, int x_step, int y_step>

@@ -18,28 +18,52 @@ namespace {
 // Whether this file computes an op; the others run one element after another.
 template <class T>
 constexpr bool has_vectors(Unary op) {
-  switch (op) {
-    case Unary::logical_not:
-    case Unary::isnan:
-    case Unary::isinf:
-    case Unary::isfinite:
-    case Unary::tan:
-    case Unary::asin:
-    case Unary::acos:
-    case Unary::sinh:
-    case Unary::cosh:
-    case Unary::asinh:
-    case Unary::acosh:
-    case Unary::atanh: return false;
-    case Unary::erf:
-    case Unary::erfc:
-    case Unary::gelu: return sizeof(T) == 4;
-    default: return true;
-  }
+  const Loop loop = traits_of(op).loop;
+  return loop == Loop::vectors || (loop == Loop::vectors_float && sizeof(T) == 4);
 }
 
 template <Unary op, class D, class V>
-HWY_INLINE V apply_arithmetic(D d, V x) {
+HWY_INLINE V apply_function(D d, V x) {
+  if constexpr (op == Unary::exp)
+    return exp(d, x);
+  else if constexpr (op == Unary::expm1)
+    return expm1(d, x);
+  else if constexpr (op == Unary::log)
+    return log(d, x);
+  else if constexpr (op == Unary::log1p)
+    return log1p(d, x);
+  else if constexpr (op == Unary::log2)
+    return log2(d, x);
+  else if constexpr (op == Unary::log10)
+    return log10(d, x);
+  else if constexpr (op == Unary::sin)
+    return sin(d, x);
+  else if constexpr (op == Unary::cos)
+    return cos(d, x);
+  else if constexpr (op == Unary::arctan)
+    return keep_nan(x, hn::Atan(d, x));
+  else if constexpr (op == Unary::tanh)
+    return tanh(d, x);
+  else if constexpr (op == Unary::erf)
+    return erf(d, x);
+  else if constexpr (op == Unary::erfc)
+    return erfc(d, x);
+  else if constexpr (op == Unary::sigmoid)
+    return sigmoid(d, x);
+  else if constexpr (op == Unary::softplus)
+    return softplus(d, x);
+  else if constexpr (op == Unary::gelu)
+    return gelu(d, x);
+  else if constexpr (op == Unary::gelu_tanh)
+    return gelu_tanh(d, x);
+  else if constexpr (op == Unary::silu)
+    return silu(d, x);
+  else
+    static_assert(scalar::is_known<op>, "simd/unary.cpp does not compute this op");
+}
+
+template <Unary op, class D, class V>
+HWY_INLINE V apply(D d, V x) {
   const V zero = hn::Zero(d), one = constant(d, 1);
   if constexpr (op == Unary::negative)
     return hn::Neg(x);
@@ -64,48 +88,10 @@ HWY_INLINE V apply_arithmetic(D d, V x) {
     return hn::Sqrt(x);
   else if constexpr (op == Unary::rsqrt)
     return hn::Div(one, hn::Sqrt(x));
-  else
+  else if constexpr (op == Unary::reciprocal)
     return hn::Div(one, x);
-}
-
-template <Unary op, class D, class V>
-HWY_INLINE V apply(D d, V x) {
-  if constexpr (op < Unary::exp)
-    return apply_arithmetic<op>(d, x);
-  else if constexpr (op == Unary::exp)
-    return exp(d, x);
-  else if constexpr (op == Unary::expm1)
-    return expm1(d, x);
-  else if constexpr (op == Unary::log)
-    return log(d, x);
-  else if constexpr (op == Unary::log1p)
-    return log1p(d, x);
-  else if constexpr (op == Unary::log2)
-    return log2(d, x);
-  else if constexpr (op == Unary::log10)
-    return log10(d, x);
-  else if constexpr (op == Unary::sin)
-    return sin(d, x);
-  else if constexpr (op == Unary::cos)
-    return cos(d, x);
-  else if constexpr (op == Unary::atan)
-    return keep_nan(x, hn::Atan(d, x));
-  else if constexpr (op == Unary::tanh)
-    return tanh(d, x);
-  else if constexpr (op == Unary::erf)
-    return erf(d, x);
-  else if constexpr (op == Unary::erfc)
-    return erfc(d, x);
-  else if constexpr (op == Unary::sigmoid)
-    return sigmoid(d, x);
-  else if constexpr (op == Unary::softplus)
-    return softplus(d, x);
-  else if constexpr (op == Unary::gelu)
-    return gelu(d, x);
-  else if constexpr (op == Unary::gelu_tanh)
-    return gelu_tanh(d, x);
   else
-    return silu(d, x);
+    return apply_function<op>(d, x);
 }
 
 template <Unary op, class T>

@@ -55,15 +55,15 @@ Real reference(Unary op, Real x) {
     case Unary::sin: return std::sin(x);
     case Unary::cos: return std::cos(x);
     case Unary::tan: return std::tan(x);
-    case Unary::asin: return std::asin(x);
-    case Unary::acos: return std::acos(x);
-    case Unary::atan: return std::atan(x);
+    case Unary::arcsin: return std::asin(x);
+    case Unary::arccos: return std::acos(x);
+    case Unary::arctan: return std::atan(x);
     case Unary::sinh: return std::sinh(x);
     case Unary::cosh: return std::cosh(x);
     case Unary::tanh: return std::tanh(x);
-    case Unary::asinh: return std::asinh(x);
-    case Unary::acosh: return std::acosh(x);
-    case Unary::atanh: return std::atanh(x);
+    case Unary::arcsinh: return std::asinh(x);
+    case Unary::arccosh: return std::acosh(x);
+    case Unary::arctanh: return std::atanh(x);
     case Unary::erf: return std::erf(x);
     case Unary::erfc: return std::erfc(x);
     case Unary::sigmoid: return sigmoid(x);
@@ -174,8 +174,6 @@ void check_op(Unary op, const char* target) {
   CAPTURE(worst_x);
   CHECK(worst <= 1);
 }
-
-bool is_predicate(Unary op) { return output_dtype(op, float32) == bool_; }
 
 }  // namespace
 
