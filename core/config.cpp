@@ -68,6 +68,15 @@ void write(std::string& out, const Config& value) {
 
 }  // namespace
 
+Config::Value Config::copy_of(const Value& value) {
+  return std::visit(
+      [](const auto& item) -> Value {
+        auto copy = item;
+        return copy;
+      },
+      value);
+}
+
 bool Config::as_bool() const {
   if (const bool* value = std::get_if<bool>(&value_)) return *value;
   wrong_kind(*this, "true or false");

@@ -27,6 +27,14 @@ class Config {
   Config(std::string_view value) : value_(std::string(value)) {}
   Config(List items) : value_(std::move(items)) {}
   Config(Dict entries) : value_(std::move(entries)) {}
+  Config(const Config& other) : value_(copy_of(other.value_)) {}
+  Config(Config&& other) noexcept = default;
+  Config& operator=(const Config& other) {
+    if (this != &other) value_ = copy_of(other.value_);
+    return *this;
+  }
+  Config& operator=(Config&& other) noexcept = default;
+  ~Config() = default;
   static Config list() { return Config(List{}); }
   static Config dict() { return Config(Dict{}); }
 
@@ -69,7 +77,12 @@ class Config {
   friend bool operator==(const Config&, const Config&) = default;
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Dict> value_;
+  using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Dict>;
+  // Copies the item before there is a variant for it: libstdc++ 12 takes this one for never
+  // valueless, and destroys what a copy that throws has not made.
+  static Value copy_of(const Value& value);
+
+  Value value_;
 };
 
 }  // namespace nyala

@@ -8,8 +8,14 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <fstream>
+#include <limits>
 #include <new>
 #include <string>
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
 
 #include <nyala/core/error.hpp>
 
@@ -34,6 +40,7 @@ constexpr bool kCache = true;
 // Class k holds blocks of 64 << k bytes: from one cache line to 1 GiB. Larger ones are not kept.
 constexpr unsigned kClasses = 25;
 constexpr std::size_t kSmallest = 64;
+constexpr std::size_t kCountedOnce = 4096;
 constexpr std::size_t kCachedBytes = std::size_t{256} << 20;  // kept by a thread, at most
 
 std::atomic<std::int64_t> g_in_use{0};
@@ -81,16 +88,64 @@ unsigned class_of(std::size_t bytes) {
   return static_cast<unsigned>(std::bit_width(units - 1));
 }
 
-void count_bytes(std::int64_t bytes) {
-  const std::int64_t now = g_in_use.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+void note_peak(std::int64_t now) {
   std::int64_t peak = g_peak.load(std::memory_order_relaxed);
   while (now > peak && !g_peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
   }
 }
 
+// Thrown as a copy, which only counts a reference: there may be no memory for a text.
+const LimitError kOutOfMemory("out of memory");
+
+// The number in a file of the kernel's, the largest one where there is none ("max").
+std::int64_t number_in(const char* path) {
+  std::int64_t number = 0;
+  return std::ifstream(path) >> number ? number : std::numeric_limits<std::int64_t>::max();
+}
+
+std::int64_t machine_memory() {
+  std::int64_t bytes = std::min(number_in("/sys/fs/cgroup/memory.max"),
+                                number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+#if defined(_SC_PHYS_PAGES)
+  const std::int64_t pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) bytes = std::min(bytes, pages * page);
+#endif
+  return bytes;
+}
+
+// Negative until somebody asks: then it is what was set, or the machine's.
+std::atomic<std::int64_t> g_limit{-1};
+
+std::int64_t current_limit() {
+  const std::int64_t limit = g_limit.load(std::memory_order_relaxed);
+  if (limit >= 0) [[likely]]
+    return limit;
+  std::int64_t unset = -1;
+  const std::int64_t machine = machine_memory();
+  return g_limit.compare_exchange_strong(unset, machine) ? machine : unset;
+}
+
+[[noreturn]] void throw_over_limit(std::uint64_t bytes, const char* who) {
+  throw LimitError(
+      std::string(who) + ": received " + std::to_string(bytes) + " bytes to allocate with " +
+      std::to_string(g_in_use.load(std::memory_order_relaxed)) + " in use, over the limit of " +
+      std::to_string(current_limit()) + " (nyala::set_memory_limit)");
+}
+
+// Counts a block as in use if it is within the budget.
+void take_bytes(std::size_t capacity, std::size_t bytes) {
+  const auto more = static_cast<std::int64_t>(capacity);
+  const std::int64_t now = g_in_use.fetch_add(more, std::memory_order_relaxed) + more;
+  if (now <= current_limit()) [[likely]]
+    return note_peak(now);
+  g_in_use.fetch_sub(more, std::memory_order_relaxed);
+  throw_over_limit(bytes, "Tensor");
+}
+
 Storage* from_system(std::size_t capacity, unsigned size_class) {
   void* block = detail::system_block(sizeof(Storage) + capacity);
   if (block == nullptr) {
+    g_in_use.fetch_sub(static_cast<std::int64_t>(capacity), std::memory_order_relaxed);
     throw LimitError("out of memory: " + std::to_string(capacity) + " bytes are not to be had");
   }
   auto* storage = new (block) Storage;
@@ -116,19 +171,17 @@ void* system_block(std::size_t bytes, [[maybe_unused]] std::size_t large) {
 }
 
 Storage* allocate_storage(std::size_t bytes) {
-  if (bytes > (std::size_t{1} << 46)) {
-    throw LimitError("out of memory: " + std::to_string(bytes) + " bytes are not to be had");
-  }
+  if (bytes > (std::size_t{1} << 46)) throw_over_limit(bytes, "Tensor");
   Cache& cache = t_cache;
   ++cache.allocations;
   const unsigned size_class = class_of(bytes);
   if (size_class < kClasses) {
     if (Storage* storage = cache.free[size_class]; storage != nullptr) {
+      // Small blocks are counted when they first come from the system, not at each reuse.
+      if (storage->capacity > kCountedOnce) take_bytes(storage->capacity, bytes);
       cache.free[size_class] = storage->next_free;
       cache.bytes -= storage->capacity;
       new (&storage->refs) RefCount;
-      // Small blocks are counted when they first come from the system, not at each reuse.
-      if (storage->capacity > 4096) count_bytes(static_cast<std::int64_t>(storage->capacity));
       return storage;
     }
   }
@@ -136,16 +189,22 @@ Storage* allocate_storage(std::size_t bytes) {
   const std::size_t capacity = size_class < kClasses
                                    ? kSmallest << size_class
                                    : (bytes + kSmallest - 1) / kSmallest * kSmallest;
-  Storage* storage = from_system(capacity, size_class);
-  count_bytes(static_cast<std::int64_t>(capacity));
-  return storage;
+  take_bytes(capacity, bytes);
+  return from_system(capacity, size_class);
 }
+
+void check_memory(std::uint64_t bytes, const char* who) {
+  const std::int64_t left = current_limit() - g_in_use.load(std::memory_order_relaxed);
+  if (left < 0 || bytes > static_cast<std::uint64_t>(left)) throw_over_limit(bytes, who);
+}
+
+void throw_out_of_memory() { throw LimitError(kOutOfMemory); }
 
 void free_storage(Storage* storage) noexcept {
   Cache& cache = t_cache;
   const bool kept = kCache && !cache.is_closed && storage->size_class < kClasses &&
                     cache.bytes + storage->capacity <= kCachedBytes;
-  if (!kept || storage->capacity > 4096) {
+  if (!kept || storage->capacity > kCountedOnce) {
     g_in_use.fetch_sub(static_cast<std::int64_t>(storage->capacity), std::memory_order_relaxed);
   }
   if (!kept) {
@@ -169,5 +228,14 @@ MemoryStats memory_stats() {
 }
 
 void release_cached_memory() { t_cache.clear(); }
+
+void set_memory_limit(std::int64_t bytes) {
+  if (bytes < 0) {
+    throw ValueError("set_memory_limit: received " + std::to_string(bytes) +
+                     " bytes, expected 0 or more");
+  }
+  g_limit.store(bytes, std::memory_order_relaxed);
+}
+std::int64_t memory_limit() { return current_limit(); }
 
 }  // namespace nyala

@@ -18,6 +18,12 @@ MemoryStats memory_stats();
 /// Gives the free blocks of this thread back to the system.
 void release_cached_memory();
 
+/// The most bytes that tensors may have in use together, over all threads; at first the machine's
+/// memory, or what its container may use. A tensor that would go beyond it is a LimitError before
+/// anything is allocated. Throws ValueError for a negative number.
+void set_memory_limit(std::int64_t bytes);
+std::int64_t memory_limit();
+
 namespace detail {
 
 /// A count that skips the atomic instruction while the process has one thread only.
@@ -61,8 +67,14 @@ static_assert(sizeof(Storage) == 64);
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
 void* system_block(std::size_t bytes, std::size_t large = 2 * kLargePage);
 
-/// A block of at least `bytes`; throws LimitError when there is no memory.
+/// A block of at least `bytes`; throws LimitError when it is over the budget or there is no memory.
 Storage* allocate_storage(std::size_t bytes);
+/// Throws LimitError when so many more bytes in use would be over the budget: asked before
+/// something is made whose size comes from a file or an option.
+void check_memory(std::uint64_t bytes, const char* who);
+/// What std::bad_alloc becomes where it would leave the library: a LimitError, which takes no
+/// memory to make.
+[[noreturn]] void throw_out_of_memory();
 void free_storage(Storage* storage) noexcept;
 
 }  // namespace detail

@@ -43,13 +43,26 @@ bool AnyOp::is_inline() const { return def_->size <= kRoom; }
 
 const void* AnyOp::options() const { return is_inline() ? room_ : heap_; }
 
-AnyOp::AnyOp(const OpDef& def, const void* options) : def_(&def) {
-  if (!is_inline()) heap_ = ::operator new(def.size);
-  def.copy(is_inline() ? room_ : heap_, options);
+AnyOp::AnyOp(const OpDef& def, const void* options) {
+  void* room = room_;
+  if (def.size > kRoom) room = heap_ = ::operator new(def.size);
+  try {
+    def.copy(room, options);
+  } catch (...) {
+    ::operator delete(std::exchange(heap_, nullptr));
+    throw;
+  }
+  def_ = &def;
 }
 
 AnyOp::AnyOp(const AnyOp& other) {
   if (other.def_ != nullptr) new (this) AnyOp(*other.def_, other.options());
+}
+
+AnyOp AnyOp::with(const Config& config) const {
+  AnyOp other = *this;
+  def_->configure(other.is_inline() ? other.room_ : other.heap_, config);
+  return other;
 }
 
 AnyOp::AnyOp(AnyOp&& other) noexcept

@@ -8,6 +8,7 @@
 /// recording, the compiled program and the generic tests come from there.
 #include <concepts>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <tuple>
 
@@ -109,6 +110,8 @@ class AnyOp {
 
   const OpDef& def() const { return *def_; }
   const void* options() const;
+  /// The same op with other options: those that `config` holds, by the names of `fields()`.
+  AnyOp with(const Config& config) const;
 
  private:
   static constexpr std::size_t kRoom = 48;
@@ -151,6 +154,8 @@ struct OpDef {
   /// the op has nothing quicker than `forward`. May be null.
   Kernel (*bind)(const void* options, Inputs<Tensor> inputs, std::span<const Tensor> outputs);
   Config (*config)(const void* options);
+  /// Gives the options the values that a dict holds for them; what does not fit is seen by `infer`.
+  void (*configure)(void* options, const Config& config);
   std::vector<Sample> (*samples)();
 };
 
@@ -261,9 +266,9 @@ void infer_into(const O& op, Inputs<Spec> specs, Specs& out) {
 
 }  // namespace detail
 
-/// Runs an op with one output.
+/// Runs an op with one output. Memory that runs out is a LimitError.
 template <Op O>
-Tensor run_op(const O& op, Inputs<Tensor> inputs) {
+Tensor run_op(const O& op, Inputs<Tensor> inputs) try {
   bool abstract = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].defined()) [[unlikely]]
@@ -289,6 +294,8 @@ Tensor run_op(const O& op, Inputs<Tensor> inputs) {
     detail::announce(detail::op_def<O>(), &op, inputs, std::span<Tensor>(&out, 1));
   }
   return out;
+} catch (const std::bad_alloc&) {
+  detail::throw_out_of_memory();
 }
 
 /// Runs an op with any number of outputs.
@@ -305,7 +312,7 @@ Tensors run_any(const AnyOp& op, Inputs<Tensor> inputs);
 namespace detail {
 
 template <Op O>
-void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) {
+void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) try {
   const O& op = *static_cast<const O*>(options);
   if constexpr (!kMulti<O>) {
     outputs.push_back(run_op(op, inputs));
@@ -324,6 +331,8 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) {
     if (!abstract) op.forward(inputs, std::span<Tensor>(outputs.data(), outputs.size()));
     announce(op_def<O>(), options, inputs, std::span<Tensor>(outputs.data(), outputs.size()));
   }
+} catch (const std::bad_alloc&) {
+  throw_out_of_memory();
 }
 
 template <Op O>
@@ -440,6 +449,10 @@ const OpDef& op_def() {
             Config config = Config::dict();
             fields_to_config(*static_cast<const O*>(options), config);
             return config;
+          },
+      .configure =
+          [](void* options, const Config& config) {
+            fields_from_config(std::string(O::name), config, *static_cast<O*>(options));
           },
       .samples = samples_erased<O>,
   };

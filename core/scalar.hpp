@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/core/dtype.hpp>
 
 namespace nyala {
@@ -30,8 +31,9 @@ class Scalar {
   constexpr bool is_real() const { return kind_ == Kind::real; }
   constexpr bool is_bool() const { return kind_ == Kind::boolean; }
   constexpr double real() const { return real_; }
+  /// A real number's whole part; see whole_number for what does not fit.
   constexpr std::int64_t integer() const {
-    return kind_ == Kind::real ? static_cast<std::int64_t>(real_) : integer_;
+    return kind_ == Kind::real ? whole_number<std::int64_t>(real_) : integer_;
   }
   /// The dtype that this number has beside a tensor of `other`.
   DType dtype_beside(DType other) const {

@@ -1,7 +1,9 @@
 #include <nyala/core/tensor.hpp>
 
+#include <algorithm>
 #include <cstring>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 
 namespace nyala {
@@ -117,6 +119,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
 }
 
 Tensor Tensor::abstract(const Shape& shape, DType dtype) {
+  if (std::any_of(shape.begin(), shape.end(), [](std::int64_t size) { return size < None; }))
+    throw ShapeError("shape " + shape.str() + " has a negative size");
   Tensor tensor = adopt(detail::new_impl());
   detail::TensorImpl& impl = *tensor.impl_;
   impl.abstract = true;
@@ -161,21 +165,65 @@ Tensor Tensor::view_bytes(void* values, const Shape& shape, DType dtype) {
   return tensor;
 }
 
+namespace {
+
+// The first and the last element that strides lead to, in elements from the one where they start.
+struct Reach {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
+Reach reach_of(const Shape& shape, const Shape& strides) {
+  Reach reach;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] == 1) continue;
+    const std::int64_t span = checked_multiply(shape[i] - 1, strides[i], "Tensor::strided");
+    std::int64_t& end = span < 0 ? reach.first : reach.last;
+    end = checked_add(end, span, "Tensor::strided");
+  }
+  return reach;
+}
+
+void check_reach(const Tensor& base,
+                 const Shape& shape,
+                 const Shape& strides,
+                 std::int64_t offset) {
+  const Reach own =
+      base.is_contiguous() ? Reach{0, base.size() - 1} : reach_of(base.shape(), base.strides());
+  const Reach wanted = reach_of(shape, strides);
+  if (base.size() > 0 && checked_add(offset, wanted.first, "Tensor::strided") >= own.first &&
+      checked_add(offset, wanted.last, "Tensor::strided") <= own.last)
+    return;
+  throw ValueError("Tensor::strided: shape " + shape.str() + " with strides " + strides.str() +
+                   " and offset " + std::to_string(offset) + " reaches beyond its base of shape " +
+                   base.shape().str());
+}
+
+}  // namespace
+
 Tensor Tensor::strided(const Tensor& base,
                        const Shape& shape,
                        const Shape& strides,
                        std::int64_t offset) {
+  if (shape.rank() != strides.rank()) {
+    throw ValueError("Tensor::strided: received shape " + shape.str() + " and strides " +
+                     strides.str() + ", expected one stride for each axis");
+  }
   if (base.is_abstract()) return abstract(shape, base.dtype());
+  const std::int64_t size = shape.num_elements();
+  if (size > 0) check_reach(base, shape, strides, offset);
   Tensor tensor = adopt(detail::new_impl());
   detail::TensorImpl& impl = *tensor.impl_;
-  impl.storage = base.impl_->storage;
-  if (impl.storage != nullptr) impl.storage->refs.add();
-  impl.data = base.impl_->data + offset * static_cast<std::int64_t>(size_of(base.dtype()));
   impl.spec.shape = shape;
   impl.spec.dtype = base.dtype();
-  impl.size = shape.num_elements();
+  impl.size = size;
   impl.strides = strides;
   impl.contiguous = has_contiguous_strides(shape, strides);
+  impl.storage = base.impl_->storage;
+  if (impl.storage != nullptr) impl.storage->refs.add();
+  impl.data = base.impl_->data;
+  // A view without elements points nowhere else.
+  if (size > 0) impl.data += offset * static_cast<std::int64_t>(size_of(base.dtype()));
   return tensor;
 }
 
@@ -206,6 +254,15 @@ void Tensor::check_concrete() const {
     throw StateError("a tensor of shape " + shape().str() +
                      " has no values here: a layer or function is being traced on shapes alone");
   }
+}
+
+void Tensor::check_single() const {
+  if (get().abstract) {
+    throw StateError("item: a tensor of shape " + shape().str() +
+                     " has no values here: a layer or function is being traced on shapes alone");
+  }
+  if (impl_->size != 1)
+    throw ValueError("item: received shape " + shape().str() + ", expected one element");
 }
 
 void Tensor::throw_undefined() {

@@ -95,7 +95,8 @@ class Tensor {
   static Tensor view(T* values, const Shape& shape) {
     return view_bytes(values, shape, dtype_of<T>);
   }
-  /// Another look at the elements of `base`, `offset` elements further on.
+  /// A view of the elements of `base` with other strides, from `offset` elements after its first
+  /// one on. Throws ValueError where it would reach beyond those that base itself reaches.
   static Tensor strided(const Tensor& base,
                         const Shape& shape,
                         const Shape& strides,
@@ -139,7 +140,8 @@ class Tensor {
     return reinterpret_cast<T*>(mutable_data());
   }
 
-  /// The one element, converted; throws ValueError unless there is exactly one.
+  /// The one element, converted as `ops::cast` does; throws ValueError unless there is exactly one,
+  /// StateError for an abstract tensor.
   template <class T>
   T item() const;
   /// All elements in row-major order; T must be the tensor's own type.
@@ -177,6 +179,7 @@ class Tensor {
   static Tensor view_bytes(void* values, const Shape& shape, DType dtype);
   static Tensor from_bytes(const void* values, std::int64_t count, const Shape& shape, DType dtype);
   void check_concrete() const;
+  void check_single() const;
   void check_dtype(DType dtype) const {
     if (dtype != impl_->spec.dtype) [[unlikely]]
       throw_dtype(dtype);
@@ -250,10 +253,14 @@ Tensor Tensor::from(const T* values, const Shape& shape) {
 
 template <class T>
 T Tensor::item() const {
-  if (size() != 1)
-    throw ValueError("item: received shape " + shape().str() + ", expected one element");
-  return visit_dtype(dtype(),
-                     [&]<class U>() { return static_cast<T>(*static_cast<const U*>(data())); });
+  check_single();
+  return visit_dtype(dtype(), [&]<class U>() {
+    const U value = *static_cast<const U*>(data());
+    if constexpr (std::is_floating_point_v<U> && std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      return whole_number<T>(value);
+    else
+      return static_cast<T>(value);
+  });
 }
 
 template <class T>

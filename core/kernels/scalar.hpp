@@ -5,6 +5,7 @@
 #include <limits>
 #include <type_traits>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 
 namespace nyala::kernels::scalar {
@@ -383,19 +384,13 @@ auto binary(T x, T y) {
     return binary_integer<op>(x, y);
 }
 
-/// Converts without undefined behaviour.
+/// Converts without undefined behaviour; floats become integers as whole_number says.
 template <class To, class From>
 To convert(From x) {
   if constexpr (std::is_same_v<To, bool>) {
     return x != 0;
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    using Limits = std::numeric_limits<To>;
-    // Both limits are exact powers of two in From (the upper one plus one).
-    constexpr From low = static_cast<From>(Limits::lowest());
-    // NOLINTNEXTLINE(bugprone-integer-division): max is odd, so max / 2 + 1 is exactly its half.
-    constexpr From high = From{2} * static_cast<From>(Limits::max() / 2 + 1);
-    if (!(x > low)) return x <= low ? Limits::lowest() : To{0};
-    return x < high ? static_cast<To>(x) : Limits::max();
+    return whole_number<To>(x);
   } else {
     return static_cast<To>(x);
   }

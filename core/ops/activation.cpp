@@ -13,7 +13,10 @@ const double kRoot2ByPi = kInvRoot2Pi * 2;
 // Gradients of the commonest activations, each one pass over (y, dy).
 template <class Self>
 struct ActivationGrad : NoOptions {
-  Spec infer(Inputs<Spec> in) const { return in[0]; }
+  Spec infer(Inputs<Spec> in) const {
+    expect_spec(Self::name, in[1], in[0].shape, in[0].dtype);
+    return in[0];
+  }
   void forward(Inputs<Tensor> x, Tensor& out) const {
     kernels::binary(
         Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), in(x[1]), out.mutable_data());

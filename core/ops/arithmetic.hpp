@@ -1,5 +1,8 @@
 #pragma once
 /// Functions of two tensors, broadcast against each other as NumPy does and promoted as Keras does.
+#include <type_traits>
+#include <utility>
+
 #include <nyala/core/tensor.hpp>
 
 namespace nyala {
@@ -52,7 +55,8 @@ struct AllcloseArgs {
   double atol = 1e-8;
   bool equal_nan = false;
 };
-/// Whether |x - y| <= atol + rtol * |y| everywhere, after broadcasting.
+/// Whether |x - y| <= atol + rtol * |y| everywhere, after broadcasting. An infinity is close to
+/// itself only.
 bool allclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args = {});
 /// The same for each element.
 Tensor isclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args = {});
@@ -60,7 +64,7 @@ Tensor isclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args = {});
 inline Tensor true_divide(const Tensor& x, const Tensor& y) { return divide(x, y); }
 /// log(exp(x) + exp(y)), without overflow.
 Tensor logaddexp(const Tensor& x, const Tensor& y);
-/// sqrt(x^2 + y^2), without overflow.
+/// sqrt(x^2 + y^2), without overflow; infinite where one is, as in NumPy.
 Tensor hypot(const Tensor& x, const Tensor& y);
 /// Whole numbers times (divided by) 2 to the power y.
 Tensor left_shift(const Tensor& x, const Tensor& y);
@@ -68,24 +72,53 @@ Tensor right_shift(const Tensor& x, const Tensor& y);
 
 }  // namespace ops
 
-#define NYALA_OPERATOR(symbol, name)                                                          \
-  inline Tensor operator symbol(const Tensor& x, const Tensor& y) { return ops::name(x, y); } \
-  inline Tensor operator symbol(const Tensor& x, Scalar y) { return ops::name(x, y); }        \
-  inline Tensor operator symbol(Scalar x, const Tensor& y) { return ops::name(x, y); }
+/// What comparing tensors gives: a tensor of bool, and no bool. `if (x == y)` does not compile: it
+/// would ask whether there is a tensor.
+class Comparison final : public Tensor {
+ public:
+  Comparison(Tensor answers) noexcept : Tensor(std::move(answers)) {}
+  explicit operator bool() const = delete;  // write ops::all(x == y).item<bool>()
+};
 
-NYALA_OPERATOR(+, add)
-NYALA_OPERATOR(-, subtract)
-NYALA_OPERATOR(*, multiply)
-NYALA_OPERATOR(/, divide)
-NYALA_OPERATOR(%, mod)
-NYALA_OPERATOR(<, less)
-NYALA_OPERATOR(<=, less_equal)
-NYALA_OPERATOR(>, greater)
-NYALA_OPERATOR(>=, greater_equal)
-NYALA_OPERATOR(&, bitwise_and)
-NYALA_OPERATOR(|, bitwise_or)
-NYALA_OPERATOR(^, bitwise_xor)
+#define NYALA_OPERATOR(Result, symbol, name)                                                  \
+  inline Result operator symbol(const Tensor& x, const Tensor& y) { return ops::name(x, y); } \
+  inline Result operator symbol(const Tensor& x, Scalar y) { return ops::name(x, y); }        \
+  inline Result operator symbol(Scalar x, const Tensor& y) { return ops::name(x, y); }
+
+NYALA_OPERATOR(Tensor, +, add)
+NYALA_OPERATOR(Tensor, -, subtract)
+NYALA_OPERATOR(Tensor, *, multiply)
+NYALA_OPERATOR(Tensor, /, divide)
+NYALA_OPERATOR(Tensor, %, mod)
+NYALA_OPERATOR(Tensor, &, bitwise_and)
+NYALA_OPERATOR(Tensor, |, bitwise_or)
+// Element by element; two handles of one tensor are told by Tensor::is.
+NYALA_OPERATOR(Comparison, ==, equal)
+NYALA_OPERATOR(Comparison, !=, not_equal)
+NYALA_OPERATOR(Comparison, <, less)
+NYALA_OPERATOR(Comparison, <=, less_equal)
+NYALA_OPERATOR(Comparison, >, greater)
+NYALA_OPERATOR(Comparison, >=, greater_equal)
 #undef NYALA_OPERATOR
+
+// `x += y` makes x the handle of a new tensor; others that shared the old one keep it.
+#define NYALA_ASSIGNMENT(symbol, name)                                                       \
+  inline Tensor& operator symbol(Tensor& x, const Tensor& y) { return x = ops::name(x, y); } \
+  inline Tensor& operator symbol(Tensor& x, Scalar y) { return x = ops::name(x, y); }
+NYALA_ASSIGNMENT(+=, add)
+NYALA_ASSIGNMENT(-=, subtract)
+NYALA_ASSIGNMENT(*=, multiply)
+NYALA_ASSIGNMENT(/=, divide)
+#undef NYALA_ASSIGNMENT
+
+/// Bits of integers. For a plain number it does not compile, as `x ^ 2` is mostly meant as a power.
+inline Tensor operator^(const Tensor& x, const Tensor& y) { return ops::bitwise_xor(x, y); }
+template <class T>
+requires std::is_arithmetic_v<T> Tensor operator^(const Tensor&, T) {
+  static_assert(!std::is_arithmetic_v<T>,
+                "x ^ 2 is no power in C++: write ops::power(x, 2), or ops::bitwise_xor for bits");
+  return {};
+}
 Tensor operator!(const Tensor& x);
 
 }  // namespace nyala

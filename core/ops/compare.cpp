@@ -11,6 +11,15 @@ struct Compare : NoOptions {
   using NoGradient = void;
 
   Spec infer(Inputs<Spec> in) const {
+    if (in[0].dtype != in[1].dtype) {
+      throw TypeError(std::string(Self::name) + ": received dtypes " +
+                      std::string(name_of(in[0].dtype)) + " and " +
+                      std::string(name_of(in[1].dtype)) + ", expected the same");
+    }
+    if (Self::keeps_dtype && is_floating(in[0].dtype)) {
+      throw TypeError(std::string(Self::name) + ": received " + std::string(name_of(in[0].dtype)) +
+                      ", expected bool or integers (a power is ops::power)");
+    }
     return {broadcast_shapes(in[0].shape, in[1].shape, Self::name.data()),
             Self::keeps_dtype ? in[0].dtype : DType::bool_};
   }
@@ -29,7 +38,11 @@ struct Where : NoOptions {
   static constexpr auto pointwise = Pointwise::Kind::select;
 
   Spec infer(Inputs<Spec> in) const {
-    if (in[1].dtype != in[2].dtype) throw TypeError("where: x and y differ in dtype");
+    if (in[0].dtype != DType::bool_ || in[1].dtype != in[2].dtype) {
+      throw TypeError("where: received " + std::string(name_of(in[0].dtype)) + ", " +
+                      std::string(name_of(in[1].dtype)) + " and " +
+                      std::string(name_of(in[2].dtype)) + ", expected bool and twice the same");
+    }
     const Shape both = broadcast_shapes(in[1].shape, in[2].shape, "where");
     return {broadcast_shapes(in[0].shape, both, "where"), in[1].dtype};
   }
@@ -107,13 +120,7 @@ bool array_equal(const Tensor& x, const Tensor& y) {
 }
 
 bool allclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args) {
-  const Tensor a = cast(x, DType::float64);
-  const Tensor b = cast(y, DType::float64);
-  // Infinities count as close only when they are equal.
-  Tensor close = logical_and(abs(a - b) <= abs(b) * args.rtol + args.atol, isfinite(b));
-  close = logical_or(close, equal(a, b));
-  if (args.equal_nan) close = logical_or(close, logical_and(isnan(a), isnan(b)));
-  return all(close).item<bool>();
+  return all(isclose(cast(x, DType::float64), cast(y, DType::float64), args)).item<bool>();
 }
 
 }  // namespace ops

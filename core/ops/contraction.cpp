@@ -28,6 +28,7 @@ struct AxisList {
   }
 
   constexpr void push_back(int axis) {
+    if (axis < -64 || axis > 63) throw IndexError("dot_general: received an axis out of bounds");
     if (static_cast<std::size_t>(count) == kMost)
       throw LimitError("dot_general: received more axes than the 11 that it takes");
     axes[static_cast<std::size_t>(count++)] = static_cast<std::int8_t>(axis);
@@ -145,7 +146,24 @@ struct DotGeneral {
   AxisList x_free(const Shape& x) const { return free_axes(x.rank(), x_batch, x_contract); }
   AxisList y_free(const Shape& y) const { return free_axes(y.rank(), y_batch, y_contract); }
 
+  static void check_axes(const AxisList& batch, const AxisList& contract, const Shape& shape) {
+    std::uint64_t taken = 0;
+    for (const AxisList* list : {&batch, &contract}) {
+      for (int axis : *list) {
+        const int place = normalize_axis(axis, shape.rank(), "dot_general");
+        if (axis != place || place > 63 || (taken >> place & 1) != 0)
+          throw ValueError("dot_general: axis " + std::to_string(axis) + " of shape " +
+                           shape.str() + " comes twice or from the end");
+        taken |= std::uint64_t{1} << place;
+      }
+    }
+  }
+
   void check(const Shape& x, const Shape& y) const {
+    if (x_batch.size() != y_batch.size() || x_contract.size() != y_contract.size())
+      throw ValueError("dot_general: received axes that do not pair");
+    check_axes(x_batch, x_contract, x);
+    check_axes(y_batch, y_contract, y);
     const auto check_pairs = [&](const AxisList& a, const AxisList& b, const char* what) {
       for (int i = 0; i < a.size(); ++i) {
         if (sizes_fit(x[a[i]], y[b[i]])) continue;
@@ -168,9 +186,14 @@ struct DotGeneral {
   Spec infer(Inputs<Spec> in) const {
     const Shape& x = in[0].shape;
     const Shape& y = in[1].shape;
+    if (in[0].dtype != in[1].dtype) {
+      throw TypeError("dot_general: received dtypes " + std::string(name_of(in[0].dtype)) +
+                      " and " + std::string(name_of(in[1].dtype)) + ", expected the same");
+    }
     if (is_of_matrices(x, y)) {
       const int x_k = x_contract[0], y_k = y_contract[0];
-      if (!sizes_fit(x[x_k], y[y_k])) check(x, y);
+      const bool are_axes = static_cast<unsigned>(x_k) < 2 && static_cast<unsigned>(y_k) < 2;
+      if (!are_axes || !sizes_fit(x[x_k], y[y_k])) check(x, y);
       return {Shape{x[1 - x_k], y[1 - y_k]}, in[0].dtype};
     }
     check(x, y);

@@ -1,5 +1,6 @@
 #include <nyala/core/ops/creation.hpp>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/ops.hpp>
 
@@ -12,6 +13,23 @@ DType dtype_or(const DTypeArgs& args, DType fallback) {
 
 DType natural_dtype(Scalar value) {
   return value.is_real() ? floatx() : value.is_bool() ? DType::bool_ : DType::int32;
+}
+
+// How many numbers arange gives.
+std::int64_t count_of(double start, double stop, double step) {
+  const double count = std::ceil((stop - start) / step);
+  if (!(count < 9e15))
+    throw LimitError("arange: too many elements between " + std::to_string(start) + " and " +
+                     std::to_string(stop));
+  return count > 0 ? static_cast<std::int64_t>(count) : 0;
+}
+std::int64_t count_of(std::int64_t start, std::int64_t stop, std::int64_t step) {
+  if (step > 0 ? stop <= start : stop >= start) return 0;
+  const std::int64_t distance =
+      step > 0 ? checked_subtract(stop, start, "arange") : checked_subtract(start, stop, "arange");
+  const auto magnitude = step > 0 ? static_cast<std::uint64_t>(step)
+                                  : std::uint64_t{0} - static_cast<std::uint64_t>(step);
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(distance - 1) / magnitude) + 1;
 }
 
 }  // namespace
@@ -46,6 +64,10 @@ Tensor ones_like(const Tensor& x, const DTypeArgs& args) { return full_like(x, 1
 
 Tensor eye(std::int64_t rows, std::optional<std::int64_t> columns, const DTypeArgs& args) {
   const std::int64_t width = columns.value_or(rows);
+  if (rows < 0 || width < 0) {
+    throw ValueError("eye: received " + std::to_string(rows) + " rows and " +
+                     std::to_string(width) + " columns, expected 0 or more");
+  }
   return cast(equal(reshape(arange(rows), {rows, 1}), reshape(arange(width), {1, width})),
               dtype_or(args, floatx()));
 }
@@ -56,20 +78,18 @@ Tensor arange(Scalar start, Scalar stop, Scalar step, const DTypeArgs& args) {
   if (step.real() == 0 || !std::isfinite(step.real()))
     throw ValueError("arange: received step " + std::to_string(step.real()) +
                      ", expected a finite number other than 0");
-  const double count = std::ceil((stop.real() - start.real()) / step.real());
-  if (!(count < 9e15))
-    throw LimitError("arange: too many elements between " + std::to_string(start.real()) + " and " +
-                     std::to_string(stop.real()));
-  Tensor out = Tensor::empty({count > 0 ? static_cast<std::int64_t>(count) : 0}, dtype);
+  const std::int64_t count = real ? count_of(start.real(), stop.real(), step.real())
+                                  : count_of(start.integer(), stop.integer(), step.integer());
+  Tensor out = Tensor::empty({count}, dtype);
   visit_dtype(dtype, [&]<class T>() {
     T* values = out.mutable_data<T>();
-    for (std::int64_t i = 0; i < out.size(); ++i) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double number = start.real() + static_cast<double>(i) * step.real();
       if constexpr (std::is_floating_point_v<T>)
-        values[i] = static_cast<T>(start.real() + static_cast<double>(i) * step.real());
+        values[i] = static_cast<T>(number);
       else
-        values[i] = static_cast<T>(
-            real ? static_cast<std::int64_t>(start.real() + static_cast<double>(i) * step.real())
-                 : start.integer() + i * step.integer());
+        values[i] = static_cast<T>(real ? whole_number<std::int64_t>(number)
+                                        : start.integer() + i * step.integer());
     }
   });
   return out;
@@ -83,15 +103,15 @@ Tensor arange(Scalar stop, const DTypeArgs& args) { return arange(0, stop, 1, ar
 Tensor linspace(double start, double stop, std::int64_t num, const DTypeArgs& args) {
   if (num < 0)
     throw ValueError("linspace: received num = " + std::to_string(num) + ", expected 0 or more");
-  std::vector<double> values(static_cast<std::size_t>(num));
+  Tensor numbers = Tensor::empty({num}, DType::float64);
+  auto* values = numbers.mutable_data<double>();
   for (std::int64_t i = 0; i < num; ++i) {
-    values[static_cast<std::size_t>(i)] =
-        i + 1 == num && num > 1
-            ? stop
-            : start + (stop - start) * static_cast<double>(i) /
-                          static_cast<double>(std::max<std::int64_t>(num - 1, 1));
+    values[i] = i + 1 == num && num > 1
+                    ? stop
+                    : start + (stop - start) * static_cast<double>(i) /
+                                  static_cast<double>(std::max<std::int64_t>(num - 1, 1));
   }
-  return cast(Tensor::from(values), dtype_or(args, floatx()));
+  return cast(numbers, dtype_or(args, floatx()));
 }
 
 }  // namespace nyala::ops

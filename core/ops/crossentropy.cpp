@@ -1,6 +1,7 @@
 #include <nyala/core/ops/crossentropy.hpp>
 
 #include <algorithm>
+#include <limits>
 
 #include <nyala/core/kernels/crossentropy.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -124,9 +125,7 @@ Shape check_targets(const char* name, const Spec& rows, const Spec& targets, int
 }
 
 void check_gradient(const char* name, const Spec& gradient, const Shape& losses, DType dtype) {
-  if (gradient.shape.rank() != losses.rank() || gradient.dtype != dtype)
-    throw ShapeError(std::string(name) + ": received a gradient of shape " + gradient.shape.str() +
-                     " for losses of shape " + losses.str());
+  expect_spec(name, gradient, losses, dtype);
 }
 
 // ---- labels ----
@@ -147,7 +146,10 @@ class Labels {
     }
     if (signs >> 63 == 0) return;
     const std::int64_t bad = *std::find_if_not(values, values + kept_.size(), is_class);
-    throw IndexError("sparse_categorical_crossentropy: label " + std::to_string(bad) +
+    // The lowest integer is what NaN becomes.
+    const bool is_number = bad != std::numeric_limits<std::int64_t>::lowest();
+    throw IndexError("sparse_categorical_crossentropy: label " +
+                     (is_number ? std::to_string(bad) : std::string("nan")) +
                      " is out of bounds for " + std::to_string(num_classes) + " classes");
   }
   const std::int64_t* data() const { return kept_.data<std::int64_t>(); }
@@ -375,7 +377,11 @@ Tensor sparse_categorical_crossentropy(const Tensor& target,
                                        const Tensor& output,
                                        const CrossentropyArgs& args) {
   const Tensor x = classes_last(to_float(output), args.axis, "sparse_categorical_crossentropy");
-  return run_op(with_logits<SparseCategoricalCrossentropy>(args.from_logits), {x, target});
+  Tensor labels = is_floating(target.dtype()) ? cast(target, DType::int64) : target;
+  // (batch, 1) is taken as (batch,), as Keras does.
+  if (labels.rank() == x.rank() && labels.rank() > 0 && labels.shape().back() == 1)
+    labels = squeeze(labels, -1);
+  return run_op(with_logits<SparseCategoricalCrossentropy>(args.from_logits), {x, labels});
 }
 
 }  // namespace ops

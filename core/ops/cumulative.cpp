@@ -80,9 +80,7 @@ struct LinearRecurrence {
 
   Spec infer(Inputs<Spec> in) const {
     normalize_axis(axis, in[0].shape.rank(), "linear_recurrence");
-    if (in[0].dtype != in[1].dtype || in[0].shape.rank() != in[1].shape.rank())
-      throw ShapeError("linear_recurrence: received shapes " + in[0].shape.str() + " and " +
-                       in[1].shape.str() + ", expected the same");
+    expect_spec(name, in[1], in[0].shape, in[0].dtype);
     return in[1];
   }
   void forward(Inputs<Tensor> in, Tensor& out) const {

@@ -21,8 +21,12 @@ Tensor row_minus_column(const Tensor& x, const char* who) {
 
 }  // namespace
 
-Tensor triu(const Tensor& x, int k) { return where(row_minus_column(x, "triu") <= -k, x, 0); }
-Tensor tril(const Tensor& x, int k) { return where(row_minus_column(x, "tril") >= -k, x, 0); }
+Tensor triu(const Tensor& x, int k) {
+  return where(row_minus_column(x, "triu") <= -std::int64_t{k}, x, 0);
+}
+Tensor tril(const Tensor& x, int k) {
+  return where(row_minus_column(x, "tril") >= -std::int64_t{k}, x, 0);
+}
 
 Tensor diagonal(const Tensor& x, int k, std::pair<int, int> axes) {
   const int first = normalize_axis(axes.first, x.rank(), "diagonal");
@@ -39,18 +43,18 @@ Tensor diagonal(const Tensor& x, int k, std::pair<int, int> axes) {
   if (rows == None || columns == None)
     throw ShapeError("diagonal: received shape " + x.shape().str() +
                      ", expected matrices of known size");
-  const std::int64_t skipped_rows = std::min<std::int64_t>(std::max(-k, 0), rows);
+  const std::int64_t skipped_rows = std::min(std::max<std::int64_t>(-std::int64_t{k}, 0), rows);
   const std::int64_t skipped_columns = std::min<std::int64_t>(std::max(k, 0), columns);
   const std::int64_t length = std::min(rows - skipped_rows, columns - skipped_columns);
+  const std::int64_t step = checked_add(columns, 1, "diagonal");
   Shape flat = moved.shape();
   flat.erase(flat.rank() - 1);
-  flat[-1] = rows * columns;
+  flat[-1] = checked_multiply(rows, columns, "diagonal");
   const std::int64_t start = skipped_rows * columns + skipped_columns;
-  return slice_axis(reshape(moved, flat),
-                    -1,
-                    start,
-                    start + length * (columns + 1) - (length > 0 ? columns : 0),
-                    columns + 1);
+  const std::int64_t last =
+      checked_multiply(std::max<std::int64_t>(length - 1, 0), step, "diagonal");
+  const std::int64_t stop = start + last + (length > 0 ? 1 : 0);
+  return slice_axis(reshape(moved, flat), -1, start, stop, step);
 }
 
 Tensor trace(const Tensor& x, int k, std::pair<int, int> axes) {
@@ -61,11 +65,11 @@ Tensor diag(const Tensor& x, int k) {
   if (x.rank() == 2) return diagonal(x, k);
   if (x.rank() != 1)
     throw ShapeError("diag: received shape " + x.shape().str() + ", expected rank 1 or 2");
-  const std::int64_t margin = std::abs(k);
+  const std::int64_t margin = std::abs(std::int64_t{k});
   const Tensor placed = pad(x, {{k < 0 ? margin : 0, k > 0 ? margin : 0}});
   const std::int64_t size = placed.shape()[0];
   const Tensor rows = broadcast_to(expand_dims(placed, 1), {size, size});
-  return where(equal(row_minus_column(rows, "diag"), -k), rows, 0);
+  return where(equal(row_minus_column(rows, "diag"), -std::int64_t{k}), rows, 0);
 }
 
 Tensor rot90(const Tensor& x, int k, std::pair<int, int> axes) {
@@ -90,7 +94,9 @@ Tensor diff(const Tensor& x, int n, const LastAxis& args) {
         return slice(t, ranges);
       };
   Tensor result = x;
-  for (int i = 0; i < n; ++i) result = from(result, 1, {}) - from(result, {}, -1);
+  // Once nothing is left, nothing changes.
+  for (int i = 0; i < n && result.shape()[axis] != 0; ++i)
+    result = from(result, 1, {}) - from(result, {}, -1);
   return result;
 }
 
@@ -103,12 +109,13 @@ Tensor slice(const Tensor& x,
   std::vector<Range1> ranges;
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const std::int64_t size = x.shape()[static_cast<int>(i)];
-    if (starts[i] < 0 || sizes[i] < -1 || (size != None && starts[i] + sizes[i] > size))
+    if (starts[i] < 0 || sizes[i] < -1 ||
+        (size != None && checked_add(starts[i], sizes[i], "slice") > size))
       throw IndexError("slice: start " + std::to_string(starts[i]) + " and size " +
                        std::to_string(sizes[i]) + " do not fit axis " + std::to_string(i) +
                        " of shape " + x.shape().str());
     ranges.push_back({starts[i], std::nullopt, 1});
-    if (sizes[i] >= 0) ranges.back().stop = starts[i] + sizes[i];
+    if (sizes[i] >= 0) ranges.back().stop = checked_add(starts[i], sizes[i], "slice");
   }
   return slice(x, ranges);
 }

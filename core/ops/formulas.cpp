@@ -46,13 +46,16 @@ Tensor hypot(const Tensor& x, const Tensor& y) {
   const Tensor longer = maximum(a, b);
   const Tensor zero = equal(longer, 0);
   const Tensor ratio = where(zero, 0, minimum(a, b) / where(zero, 1, longer));
-  return longer * sqrt(square(ratio) + 1);
+  const Tensor length = longer * sqrt(square(ratio) + 1);
+  return where(logical_or(isinf(a), isinf(b)), std::numeric_limits<double>::infinity(), length);
 }
 
 Tensor isclose(const Tensor& x, const Tensor& y, const AllcloseArgs& args) {
   const auto [a, b] = promote(x, y);
   if (!is_floating(a.dtype())) return equal(a, b);
-  const Tensor close = abs(a - b) <= abs(b) * args.rtol + args.atol;
+  // An infinity is close to itself only.
+  const Tensor near = logical_and(abs(a - b) <= abs(b) * args.rtol + args.atol, isfinite(b));
+  const Tensor close = logical_or(near, equal(a, b));
   return args.equal_nan ? logical_or(close, logical_and(isnan(a), isnan(b))) : close;
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include <nyala/core/kernels/gather.hpp>
 #include <nyala/core/ops/support.hpp>
 
@@ -226,6 +229,14 @@ struct ScatterAddAlongAxis {
   }
 };
 
+// NaN has become the lowest integer.
+void check_numbers(const Tensor& indices) {
+  const auto* values = indices.data<std::int64_t>();
+  const std::int64_t lost = std::numeric_limits<std::int64_t>::lowest();
+  if (std::find(values, values + indices.size(), lost) != values + indices.size())
+    throw IndexError("one_hot: received an index that is NaN or beyond 64 bits");
+}
+
 struct OneHot {
   static constexpr std::string_view name = "one_hot";
   static constexpr std::string_view doc = "1 at each index along a new last axis, 0 elsewhere.";
@@ -240,12 +251,16 @@ struct OneHot {
   }
 
   Spec infer(Inputs<Spec> in) const {
+    if (num_classes < 0)
+      throw ValueError("one_hot: received num_classes = " + std::to_string(num_classes) +
+                       ", expected 0 or more");
     Shape shape = in[0].shape;
     shape.push_back(num_classes);
     return {shape, dtype};
   }
   void forward(Inputs<Tensor> in, Tensor& out) const {
     const Tensor indices = cast(in[0], DType::int64).contiguous();
+    if (is_floating(in[0].dtype())) check_numbers(indices);
     kernels::one_hot(
         dtype, indices.data<std::int64_t>(), indices.size(), num_classes, out.mutable_data());
   }
@@ -300,9 +315,6 @@ Tensor scatter_add_along_axis(const Tensor& indices,
 }
 
 Tensor one_hot(const Tensor& indices, std::int64_t num_classes, const OneHotArgs& args) {
-  if (num_classes < 0)
-    throw ValueError("one_hot: received num_classes = " + std::to_string(num_classes) +
-                     ", expected 0 or more");
   const int axis = normalize_axis(args.axis, indices.rank() + 1, "one_hot");
   const Tensor last = run_op(OneHot{num_classes, args.dtype}, {indices});
   return axis == indices.rank() ? last : moveaxis(last, -1, axis);

@@ -54,7 +54,8 @@ Tensor scatter_add_along_axis(const Tensor& indices,
                               const Tensor& updates,
                               const Shape& shape,
                               const FirstAxis& args = {});
-/// 1 at each index, 0 elsewhere, along a new axis. An index out of range gives zeros.
+/// 1 at each index, 0 elsewhere, along a new axis. An index out of range gives zeros, as in Keras;
+/// floats count by their whole part. Throws IndexError for NaN.
 Tensor one_hot(const Tensor& indices, std::int64_t num_classes, const OneHotArgs& args = {});
 /// 1 for each class that occurs in a row.
 Tensor multi_hot(const Tensor& indices, std::int64_t num_classes, const OneHotArgs& args = {});
@@ -79,10 +80,33 @@ Tensor bincount(const Tensor& x, const BincountArgs& args = {});
 Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right = false);
 /// The bin (int32) that each element falls into, between ascending boundaries.
 Tensor digitize(const Tensor& x, const Tensor& bins);
-/// The index along each axis of the elements at row-major places `indices`.
+/// The index along each axis of the elements at row-major places `indices`. Throws IndexError for
+/// a place that the shape does not have.
 std::vector<Tensor> unravel_index(const Tensor& indices, const Shape& shape);
 /// The places (int32) of the elements that are not zero, one tensor for each axis.
 std::vector<Tensor> nonzero(const Tensor& x);
+
+// The axis as in keras.ops, behind what it applies to: `sort(x, 0)`, `take(x, indices, 1)`.
+template <class A>
+Tensor sort(const Tensor& x, const A& axis) {
+  return sort(x, SortArgs{.axis = detail::axis_from(axis)});
+}
+template <class A>
+Tensor argsort(const Tensor& x, const A& axis) {
+  return argsort(x, ArgSortArgs{.axis = detail::axis_from(axis)});
+}
+template <class A>
+Tensor take(const Tensor& x, const Tensor& indices, const A& axis) {
+  return take(x, indices, AnyAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor take_along_axis(const Tensor& x, const Tensor& indices, const A& axis) {
+  return take_along_axis(x, indices, AnyAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor one_hot(const Tensor& indices, std::int64_t num_classes, const A& axis) {
+  return one_hot(indices, num_classes, OneHotArgs{.axis = detail::axis_from(axis)});
+}
 
 }  // namespace ops
 }  // namespace nyala

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 
 #include <nyala/core/ops/support.hpp>
@@ -85,6 +86,12 @@ struct Pad {
 
   Spec infer(Inputs<Spec> in) const {
     Shape shape = in[0].shape;
+    if (widths.size() != 2 * static_cast<std::size_t>(shape.rank()) ||
+        std::any_of(widths.begin(), widths.end(), [](std::int64_t width) { return width < 0; })) {
+      throw ValueError("pad: received widths " +
+                       ConfigCodec<std::vector<std::int64_t>>::to(widths).str() + " for shape " +
+                       shape.str() + ", expected two of 0 or more for each axis");
+    }
     for (int i = 0; i < shape.rank(); ++i) {
       shape[i] = add_sizes(add_sizes(shape[i], before(i), "pad"), after(i), "pad");
     }
@@ -94,6 +101,7 @@ struct Pad {
     const Tensor filler = Tensor::scalar(value, out.dtype());
     kernels::fill(out.dtype(), out.size(), filler.data(), out.mutable_data());
     std::int64_t offset = 0;
+    if (x[0].size() == 0) return;
     for (int i = 0; i < out.rank(); ++i) offset += before(i) * out.strides()[i];
     auto* to = static_cast<std::byte*>(out.mutable_data());
     kernels::copy_strided(out.dtype(),
@@ -142,6 +150,9 @@ Tensor pad_mirrored(Tensor x, const std::vector<PadWidth>& widths, bool repeat_e
     const PadWidth& width = widths[static_cast<std::size_t>(axis)];
     if (width.before == 0 && width.after == 0) continue;
     const std::int64_t size = x.shape()[axis];
+    if (size == None)
+      throw ShapeError("pad: the size of axis " + std::to_string(axis) + " of shape " +
+                       x.shape().str() + " is not known");
     const std::int64_t most = repeat_edge ? size : size - 1;
     if (width.before > most || width.after > most) {
       throw ValueError("pad: received widths (" + std::to_string(width.before) + ", " +
@@ -149,10 +160,11 @@ Tensor pad_mirrored(Tensor x, const std::vector<PadWidth>& widths, bool repeat_e
                        " of shape " + x.shape().str() + ", expected at most " +
                        std::to_string(most) + " in this mode");
     }
-    std::vector<std::int64_t> from;
-    for (std::int64_t i = -width.before; i < size + width.after; ++i)
-      from.push_back(mirrored(i, size, repeat_edge));
-    x = take(x, Tensor::from(from), {.axis = axis});
+    const std::int64_t end = checked_add(size, width.after, "pad");
+    Tensor from = Tensor::empty({checked_add(end, width.before, "pad")}, DType::int64);
+    auto* place = from.mutable_data<std::int64_t>();
+    for (std::int64_t i = -width.before; i < end; ++i) *place++ = mirrored(i, size, repeat_edge);
+    x = take(x, from, {.axis = axis});
   }
   return x;
 }
@@ -188,7 +200,10 @@ std::vector<Tensor> unstack(const Tensor& x, const FirstAxis& args) {
 std::vector<Tensor> split(const Tensor& x, const SplitPoints& points, const FirstAxis& args) {
   const int axis = normalize_axis(args.axis, x.rank(), "split");
   const std::int64_t size = x.shape()[axis];
-  std::vector<std::int64_t> cuts{0};
+  std::vector<Tensor> parts;
+  const auto add = [&](std::int64_t start, std::int64_t stop) {
+    parts.push_back(slice_axis(x, axis, start, stop));
+  };
   if (points.sections) {
     const std::int64_t sections = *points.sections;
     if (sections < 1 || size == None || size % sections != 0) {
@@ -196,17 +211,30 @@ std::vector<Tensor> split(const Tensor& x, const SplitPoints& points, const Firs
                        std::to_string(axis) + " of shape " + x.shape().str() +
                        ", which they do not divide");
     }
-    for (std::int64_t i = 1; i < sections; ++i) cuts.push_back(size / sections * i);
-  } else {
-    cuts.insert(cuts.end(), points.indices.begin(), points.indices.end());
+    constexpr std::uint64_t bytes_of_part = sizeof(detail::TensorImpl) + sizeof(Tensor);
+    constexpr std::uint64_t most = std::uint64_t{1} << 46;
+    detail::check_memory(
+        std::min<std::uint64_t>(static_cast<std::uint64_t>(sections), most) * bytes_of_part,
+        "split");
+    for (std::int64_t i = 0; i < sections; ++i) {
+      const std::int64_t part = size / sections;
+      add(part * i, part * (i + 1));
+    }
+    return parts;
   }
-  std::vector<Tensor> parts;
-  for (std::size_t i = 0; i < cuts.size(); ++i) {
-    std::vector<Range1> ranges(static_cast<std::size_t>(axis) + 1);
-    ranges.back().start = cuts[i];
-    if (i + 1 < cuts.size()) ranges.back().stop = cuts[i + 1];
-    parts.push_back(slice(x, ranges));
+  std::int64_t start = 0;
+  for (const std::int64_t cut : points.indices) {
+    if (cut < start || (size != None && cut > size)) {
+      throw ValueError("split: received a cut at " + std::to_string(cut) + " for axis " +
+                       std::to_string(axis) + " of shape " + x.shape().str() +
+                       ", expected ascending ones within it");
+    }
+    add(start, cut);
+    start = cut;
   }
+  std::vector<Range1> rest(static_cast<std::size_t>(axis) + 1);
+  rest.back().start = start;
+  parts.push_back(slice(x, rest));
   return parts;
 }
 
@@ -274,11 +302,13 @@ Tensor repeat(const Tensor& x, const Repeats& repeats, const AnyAxis& args) {
     throw ValueError("repeat: received " + std::to_string(repeats.counts.size()) +
                      " counts for axis " + std::to_string(axis) + " of shape " + x.shape().str());
   }
-  std::vector<std::int64_t> from;
+  std::int64_t total = 0;
+  for (std::int64_t times : repeats.counts) total = checked_add(total, times, "repeat");
+  Tensor from = Tensor::empty({total}, DType::int64);
+  auto* place = from.mutable_data<std::int64_t>();
   for (std::size_t i = 0; i < repeats.counts.size(); ++i)
-    from.insert(
-        from.end(), static_cast<std::size_t>(repeats.counts[i]), static_cast<std::int64_t>(i));
-  return take(x, Tensor::from(from), {.axis = axis});
+    place = std::fill_n(place, repeats.counts[i], static_cast<std::int64_t>(i));
+  return take(x, from, {.axis = axis});
 }
 
 Tensor flip(const Tensor& x, const Axes& axis) {
@@ -296,7 +326,8 @@ Tensor roll(const Tensor& x, std::int64_t shift, const AnyAxis& args) {
   if (size == None)
     throw ShapeError("roll: the size of axis " + std::to_string(axis) + " of shape " +
                      x.shape().str() + " is not known");
-  const std::int64_t cut = ((-shift) % size + size) % size;
+  const std::int64_t moved = shift % size;
+  const std::int64_t cut = moved > 0 ? size - moved : -moved;
   return concatenate({slice_axis(x, axis, cut, size), slice_axis(x, axis, 0, cut)}, {.axis = axis});
 }
 

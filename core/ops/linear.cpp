@@ -7,9 +7,16 @@ namespace nyala {
 namespace ops {
 namespace {
 
+// (..., n) as (rows, n): their number is counted, as -1 stands for none where n is 0.
+Tensor as_rows(const Tensor& x) {
+  std::int64_t rows = 1;
+  for (int i = 0; i + 1 < x.rank(); ++i) rows = multiply_sizes(rows, x.shape()[i], "linear");
+  return reshape(x, {rows, x.shape().back()});
+}
+
 struct Linear {
   static constexpr std::string_view name = "linear";
-  static constexpr std::string_view doc = "x w + b, and of that what is positive with relu.";
+  static constexpr std::string_view doc = "x @ w + b; max(., 0) of it with relu.";
   static constexpr Saves saves = Saves::both;
 
   bool relu = false;
@@ -33,8 +40,8 @@ struct Linear {
   kernels::MatmulPlan plan(const Tensor& x, const Tensor& w) const {
     const std::int64_t k = w.shape()[0], n = w.shape()[1];
     const bool is_matrix = x.rank() == 2;
-    const std::int64_t rows =
-        x.size() == 0 ? x.shape().num_elements() / std::max<std::int64_t>(k, 1) : x.size() / k;
+    std::int64_t rows = 1;  // also where k is 0: each is the bias then
+    for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
     return kernels::plan_matmul(x.dtype(),
                                 is_matrix ? x.shape()[0] : rows,
                                 n,
@@ -61,8 +68,7 @@ struct Linear {
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor &x = saved.input(0), &w = saved.input(1);
     const Tensor d = relu ? where(saved.output() > 0, dy, 0) : dy;
-    const Tensor d_rows = reshape(d, {-1, w.shape()[1]});
-    const Tensor x_rows = reshape(x, {-1, w.shape()[0]});
+    const Tensor d_rows = as_rows(d), x_rows = as_rows(x);
     return {matmul(d, transpose(w)), matmul(transpose(x_rows), d_rows), sum(d_rows, {.axis = 0})};
   }
   static std::vector<SampleOf<Linear>> samples() {

@@ -30,13 +30,23 @@ constexpr double kTwoByRootPi = 2 * std::numbers::inv_sqrtpi;
 constexpr double kLog10E = std::numbers::log10e;
 constexpr double kLog2E = std::numbers::log2e;
 
+namespace {
+
+// dy times a slope, and 0 where dy is 0 though the slope is infinite or NaN: as TensorFlow has it
+// for these three functions, and for no other one with a pole.
+Tensor flow(const Tensor& dy, const Tensor& slope) {
+  return dy * where(logical_or(isfinite(slope), not_equal(dy, 0)), slope, 0);
+}
+
+}  // namespace
+
 NYALA_FUNCTION(Negative, negative, negative, -2, 2, nothing, -dy, "-x")
 NYALA_FUNCTION(Abs, absolute, abs, 0.1, 2, inputs, dy* sign(x), "The magnitude.")
 NYALA_FUNCTION(Square, square, square, -2, 2, inputs, dy*(x * 2), "x times x")
-NYALA_FUNCTION(Sqrt, sqrt, sqrt, 0.2, 2, outputs, dy * 0.5 / y, "The square root.")
+NYALA_FUNCTION(Sqrt, sqrt, sqrt, 0.2, 2, outputs, flow(dy, 0.5 / y), "The square root.")
 NYALA_FUNCTION(
-    Rsqrt, rsqrt, rsqrt, 0.2, 2, outputs, dy* y*(y* y) * -0.5, "One over the square root.")
-NYALA_FUNCTION(Reciprocal, reciprocal, reciprocal, 0.3, 2, outputs, -dy*(y* y), "1 / x")
+    Rsqrt, rsqrt, rsqrt, 0.2, 2, outputs, flow(dy, y*(y* y) * -0.5), "One over the square root.")
+NYALA_FUNCTION(Reciprocal, reciprocal, reciprocal, 0.3, 2, outputs, flow(dy, -(y* y)), "1 / x")
 NYALA_FUNCTION(Exp, exp, exp, -2, 2, outputs, dy* y, "e to the power x.")
 NYALA_FUNCTION(Expm1, expm1, expm1, -2, 2, outputs, dy*(y + 1), "exp(x) - 1")
 NYALA_FUNCTION(Log, log, log, 0.2, 3, inputs, dy / x, "The natural logarithm.")

@@ -1,6 +1,11 @@
 #pragma once
 /// Functions of each element. Floating dtypes stay as they are; where the result is not whole, bool
 /// and integers are cast to floatx first.
+///
+/// At a pole gradients are as TensorFlow's. For sqrt, rsqrt and reciprocal nothing comes back where
+/// nothing flows: 0 there, though the slope is infinite. Elsewhere (log at 0, arcsin and arccos at
+/// 1, arctanh at 1, erfinv at 1, divide and power at 0) 0 times infinity is NaN: keep such elements
+/// away from the function, as in log(where(x > 0, x, 1)), and not only its results.
 #include <optional>
 
 #include <nyala/core/tensor.hpp>
@@ -84,7 +89,8 @@ Tensor gelu(const Tensor& x, bool approximate = true);
 /// x * sigmoid(x)
 Tensor silu(const Tensor& x);
 
-/// x in another dtype; itself when it has it already. Floats become integers by truncation.
+/// x in another dtype; itself when it has it already. Floats become integers by truncation: one
+/// beyond the integers' range the nearest of them, NaN the lowest (0 where they have no sign).
 Tensor cast(const Tensor& x, DTypeLike dtype);
 /// x, through which no gradient flows.
 Tensor stop_gradient(const Tensor& x);

@@ -91,5 +91,35 @@ Tensor normalize(const Tensor& x, const NormalizeArgs& args = {});
 /// 1 / norm and 1 / epsilon. A row of zeros stays, with the gradient dy / epsilon.
 Tensor l2_normalize(const Tensor& x, const L2NormalizeArgs& args = {});
 
+// The axis second: `softmax(x, 1)`, `softmax(x, {1, 2})`.
+template <class A>
+Tensor softmax(const Tensor& x, const A& axis) {
+  return softmax(x, SoftmaxArgs{detail::axes_from(axis)});
+}
+template <detail::AxisNumber A>
+Tensor softmax(const Tensor& x, std::initializer_list<A> axes) {
+  return softmax(x, SoftmaxArgs{detail::axes_from(axes)});
+}
+template <class A>
+Tensor log_softmax(const Tensor& x, const A& axis) {
+  return log_softmax(x, SoftmaxArgs{detail::axes_from(axis)});
+}
+template <detail::AxisNumber A>
+Tensor log_softmax(const Tensor& x, std::initializer_list<A> axes) {
+  return log_softmax(x, SoftmaxArgs{detail::axes_from(axes)});
+}
+template <class A>
+Tensor sparsemax(const Tensor& x, const A& axis) {
+  return sparsemax(x, LastAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor glu(const Tensor& x, const A& axis) {
+  return glu(x, LastAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor normalize(const Tensor& x, const A& axis, int order = 2) {
+  return normalize(x, NormalizeArgs{.axis = detail::axes_from(axis), .order = order});
+}
+
 }  // namespace ops
 }  // namespace nyala

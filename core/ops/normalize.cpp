@@ -26,11 +26,8 @@ struct AlongAxis : LengthOptions {
   }
   Spec infer(Inputs<Spec> in) const {
     normalize_axis(axis, in[0].shape.rank(), Self::name.data());
-    for (std::size_t i = 1; i < in.size(); ++i) {
-      if (in[i].dtype != in[0].dtype || in[i].shape.rank() != in[0].shape.rank())
-        throw ShapeError(std::string(Self::name) + ": received shapes " + in[0].shape.str() +
-                         " and " + in[i].shape.str() + ", expected the same");
-    }
+    for (std::size_t i = 1; i < in.size(); ++i)
+      expect_spec(Self::name, in[i], in[0].shape, in[0].dtype);
     return in[0];
   }
   static std::vector<SampleOf<Self>> make_samples(std::size_t num_inputs) {

@@ -59,9 +59,7 @@ struct NormalizedDotGrad : DotOfRows<NormalizedDotGrad> {
 
   Spec infer(Inputs<Spec> in) const {
     const Spec dots = DotOfRows::infer(in);
-    if (in[2].dtype != dots.dtype || in[2].shape.rank() != dots.shape.rank())
-      throw ShapeError("normalized_dot_grad: received a gradient of shape " + in[2].shape.str() +
-                       " for products of shape " + dots.shape.str());
+    expect_spec(name, in[2], dots.shape, dots.dtype);
     return in[0];
   }
   void forward(Inputs<Tensor> in, Tensor& out) const {
@@ -185,9 +183,7 @@ struct NormalizedBatchDotGrad : DotOfMatrices<NormalizedBatchDotGrad> {
 
   Specs infer(Inputs<Spec> in) const {
     const Spec products = infer_products(in[0], in[1]);
-    if (in[2].dtype != products.dtype || in[2].shape.rank() != products.shape.rank())
-      throw ShapeError(std::string(name) + ": received a gradient of shape " + in[2].shape.str() +
-                       " for products of shape " + products.shape.str());
+    expect_spec(name, in[2], products.shape, products.dtype);
     Specs out;
     if (of_x) out.push_back(in[0]);
     if (of_y) out.push_back(in[1]);

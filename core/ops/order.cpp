@@ -120,9 +120,15 @@ Tensor arg_extreme(const Tensor& x, const ArgReduceArgs& args) {
   return args.keepdims ? reshape(place, Shape::filled(x.rank(), 1)) : place;
 }
 
-std::int64_t num_segments_of(const Tensor& ids, const SegmentArgs& args) {
+std::int64_t num_segments_of(const Tensor& ids, const SegmentArgs& args, const char* who) {
+  if (args.num_segments && *args.num_segments < 0) {
+    throw ValueError(std::string(who) + ": received num_segments = " +
+                     std::to_string(*args.num_segments) + ", expected 0 or more");
+  }
   if (args.num_segments) return *args.num_segments;
-  return ids.size() == 0 ? 0 : max(cast(ids, DType::int64)).item<std::int64_t>() + 1;
+  if (ids.size() == 0) return 0;
+  const std::int64_t most = max(cast(ids, DType::int64)).item<std::int64_t>();
+  return std::max<std::int64_t>(checked_add(most, 1, who), 0);
 }
 
 void check_segments(const Tensor& x, const Tensor& ids, const char* who) {
@@ -175,21 +181,26 @@ Tensor in_top_k(const Tensor& targets, const Tensor& predictions, std::int64_t k
 
 Tensor segment_sum(const Tensor& x, const Tensor& segment_ids, const SegmentArgs& args) {
   check_segments(x, segment_ids, "segment_sum");
-  const std::int64_t count = num_segments_of(segment_ids, args);
+  const std::int64_t count = num_segments_of(segment_ids, args, "segment_sum");
   const Tensor inside = logical_and(segment_ids >= 0, segment_ids < count);
   Shape shape = x.shape();
-  shape[0] = count + 1;  // the last one takes what is out of range
+  shape[0] = checked_add(count, 1, "segment_sum");  // the last one takes what is out of range
   const Tensor ids = where(inside, cast(segment_ids, DType::int64), Scalar(count));
   return slice_axis(scatter_add(ids, x, shape), 0, 0, count);
 }
 
 Tensor segment_max(const Tensor& x, const Tensor& segment_ids, const SegmentArgs& args) {
   check_segments(x, segment_ids, "segment_max");
-  const std::int64_t count = num_segments_of(segment_ids, args);
+  const std::int64_t count = num_segments_of(segment_ids, args, "segment_max");
   Tensor members = segment_members(segment_ids, count);
   for (int i = 1; i < x.rank(); ++i) members = expand_dims(members, -1);
   const double lowest = visit_dtype(
       x.dtype(), []<class T>() { return static_cast<double>(std::numeric_limits<T>::lowest()); });
+  if (x.shape()[0] == 0) {
+    Shape shape = x.shape();
+    shape[0] = count;
+    return full(shape, lowest, {.dtype = x.dtype()});
+  }
   return max(where(members, expand_dims(x, 0), Scalar(lowest)), {.axis = 1});
 }
 
@@ -199,7 +210,7 @@ Tensor bincount(const Tensor& x, const BincountArgs& args) {
                      x.shape().str() + ", expected integers of rank 1");
   if (x.size() > 0 && min(cast(x, DType::int64)).item<std::int64_t>() < 0)
     throw ValueError("bincount: received a negative number");
-  const std::int64_t size = std::max(args.minlength, num_segments_of(x, {}));
+  const std::int64_t size = std::max(args.minlength, num_segments_of(x, {}, "bincount"));
   const Tensor each =
       args.weights.defined() ? args.weights : ones(x.shape(), {.dtype = DType::int32});
   return scatter_add(x, each, {size});
@@ -219,6 +230,7 @@ Tensor digitize(const Tensor& x, const Tensor& bins) { return searchsorted(bins,
 std::vector<Tensor> unravel_index(const Tensor& indices, const Shape& shape) {
   std::vector<Tensor> places(static_cast<std::size_t>(shape.rank()));
   const std::int64_t size = shape.num_elements();
+  if (!indices.is_abstract()) IndexList(indices, size, "unravel_index");
   Tensor rest = where(indices < 0, indices + size, indices);
   for (int i = shape.rank() - 1; i >= 0; --i) {
     places[static_cast<std::size_t>(i)] = mod(rest, shape[i]);

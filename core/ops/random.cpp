@@ -39,6 +39,30 @@ void check_state(std::string_view who, const Spec& state) {
   }
 }
 
+void check_float(std::string_view who, DType dtype) {
+  if (dtype != DType::float32 && dtype != DType::float64) {
+    throw ValueError(std::string(who) + ": received dtype " + std::string(name_of(dtype)) +
+                     ", expected float32 or float64");
+  }
+}
+
+void check_range(DType dtype, std::int64_t low, std::int64_t high) {
+  if (!is_integer(dtype)) {
+    throw ValueError("randint: received dtype " + std::string(name_of(dtype)) +
+                     ", expected uint8, int32 or int64");
+  }
+  const std::int64_t most = dtype == DType::uint8   ? std::numeric_limits<std::uint8_t>::max()
+                            : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::max()
+                                                    : std::numeric_limits<std::int64_t>::max();
+  const std::int64_t least = dtype == DType::uint8   ? 0
+                             : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::min()
+                                                     : std::numeric_limits<std::int64_t>::min();
+  if (low < high && low >= least && high - 1 <= most) return;
+  throw ValueError("randint: received minval " + std::to_string(low) + " and maxval " +
+                   std::to_string(high) + ", expected minval < maxval, both within " +
+                   std::string(name_of(dtype)));
+}
+
 // What the ops share: a shape, a dtype and the state as their only input.
 template <class Self>
 struct Random {
@@ -65,6 +89,11 @@ template <class Self>
 struct RandomFloat : Random<Self> {
   double first = 0;
   double second = 1;
+
+  Spec infer(Inputs<Spec> in) const {
+    check_float(Self::name, this->dtype);
+    return Random<Self>::infer(in);
+  }
 };
 
 struct RandomUniform : RandomFloat<RandomUniform> {
@@ -122,6 +151,10 @@ struct RandomIntegers : Random<RandomIntegers> {
   std::int64_t low = 0;
   std::int64_t high = 10;
   RandomIntegers() { dtype = DType::int32; }
+  Spec infer(Inputs<Spec> in) const {
+    check_range(dtype, low, high);
+    return Random<RandomIntegers>::infer(in);
+  }
   static constexpr auto fields() {
     return std::tuple{Field{"shape", &RandomIntegers::shape, "Their shape."},
                       Field{"dtype", &RandomIntegers::dtype, "Their dtype."},
@@ -144,6 +177,9 @@ struct RandomPermutation {
   }
   Spec infer(Inputs<Spec> in) const {
     check_state(name, in[0]);
+    if (n < 0)
+      throw ValueError("random_permutation: received n = " + std::to_string(n) +
+                       ", expected 0 or more");
     return {{n}, DType::int64};
   }
   void forward(Inputs<Tensor> in, Tensor& out) const {
@@ -158,34 +194,9 @@ struct RandomPermutation {
   }
 };
 
-void check_float(const char* who, DType dtype) {
-  if (dtype != DType::float32 && dtype != DType::float64) {
-    throw ValueError(std::string(who) + ": received dtype " + std::string(name_of(dtype)) +
-                     ", expected float32 or float64");
-  }
-}
-
-void check_range(DType dtype, std::int64_t low, std::int64_t high) {
-  if (!is_integer(dtype)) {
-    throw ValueError("randint: received dtype " + std::string(name_of(dtype)) +
-                     ", expected uint8, int32 or int64");
-  }
-  const std::int64_t most = dtype == DType::uint8   ? std::numeric_limits<std::uint8_t>::max()
-                            : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::max()
-                                                    : std::numeric_limits<std::int64_t>::max();
-  const std::int64_t least = dtype == DType::uint8   ? 0
-                             : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::min()
-                                                     : std::numeric_limits<std::int64_t>::min();
-  if (low < high && low >= least && high - 1 <= most) return;
-  throw ValueError("randint: received minval " + std::to_string(low) + " and maxval " +
-                   std::to_string(high) + ", expected minval < maxval, both within " +
-                   std::string(name_of(dtype)));
-}
-
 template <class Op>
 Tensor run_float(
     const Tensor& state, const Shape& shape, double first, double second, DType dtype) {
-  check_float(Op::name.data(), dtype);
   Op op;
   op.shape = shape;
   op.dtype = dtype;
@@ -213,7 +224,6 @@ Tensor random_truncated_normal(
 
 Tensor random_integers(
     const Tensor& state, const Shape& shape, std::int64_t low, std::int64_t high, DTypeLike dtype) {
-  check_range(dtype, low, high);
   RandomIntegers op;
   op.shape = shape;
   op.dtype = dtype;

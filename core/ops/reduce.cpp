@@ -111,6 +111,20 @@ template <class Self>
 struct Extreme : Reduction<Self> {
   static constexpr Saves saves = Saves::both;
   static constexpr bool gives_bool = false;
+
+  // Nothing has no largest element; where the other axes leave no result, none is missed.
+  Spec infer(Inputs<Spec> in) const {
+    const Shape& shape = in[0].shape;
+    const auto flags = this->axis.flags(shape.rank(), Self::name.data());
+    bool chooses_from_nothing = false, gives_nothing = false;
+    for (int i = 0; i < shape.rank(); ++i)
+      (flags[static_cast<std::size_t>(i)] ? chooses_from_nothing : gives_nothing) |= shape[i] == 0;
+    if (chooses_from_nothing && !gives_nothing) {
+      throw ValueError(std::string(Self::name) + ": received shape " + shape.str() +
+                       ", which has no elements along the axes reduced");
+    }
+    return Reduction<Self>::infer(in);
+  }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor& x = saved.input();
     const Tensor hit = cast(equal(x, this->keep(saved.output(), x.shape())), x.dtype());

@@ -1,49 +1,13 @@
 #pragma once
-/// Reductions over axes.
+/// Reductions over axes: all without any, or those of `.axis`, or those that stand second.
+/// `sum(x, 1)` is `sum(x, {.axis = 1})`, `sum(x, {0, 2}, {.keepdims = true})` is
+/// `sum(x, {.axis = {0, 2}, .keepdims = true})`.
 #include <initializer_list>
 #include <optional>
-#include <vector>
 
-#include <nyala/core/fields.hpp>
-#include <nyala/core/tensor.hpp>
+#include <nyala/core/ops/axes.hpp>
 
 namespace nyala {
-
-/// None, one or several axes: `.axis = 1`, `.axis = {0, -1}`; none means all.
-class Axes {
- public:
-  Axes() = default;
-  Axes(int axis) : axes_{axis}, given_(true) {}
-  Axes(std::initializer_list<int> axes) : axes_(axes), given_(true) {}
-  Axes(std::vector<int> axes) : axes_(std::move(axes)), given_(true) {}
-
-  bool given() const { return given_; }
-  const std::vector<int>& axes() const { return axes_; }
-  /// One flag for each axis of the rank; throws IndexError, naming `who`, for an axis out of range
-  /// and ValueError for one named twice.
-  std::vector<bool> flags(int rank, const char* who) const;
-
-  friend bool operator==(const Axes&, const Axes&) = default;
-
- private:
-  std::vector<int> axes_;
-  bool given_ = false;
-};
-/// null, a number or a list; Keras 3 writes a tuple as {"class_name": "__tuple__", "items"}.
-template <>
-struct ConfigCodec<Axes> {
-  static Config to(const Axes& axes) {
-    if (!axes.given()) return {};
-    if (axes.axes().size() == 1) return axes.axes()[0];
-    return ConfigCodec<std::vector<int>>::to(axes.axes());
-  }
-  static Axes from(const Config& config) {
-    if (config.is_null()) return {};
-    if (config.is_int()) return Axes(ConfigCodec<int>::from(config));
-    const Config* items = config.find("items");
-    return Axes(ConfigCodec<std::vector<int>>::from(items != nullptr ? *items : config));
-  }
-};
 
 struct ReduceArgs {
   Axes axis = {};
@@ -82,7 +46,8 @@ Tensor sum(const Tensor& x, const ReduceArgs& args = {});
 Tensor mean(const Tensor& x, const ReduceArgs& args = {});
 /// Its gradient is right where factors are 0.
 Tensor prod(const Tensor& x, const ReduceArgs& args = {});
-/// Where several elements are the largest they share the gradient.
+/// Where several elements are the largest they share the gradient. Throws ValueError where there
+/// are no elements to choose from, as NumPy.
 Tensor max(const Tensor& x, const ReduceArgs& args = {});
 Tensor min(const Tensor& x, const ReduceArgs& args = {});
 Tensor any(const Tensor& x, const ReduceArgs& args = {});
@@ -103,10 +68,10 @@ Moments moments(const Tensor& x, const ReduceArgs& args = {});
 Tensor average(const Tensor& x, const AverageArgs& args = {});
 /// How many elements are not zero, as int32.
 Tensor count_nonzero(const Tensor& x, const ReduceArgs& args = {});
-/// The middle element in order; the mean of both where their number is even.
+/// The middle element in order; the mean of both where their number is even. NaN where one is.
 Tensor median(const Tensor& x, const ReduceArgs& args = {});
 /// The number below which a share `q` (one number, or a rank-1 tensor of them, which gives a new
-/// first axis) of the elements lies, interpolated between neighbours.
+/// first axis) of the elements lies, interpolated between neighbours. NaN where an element is.
 Tensor quantile(const Tensor& x, const Tensor& q, const ReduceArgs& args = {});
 /// (sum |x|^ord)^(1/ord) over one axis; ord may be infinite (the largest) or 0 (how many are not
 /// 0). Without ord the root of the sum of squares, over any axes. Over two axes with ord 1, -1 or
@@ -115,6 +80,59 @@ Tensor norm(const Tensor& x, const NormArgs& args = {});
 /// Running sums and products.
 Tensor cumsum(const Tensor& x, const CumulativeArgs& args = {});
 Tensor cumprod(const Tensor& x, const CumulativeArgs& args = {});
+
+// ---- the axis second ----
+
+#define NYALA_AXES_SECOND(Result, name)                                                    \
+  template <class A>                                                                       \
+  Result name(const Tensor& x, const A& axis, const KeepDims& args = {}) {                 \
+    return name(x, ReduceArgs{detail::axes_from(axis), args.keepdims});                    \
+  }                                                                                        \
+  template <detail::AxisNumber A>                                                          \
+  Result name(const Tensor& x, std::initializer_list<A> axes, const KeepDims& args = {}) { \
+    return name(x, ReduceArgs{detail::axes_from(axes), args.keepdims});                    \
+  }
+NYALA_AXES_SECOND(Tensor, sum)
+NYALA_AXES_SECOND(Tensor, mean)
+NYALA_AXES_SECOND(Tensor, prod)
+NYALA_AXES_SECOND(Tensor, max)
+NYALA_AXES_SECOND(Tensor, min)
+NYALA_AXES_SECOND(Tensor, amax)
+NYALA_AXES_SECOND(Tensor, amin)
+NYALA_AXES_SECOND(Tensor, any)
+NYALA_AXES_SECOND(Tensor, all)
+NYALA_AXES_SECOND(Tensor, logsumexp)
+NYALA_AXES_SECOND(Tensor, var)
+NYALA_AXES_SECOND(Tensor, std)
+NYALA_AXES_SECOND(Moments, moments)
+NYALA_AXES_SECOND(Tensor, count_nonzero)
+NYALA_AXES_SECOND(Tensor, median)
+#undef NYALA_AXES_SECOND
+
+template <class A>
+Tensor argmax(const Tensor& x, const A& axis, const KeepDims& args = {}) {
+  return argmax(x, ArgReduceArgs{detail::axis_from(axis), args.keepdims});
+}
+template <class A>
+Tensor argmin(const Tensor& x, const A& axis, const KeepDims& args = {}) {
+  return argmin(x, ArgReduceArgs{detail::axis_from(axis), args.keepdims});
+}
+template <class A>
+Tensor average(const Tensor& x, const A& axis, const Tensor& weights = {}) {
+  return average(x, AverageArgs{detail::axis_from(axis), weights});
+}
+template <class A>
+Tensor quantile(const Tensor& x, const Tensor& q, const A& axis, const KeepDims& args = {}) {
+  return quantile(x, q, ReduceArgs{detail::axes_from(axis), args.keepdims});
+}
+template <class A>
+Tensor cumsum(const Tensor& x, const A& axis) {
+  return cumsum(x, CumulativeArgs{.axis = detail::axis_from(axis)});
+}
+template <class A>
+Tensor cumprod(const Tensor& x, const A& axis) {
+  return cumprod(x, CumulativeArgs{.axis = detail::axis_from(axis)});
+}
 
 }  // namespace ops
 }  // namespace nyala

@@ -47,6 +47,9 @@ struct UniqueRowsOp {
                       " and dtype " + std::string(name_of(in[0].dtype)) +
                       ", expected rank 1 and integers");
     }
+    if (num_rows < 0)
+      throw ValueError("unique_rows: received num_rows = " + std::to_string(num_rows) +
+                       ", expected 0 or more");
     const std::int64_t n = in[0].shape[0];
     return {{{n == None ? None : std::min(n, num_rows)}, DType::int64}, {{n}, DType::int64}};
   }

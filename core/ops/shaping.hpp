@@ -92,7 +92,8 @@ Tensor concatenate(Inputs<Tensor> tensors, const FirstAxis& args = {});
 Tensor stack(Inputs<Tensor> tensors, const FirstAxis& args = {});
 /// The rows along an axis, which goes. Views.
 std::vector<Tensor> unstack(const Tensor& x, const FirstAxis& args = {});
-/// Parts of an axis: views. Throws ValueError where the sections do not divide the size.
+/// Parts of an axis: views. Throws ValueError where the sections do not divide the size, or a cut
+/// lies outside the axis.
 std::vector<Tensor> split(const Tensor& x, const SplitPoints& points, const FirstAxis& args = {});
 /// More elements around: one width for each axis, or one for all.
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, const PadArgs& args = {});
@@ -117,6 +118,32 @@ Tensor diagonal(const Tensor& x, int k = 0, std::pair<int, int> axes = {0, 1});
 Tensor trace(const Tensor& x, int k = 0, std::pair<int, int> axes = {0, 1});
 /// Differences of neighbours, `n` times over.
 Tensor diff(const Tensor& x, int n = 1, const LastAxis& args = {});
+
+// The axis as in keras.ops, behind what it applies to: `concatenate({x, y}, 1)`, `roll(x, 2, 0)`.
+template <class A>
+Tensor concatenate(Inputs<Tensor> tensors, const A& axis) {
+  return concatenate(tensors, FirstAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor stack(Inputs<Tensor> tensors, const A& axis) {
+  return stack(tensors, FirstAxis{detail::axis_from(axis)});
+}
+template <class A>
+std::vector<Tensor> split(const Tensor& x, const SplitPoints& points, const A& axis) {
+  return split(x, points, FirstAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor repeat(const Tensor& x, const Repeats& repeats, const A& axis) {
+  return repeat(x, repeats, AnyAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor roll(const Tensor& x, std::int64_t shift, const A& axis) {
+  return roll(x, shift, AnyAxis{detail::axis_from(axis)});
+}
+template <class A>
+Tensor diff(const Tensor& x, int n, const A& axis) {
+  return diff(x, n, LastAxis{detail::axis_from(axis)});
+}
 
 }  // namespace ops
 }  // namespace nyala

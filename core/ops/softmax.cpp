@@ -19,11 +19,8 @@ struct AlongAxis {
   }
   Spec infer(Inputs<Spec> in) const {
     normalize_axis(axis, in[0].shape.rank(), Self::name.data());
-    for (std::size_t i = 1; i < in.size(); ++i) {
-      if (in[i].dtype != in[0].dtype || in[i].shape.rank() != in[0].shape.rank())
-        throw ShapeError(std::string(Self::name) + ": received shapes " + in[0].shape.str() +
-                         " and " + in[i].shape.str() + ", expected the same");
-    }
+    for (std::size_t i = 1; i < in.size(); ++i)
+      expect_spec(Self::name, in[i], in[0].shape, in[0].dtype);
     return in[0];
   }
   static std::vector<SampleOf<Self>> make_samples(std::size_t num_inputs) {
@@ -114,7 +111,7 @@ struct LogSoftmax : RowFunction<LogSoftmax> {
 struct LogSumExp : AlongAxis<LogSumExp> {
   static constexpr std::string_view name = "logsumexp";
   static constexpr std::string_view doc = "log(sum(exp(x))) along an axis, kept with size 1.";
-  static constexpr Saves saves = Saves::both;
+  static constexpr Saves saves = Saves::inputs;
 
   Spec infer(Inputs<Spec> in) const {
     Spec out = in[0];
@@ -127,7 +124,10 @@ struct LogSumExp : AlongAxis<LogSumExp> {
     kernels::logsumexp(x.dtype(), rows.outer, rows.n, rows.inner, x.data(), out.mutable_data());
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
-    return {dy * exp(saved.input() - saved.output())};
+    // Not exp(x - y): y is rounded, and by more than 1 where x is large.
+    Softmax softmax;
+    softmax.axis = axis;
+    return {dy * run_op(softmax, {saved.input()})};
   }
   static std::vector<SampleOf<LogSumExp>> samples() { return make_samples(1); }
 };

@@ -1,5 +1,6 @@
 // Reductions made of other ops.
 #include <cmath>
+#include <limits>
 
 #include <nyala/core/ops/support.hpp>
 
@@ -76,7 +77,11 @@ Tensor quantile(const Tensor& x, const Tensor& q, const ReduceArgs& args) {
   const Tensor share = at - low;
   const Tensor below = take(sorted, cast(low, DType::int64), {.axis = -1});
   const Tensor above = take(sorted, cast(ceil(at), DType::int64), {.axis = -1});
-  const Tensor result = below * (1 - share) + above * share;
+  // A place between two infinities is not weighed: 0 times infinity is NaN. NaN is sorted last.
+  const Tensor between = where(share > 0, below * (1 - share) + above * share, below);
+  Tensor has_nan = isnan(slice_axis(sorted, -1, last, last + 1));
+  if (q.rank() == 0) has_nan = squeeze(has_nan, -1);
+  const Tensor result = where(has_nan, std::numeric_limits<double>::quiet_NaN(), between);
   if (q.rank() == 0) return reshape(result, flat.shape);
   Shape shape = flat.shape;
   shape.insert(0, q.shape()[0]);

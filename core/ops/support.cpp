@@ -58,20 +58,13 @@ Lines lines_along(const Shape& shape, int axis) {
   return lines;
 }
 
-std::int64_t multiply_sizes(std::int64_t a, std::int64_t b, const char* who) {
-  std::int64_t product = 0;
-  if (a == None || b == None) return None;
-  if (__builtin_mul_overflow(a, b, &product))
-    throw LimitError(std::string(who) + ": the size of an axis does not fit 64 bits");
-  return product;
-}
-
-std::int64_t add_sizes(std::int64_t a, std::int64_t b, const char* who) {
-  std::int64_t total = 0;
-  if (a == None || b == None) return None;
-  if (__builtin_add_overflow(a, b, &total))
-    throw LimitError(std::string(who) + ": the size of an axis does not fit 64 bits");
-  return total;
+void expect_spec(std::string_view who, const Spec& input, const Shape& shape, DType dtype) {
+  bool fits = input.dtype == dtype && input.shape.rank() == shape.rank();
+  for (int i = 0; fits && i < shape.rank(); ++i) fits = sizes_fit(input.shape[i], shape[i]);
+  if (fits) return;
+  throw ShapeError(std::string(who) + ": received " + std::string(name_of(input.dtype)) + " " +
+                   input.shape.str() + ", expected " + std::string(name_of(dtype)) + " " +
+                   shape.str());
 }
 
 std::int64_t merged_size(const Shape& shape, const std::vector<bool>& flags) {
@@ -79,7 +72,7 @@ std::int64_t merged_size(const Shape& shape, const std::vector<bool>& flags) {
   for (int i = 0; i < shape.rank(); ++i) {
     if (!flags[static_cast<std::size_t>(i)]) continue;
     if (shape[i] == None) return None;
-    size *= shape[i];
+    size = checked_multiply(size, shape[i], "reshape");
   }
   return size;
 }

@@ -2,6 +2,7 @@
 /// What the files of ops share. Not part of the public API.
 #include <string>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/op.hpp>
 #include <nyala/core/ops.hpp>
@@ -36,14 +37,14 @@ Lines lines_along(const Shape& shape, int axis);
 template <class F>
 Tensor along_axes(const Tensor& x, const Axes& axes, const char* who, F&& f);
 
+/// Throws ShapeError, naming `who`, for an input that is not of this shape (as far as both are
+/// known) and dtype.
+void expect_spec(std::string_view who, const Spec& input, const Shape& shape, DType dtype);
+
 /// Whether two sizes are the same, or may be when one is not known.
 constexpr bool sizes_fit(std::int64_t a, std::int64_t b) {
   return a == b || a == None || b == None;
 }
-/// Sizes multiplied (None stays None); throws LimitError, naming `who`, when that does not fit.
-std::int64_t multiply_sizes(std::int64_t a, std::int64_t b, const char* who);
-/// Sizes added, in the same way.
-std::int64_t add_sizes(std::int64_t a, std::int64_t b, const char* who);
 /// The number of elements along the flagged axes; None where a size is unknown.
 std::int64_t merged_size(const Shape& shape, const std::vector<bool>& flags);
 /// The axes that are not reduced, then those that are.

@@ -143,13 +143,26 @@ struct Transpose {
         Field{"axes", &Transpose::axes, "For each axis of the result, the axis it comes from."}};
   }
 
+  void check(const Shape& shape) const {
+    bool fits = axes.size() == static_cast<std::size_t>(shape.rank());
+    for (std::size_t i = 0; fits && i < axes.size(); ++i) {
+      fits = axes[i] >= 0 && axes[i] < shape.rank() &&
+             std::find(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(i), axes[i]) ==
+                 axes.begin() + static_cast<std::ptrdiff_t>(i);
+    }
+    if (fits) return;
+    throw ValueError("transpose: received axes " + ConfigCodec<std::vector<int>>::to(axes).str() +
+                     " for shape " + shape.str() + ", expected each axis once");
+  }
   Spec infer(Inputs<Spec> in) const {
+    check(in[0].shape);
     Shape shape = in[0].shape;
     for (int i = 0; i < shape.rank(); ++i)
       shape[i] = in[0].shape[axes[static_cast<std::size_t>(i)]];
     return {shape, in[0].dtype};
   }
   Tensor evaluate(Inputs<Tensor> x) const {
+    check(x[0].shape());
     Shape shape = x[0].shape();
     Shape strides = x[0].strides();
     for (int i = 0; i < shape.rank(); ++i) {
@@ -214,15 +227,19 @@ Extent extent_of(const Range1& range, std::int64_t size) {
   const std::int64_t step = range.step;
   const auto place = [&](std::optional<std::int64_t> given, std::int64_t fallback) {
     if (!given) return fallback;
-    const std::int64_t at = *given < 0 ? *given + size : *given;
+    const std::int64_t at = *given < 0 ? *given + size : *given;  // cannot overflow
     return step > 0 ? std::clamp<std::int64_t>(at, 0, size)
                     : std::clamp<std::int64_t>(at, -1, size - 1);
   };
   const std::int64_t start = place(range.start, step > 0 ? 0 : size - 1);
   const std::int64_t stop = place(range.stop, step > 0 ? size : -1);
-  const std::int64_t count =
-      step > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step;
-  return {start, std::max<std::int64_t>(count, 0)};
+  const std::int64_t distance = step > 0 ? stop - start : start - stop;
+  if (distance <= 0) return {start, 0};
+  // As an unsigned number the lowest step has a magnitude too.
+  const auto magnitude = step > 0 ? static_cast<std::uint64_t>(step)
+                                  : std::uint64_t{0} - static_cast<std::uint64_t>(step);
+  return {start,
+          static_cast<std::int64_t>(static_cast<std::uint64_t>(distance - 1) / magnitude) + 1};
 }
 
 bool is_full(const Range1& range) {
@@ -250,9 +267,8 @@ struct Slice {
         Field{"ranges", &Slice::ranges, "[start, stop, step] for each leading axis."}};
   }
 
-  Spec infer(Inputs<Spec> in) const {
-    check_ranges(ranges, in[0].shape);
-    Shape shape = in[0].shape;
+  Shape sliced(Shape shape) const {
+    check_ranges(ranges, shape);
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       std::int64_t& size = shape[static_cast<int>(i)];
       if (size >= 0)
@@ -260,8 +276,9 @@ struct Slice {
       else if (!is_full(ranges[i]))
         size = None;
     }
-    return {shape, in[0].dtype};
+    return shape;
   }
+  Spec infer(Inputs<Spec> in) const { return {sliced(in[0].shape), in[0].dtype}; }
   Tensor evaluate(Inputs<Tensor> x) const {
     check_ranges(ranges, x[0].shape());
     Shape shape = x[0].shape();
@@ -272,7 +289,7 @@ struct Slice {
       const Extent extent = extent_of(ranges[i], shape[axis]);
       if (extent.count > 0) offset += extent.start * strides[axis];
       shape[axis] = extent.count;
-      strides[axis] *= ranges[i].step;
+      if (extent.count > 1) strides[axis] *= ranges[i].step;  // one element needs no step
     }
     return Tensor::strided(x[0], shape, strides, shape.num_elements() == 0 ? 0 : offset);
   }
@@ -298,7 +315,10 @@ struct SliceGrad {
         Field{"ranges", &SliceGrad::ranges, "[start, stop, step] for each leading axis."}};
   }
 
-  Spec infer(Inputs<Spec> in) const { return {shape, in[0].dtype}; }
+  Spec infer(Inputs<Spec> in) const {
+    expect_spec(name, in[0], Slice{ranges}.sliced(shape), in[0].dtype);
+    return {shape, in[0].dtype};
+  }
   void forward(Inputs<Tensor> x, Tensor& out) const {
     const Tensor zero = Tensor::scalar(0, out.dtype());
     kernels::fill(out.dtype(), out.size(), zero.data(), out.mutable_data());
