@@ -6,10 +6,11 @@
 
 namespace nyala {
 
-/// Base of every exception that leaves the library.
+/// Base of every exception that leaves the library. A message is one line: control characters,
+/// which names from a file may hold, are escaped.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message);
 };
 
 /// A value outside what is allowed: Python's ValueError.
@@ -65,5 +66,22 @@ class StateError : public Error {
  public:
   using Error::Error;
 };
+
+/// An error of the same type that says `message`: for callers that add who or where.
+[[noreturn]] void rethrow_as(const Error& error, const std::string& message);
+
+/// Runs `f`. What it throws then begins with `who`, unless it names `who` already.
+template <class F>
+decltype(auto) naming(const std::string& who, F&& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    rethrow_as(error, what.find(who) == std::string::npos ? who + ": " + what : what);
+  }
+}
+
+/// Text from a file for a message: cut at 200 bytes.
+std::string cut(const std::string& text);
 
 }  // namespace nyala

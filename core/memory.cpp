@@ -12,6 +12,7 @@
 #include <limits>
 #include <new>
 #include <string>
+#include <utility>
 
 #if __has_include(<unistd.h>)
 #include <unistd.h>
@@ -196,6 +197,24 @@ Storage* allocate_storage(std::size_t bytes) {
 void check_memory(std::uint64_t bytes, const char* who) {
   const std::int64_t left = current_limit() - g_in_use.load(std::memory_order_relaxed);
   if (left < 0 || bytes > static_cast<std::uint64_t>(left)) throw_over_limit(bytes, who);
+}
+
+namespace {
+thread_local MemoryBudget* t_budget = nullptr;
+}  // namespace
+
+MemoryBudget::MemoryBudget(std::uint64_t bytes)
+    : left_(bytes), outer_(std::exchange(t_budget, this)) {}
+MemoryBudget::~MemoryBudget() { t_budget = outer_; }
+
+void charge_memory(std::uint64_t bytes, const char* who) {
+  check_memory(bytes, who);
+  if (t_budget == nullptr) return;
+  if (bytes > t_budget->left_) {
+    throw LimitError(std::string(who) + ": " + std::to_string(bytes) + " bytes are wanted, and " +
+                     std::to_string(t_budget->left_) + " are left of what reading may take");
+  }
+  t_budget->left_ -= bytes;
 }
 
 void throw_out_of_memory() { throw LimitError(kOutOfMemory); }

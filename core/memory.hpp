@@ -72,6 +72,21 @@ Storage* allocate_storage(std::size_t bytes);
 /// Throws LimitError when so many more bytes in use would be over the budget: asked before
 /// something is made whose size comes from a file or an option.
 void check_memory(std::uint64_t bytes, const char* who);
+/// The same against what the innermost MemoryBudget of this thread has left, which it then takes.
+void charge_memory(std::uint64_t bytes, const char* who);
+/// While it lives, `charge_memory` on this thread allows so many bytes in all.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(std::uint64_t bytes);
+  ~MemoryBudget();
+  MemoryBudget(const MemoryBudget&) = delete;
+  MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+ private:
+  std::uint64_t left_;
+  MemoryBudget* outer_;
+  friend void charge_memory(std::uint64_t bytes, const char* who);
+};
 /// What std::bad_alloc becomes where it would leave the library: a LimitError, which takes no
 /// memory to make.
 [[noreturn]] void throw_out_of_memory();

@@ -23,6 +23,12 @@ struct InputArgs {
 
 /// A symbol for data that a model is given (`keras.Input`).
 Symbol Input(const InputArgs& args);
+/// The same for the shape of one sample: `Input({28, 28})`. (A template, so that `{.shape = ...}`,
+/// which g++ 12 takes for a Shape as well, goes to the function above.)
+template <class = void>
+Symbol Input(const Shape& shape) {
+  return Input(InputArgs{.shape = shape});
+}
 
 namespace layers {
 

@@ -4,7 +4,9 @@
 #include <ostream>
 
 #include <nyala/autograd/tape.hpp>
+#include <nyala/core/checked.hpp>
 #include <nyala/core/log.hpp>
+#include <nyala/core/memory.hpp>
 #include <nyala/core/op.hpp>
 
 namespace nyala {
@@ -76,23 +78,31 @@ LossCollector::LossCollector() : outer_(std::exchange(t_collector, this)) {}
 LossCollector::~LossCollector() { t_collector = outer_; }
 
 const Spec& Symbol::spec() const {
-  if (node_ == nullptr) throw StateError("a symbol was used that stands for nothing");
+  if (node_ == nullptr)
+    throw StateError("an undefined Symbol was used: it was never the output of a layer or Input");
   return node_->outputs[index_];
 }
 bool Symbol::has_mask() const { return node_ != nullptr && node_->masks[index_].has_value(); }
 
+// Nodes that die with this one are linked through their first input, so that nothing is allocated.
 GraphNode::~GraphNode() {
-  std::vector<Symbol> pending = std::move(inputs);
-  while (!pending.empty()) {
-    const Symbol symbol = std::move(pending.back());
-    pending.pop_back();
-    if (symbol.node().use_count() != 1) continue;
-    for (Symbol& input : symbol.node()->inputs) pending.push_back(std::move(input));
-    symbol.node()->inputs.clear();
+  std::shared_ptr<GraphNode> pending;
+  const auto take = [&pending](std::vector<Symbol>& symbols) {
+    for (Symbol& symbol : symbols) {
+      const Symbol last = std::exchange(symbol, Symbol());
+      if (last.node() == nullptr || last.node().use_count() != 1) continue;
+      last.node()->next_dying = std::exchange(pending, last.node());
+    }
+  };
+  take(inputs);
+  while (pending != nullptr) {
+    const std::shared_ptr<GraphNode> node = std::exchange(pending, std::move(pending->next_dying));
+    take(node->inputs);
   }
 }
 
 std::ostream& operator<<(std::ostream& out, const Symbol& symbol) {
+  if (!symbol.defined()) return out << "<Symbol without a value>";
   return out << "<Symbol shape=" << symbol.shape() << ", dtype=" << symbol.dtype()
              << ", layer=" << symbol.node()->layer->name() << '>';
 }
@@ -178,8 +188,13 @@ Variable BaseLayer::add_weight(const WeightArgs& args) {
           ? args.initializer
           : initializers::Initializer(args.name == "bias" ? "zeros" : "glorot_uniform");
   const QuietScope quiet;
-  Variable variable((*initializer)(args.shape, dtype),
+  Variable variable = naming(label(), [&] {
+    const std::int64_t bytes =
+        checked_multiply(args.shape.num_elements(), static_cast<std::int64_t>(size_of(dtype)), "");
+    detail::charge_memory(static_cast<std::uint64_t>(bytes), ("weight " + args.name).c_str());
+    return Variable((*initializer)(args.shape, dtype),
                     {.trainable = args.trainable, .name = args.name});
+  });
   variable.set_path(scope_ + "/" + args.name);
   if (args.constraint) {
     variable.set_constraint(
@@ -234,7 +249,9 @@ std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args
   }
   const CallScope scope(resolved.training);
   if (t_depth == 1 && t_collector == nullptr) clear_call_losses();
-  std::vector<Tensor> outputs = call_all(cast, resolved);
+  std::vector<Tensor> outputs = is_container()
+                                    ? call_all(cast, resolved)
+                                    : naming(label(), [&] { return call_all(cast, resolved); });
 
   for (Tensor& output : outputs) {
     // An input given back as it is: a tensor of its own, so that a mask set on it is not the
@@ -272,6 +289,8 @@ std::vector<Symbol> BaseLayer::apply(const std::vector<Symbol>& inputs,
   const LossCollector ignored;
   std::vector<Tensor> tensors;
   for (const Symbol& input : inputs) {
+    if (!input.defined())
+      throw ValueError(label() + " received an undefined Symbol, expected an output of a layer");
     tensors.push_back(Tensor::abstract(input.shape(), input.dtype()));
     if (const auto& mask = input.node()->masks[input.index()]) {
       tensors.back().set_mask(Tensor::abstract(mask->shape, mask->dtype));
@@ -405,29 +424,40 @@ Symbol only(std::vector<Symbol> outputs, const BaseLayer& layer) {
 
 }  // namespace
 
+Layer::Layer(const Symbol& symbol) {
+  if (!symbol.defined())
+    throw StateError("Layer: received an undefined Symbol, expected an output of a layer");
+  layer_ = symbol.node()->layer;
+}
+
+void Layer::throw_empty() {
+  throw StateError(
+      "a call was made on an empty Layer or Model: none was assigned, or it was moved");
+}
+
 Tensor Layer::operator()(const Tensor& input, const CallArgs& args) const {
-  return only(layer_->apply(Inputs<Tensor>(&input, 1), args), *layer_);
+  return only(get().apply(Inputs<Tensor>(&input, 1), args), get());
 }
 Tensor Layer::operator()(std::initializer_list<Tensor> inputs, const CallArgs& args) const {
-  return only(layer_->apply(Inputs<Tensor>(inputs), args), *layer_);
+  return only(get().apply(Inputs<Tensor>(inputs), args), get());
 }
 Tensor Layer::operator()(const std::vector<Tensor>& inputs, const CallArgs& args) const {
-  return only(layer_->apply(Inputs<Tensor>(inputs), args), *layer_);
+  return only(get().apply(Inputs<Tensor>(inputs), args), get());
 }
 Symbol Layer::operator()(const Symbol& input, const CallArgs& args) const {
-  return only(layer_->apply(std::vector<Symbol>{input}, CallForm::single, args), *layer_);
+  return only(get().apply(std::vector<Symbol>{input}, CallForm::single, args), get());
 }
 Symbol Layer::operator()(std::initializer_list<Symbol> inputs, const CallArgs& args) const {
-  return only(layer_->apply(std::vector<Symbol>(inputs), CallForm::list, args), *layer_);
+  return only(get().apply(std::vector<Symbol>(inputs), CallForm::list, args), get());
 }
 Symbol Layer::operator()(const std::vector<Symbol>& inputs, const CallArgs& args) const {
-  return only(layer_->apply(inputs, CallForm::list, args), *layer_);
+  return only(get().apply(inputs, CallForm::list, args), get());
 }
 std::vector<Tensor> Layer::call_all(const std::vector<Tensor>& inputs, const CallArgs& args) const {
-  return layer_->apply(Inputs<Tensor>(inputs), args);
+  return get().apply(Inputs<Tensor>(inputs), args);
 }
 std::vector<Symbol> Layer::call_all(const std::vector<Symbol>& inputs, const CallArgs& args) const {
-  return layer_->apply(inputs, inputs.size() == 1 ? CallForm::single : CallForm::list, args);
+  return get().apply(inputs, inputs.size() == 1 ? CallForm::single : CallForm::list, args);
 }
 
 }  // namespace nyala

@@ -125,6 +125,8 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   std::string label() const { return class_name_ + " \"" + name_ + "\""; }
   /// Whether Keras counts it as an operation (`x + 1`), not as a layer.
   virtual bool is_operation() const { return false; }
+  /// Whether it runs layers whose errors name themselves: a model.
+  virtual bool is_container() const { return false; }
   /// Module in Keras's JSON.
   virtual std::string keras_module() const { return "keras.layers"; }
 
@@ -230,12 +232,14 @@ class Layer {
  public:
   Layer() = default;
   Layer(std::shared_ptr<BaseLayer> layer) : layer_(std::move(layer)) {}
-  /// The layer that made a symbol: lets `Sequential({Input(...), ...})` read as in Python.
-  Layer(const Symbol& symbol) : layer_(symbol.node()->layer) {}
+  /// The layer that made a symbol: lets `Sequential({Input(...), ...})` read as in Python. Throws
+  /// StateError for an undefined one.
+  Layer(const Symbol& symbol);
 
   bool defined() const { return layer_ != nullptr; }
-  BaseLayer* operator->() const { return layer_.get(); }
-  BaseLayer& operator*() const { return *layer_; }
+  /// Throws StateError for an empty handle, as every call on one does.
+  BaseLayer* operator->() const { return &get(); }
+  BaseLayer& operator*() const { return get(); }
   const std::shared_ptr<BaseLayer>& shared() const { return layer_; }
 
   Tensor operator()(const Tensor& input, const CallArgs& args = {}) const;
@@ -248,31 +252,74 @@ class Layer {
   std::vector<Tensor> call_all(const std::vector<Tensor>& inputs, const CallArgs& args = {}) const;
   std::vector<Symbol> call_all(const std::vector<Symbol>& inputs, const CallArgs& args = {}) const;
 
-  const std::string& name() const { return layer_->name(); }
-  std::vector<Variable> variables() const { return layer_->variables(); }
-  std::vector<Variable> weights() const { return layer_->weights(); }
-  std::vector<Variable> trainable_variables() const { return layer_->trainable_variables(); }
-  std::vector<Variable> non_trainable_variables() const {
-    return layer_->non_trainable_variables();
-  }
-  std::vector<Tensor> get_weights() const { return layer_->get_weights(); }
-  void set_weights(const std::vector<Tensor>& weights) const { layer_->set_weights(weights); }
-  std::vector<Tensor> losses() const { return layer_->losses(); }
-  Config get_config() const { return layer_->get_config(); }
-  bool trainable() const { return layer_->trainable(); }
-  void set_trainable(bool trainable) const { layer_->set_trainable(trainable); }
-  bool built() const { return layer_->built(); }
-  std::int64_t count_params() const { return layer_->count_params(); }
+  const std::string& name() const { return get().name(); }
+  std::vector<Variable> variables() const { return get().variables(); }
+  std::vector<Variable> weights() const { return get().weights(); }
+  std::vector<Variable> trainable_variables() const { return get().trainable_variables(); }
+  std::vector<Variable> non_trainable_variables() const { return get().non_trainable_variables(); }
+  std::vector<Tensor> get_weights() const { return get().get_weights(); }
+  void set_weights(const std::vector<Tensor>& weights) const { get().set_weights(weights); }
+  std::vector<Tensor> losses() const { return get().losses(); }
+  Config get_config() const { return get().get_config(); }
+  bool trainable() const { return get().trainable(); }
+  void set_trainable(bool trainable) const { get().set_trainable(trainable); }
+  bool built() const { return get().built(); }
+  std::int64_t count_params() const { return get().count_params(); }
   Shape compute_output_shape(const Shape& input) const {
-    return layer_->compute_output_shapes({input})[0];
+    return get().compute_output_shapes({input})[0];
   }
   Shape compute_output_shape(const std::vector<Shape>& inputs) const {
-    return layer_->compute_output_shapes(inputs)[0];
+    return get().compute_output_shapes(inputs)[0];
   }
 
+  // What a Keras user calls with a dot.
+  const std::string& class_name() const { return get().class_name(); }
+  DType compute_dtype() const { return get().compute_dtype(); }
+  DType variable_dtype() const { return get().variable_dtype(); }
+  bool supports_masking() const { return get().supports_masking(); }
+  void build(const Shape& input) const { get().build_for(Inputs<Shape>(&input, 1)); }
+  void build(const std::vector<Shape>& inputs) const { get().build_for(inputs); }
+  void add_loss(const Tensor& loss) const { get().add_loss(loss); }
+
  protected:
+  BaseLayer& get() const {
+    if (layer_ == nullptr) [[unlikely]]
+      throw_empty();
+    return *layer_;
+  }
   std::shared_ptr<BaseLayer> layer_;
+
+ private:
+  [[noreturn]] static void throw_empty();
 };
+
+namespace detail {
+
+/// A braced list on its way to an option that has a `List` type.
+template <class T>
+struct FirstList {
+  const T* begin;
+  const T* end;
+  template <class Option>
+  operator Option() const {
+    return Option(typename Option::List(begin, end));
+  }
+};
+
+template <class Args>
+concept TakesListFirst = requires {
+  requires Args::kListFirst;
+};
+
+/// Whether Args can be given by its first option alone, as Keras takes it by position.
+template <class Args, class First>
+concept Positional =
+    !std::is_convertible_v<First, Args> && !std::is_base_of_v<Layer, std::remove_cvref_t<First>> &&
+    !std::is_same_v<std::remove_cvref_t<First>, Symbol> && requires(First first) {
+  Args{std::forward<First>(first)};
+};
+
+}  // namespace detail
 
 /// The class that users name. `make_layer(Args)` is found beside the Args.
 template <class Args>
@@ -281,9 +328,18 @@ class LayerOf : public Layer {
   using args_type = Args;
 
   LayerOf(Args args) : Layer(make_layer(std::move(args))) {}
+  /// The first option alone, as Keras takes it by position: `Dense(32)`, `Dropout(0.5)`.
+  template <class First>
+  requires detail::Positional<Args, First>
+  explicit LayerOf(First first) : LayerOf(Args{std::move(first)}) {}
+  /// A first option that is a list: `Reshape({2, 3})`, for layers that have `kListFirst`. (With
+  /// others g++ 12 takes `{.scale = 2, .offset = 1}` for such a list.)
+  template <class T, std::size_t N>
+  requires(N >= 2 && detail::TakesListFirst<Args>) explicit LayerOf(const T (&first)[N])
+      : LayerOf(Args{detail::FirstList<T>{first, first + N}}) {}
   LayerOf() requires std::is_default_constructible_v<Args> : Layer(make_layer(Args{})) {}
 
-  const Args& args() const { return static_cast<const LayerBase<Args>&>(*layer_).args(); }
+  const Args& args() const { return static_cast<const LayerBase<Args>&>(get()).args(); }
 };
 
 /// In a header: names the handle of an Args struct.

@@ -1,5 +1,6 @@
 #pragma once
 /// Layers that join several inputs.
+#include <initializer_list>
 #include <vector>
 
 #include <nyala/layers/layer.hpp>
@@ -120,40 +121,40 @@ struct ConcatenateArgs {
 };
 NYALA_DECLARE_LAYER(Concatenate);
 
-/// Dot as a function: `dot({x, y}, 1)`.
+/// Dot as a function: `dot({x, y}, 1)`, on tensors or symbols.
 template <class T>
 T dot(const std::vector<T>& inputs, AxisPair axes = -1, bool normalize = false) {
   return Dot({.axes = axes, .normalize = normalize})(inputs);
 }
+template <class T>
+T dot(std::initializer_list<T> inputs, AxisPair axes = -1, bool normalize = false) {
+  return dot(std::vector<T>(inputs), axes, normalize);
+}
 
-// The layers as functions: `add({x, y})`.
-template <class T>
-T add(const std::vector<T>& inputs) {
-  return Add()(inputs);
-}
-template <class T>
-T subtract(const std::vector<T>& inputs) {
-  return Subtract()(inputs);
-}
-template <class T>
-T multiply(const std::vector<T>& inputs) {
-  return Multiply()(inputs);
-}
-template <class T>
-T average(const std::vector<T>& inputs) {
-  return Average()(inputs);
-}
-template <class T>
-T maximum(const std::vector<T>& inputs) {
-  return Maximum()(inputs);
-}
-template <class T>
-T minimum(const std::vector<T>& inputs) {
-  return Minimum()(inputs);
-}
+// The layers as functions: `add({x, y})`, on tensors or symbols.
+#define NYALA_MERGE_FUNCTION(name, Class)   \
+  template <class T>                        \
+  T name(const std::vector<T>& inputs) {    \
+    return Class()(inputs);                 \
+  }                                         \
+  template <class T>                        \
+  T name(std::initializer_list<T> inputs) { \
+    return Class()(std::vector<T>(inputs)); \
+  }
+NYALA_MERGE_FUNCTION(add, Add)
+NYALA_MERGE_FUNCTION(subtract, Subtract)
+NYALA_MERGE_FUNCTION(multiply, Multiply)
+NYALA_MERGE_FUNCTION(average, Average)
+NYALA_MERGE_FUNCTION(maximum, Maximum)
+NYALA_MERGE_FUNCTION(minimum, Minimum)
+#undef NYALA_MERGE_FUNCTION
 template <class T>
 T concatenate(const std::vector<T>& inputs, int axis = -1) {
   return Concatenate({.axis = axis})(inputs);
+}
+template <class T>
+T concatenate(std::initializer_list<T> inputs, int axis = -1) {
+  return concatenate(std::vector<T>(inputs), axis);
 }
 
 }  // namespace nyala::layers

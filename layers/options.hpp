@@ -102,6 +102,8 @@ struct ConfigCodec<RequiredText> {
 template <class T>
 class RequiredList {
  public:
+  using List = std::vector<T>;
+
   RequiredList(std::vector<T> items) : items_(std::move(items)) {}
   template <class... U>
   requires(sizeof...(U) > 0 && (std::is_integral_v<U> && ...)) RequiredList(U... items)

@@ -24,7 +24,7 @@ NYALA_DECLARE_LAYER(Rescaling);
 /// the other way. `axis` are the features' axes; none means that all elements are one feature.
 /// https://keras.io/api/layers/preprocessing_layers/numerical/normalization/
 struct NormalizationArgs {
-  std::vector<int> axis = {-1};
+  AxisList axis = std::vector<int>{-1};
   Numbers mean = {};
   Numbers variance = {};
   bool invert = false;

@@ -1,5 +1,6 @@
 #pragma once
 /// Layers that regularise: noise while training, penalties on activity.
+#include <array>
 #include <optional>
 
 #include <nyala/autograd/random.hpp>
@@ -40,6 +41,8 @@ struct SpatialDropout1DArgs {
     return layer_fields(Field{"rate", &A::rate, "Share set to 0.", Range::from_0_to_1()},
                         Field{"seed", &A::seed, "Where the random numbers start."});
   }
+  /// tf.keras 2.x also writes `noise_shape`, which this layer makes itself.
+  static constexpr std::array<const char*, 1> ignored_keys() { return {"noise_shape"}; }
 };
 NYALA_DECLARE_LAYER(SpatialDropout1D);
 

@@ -26,6 +26,7 @@ NYALA_DECLARE_LAYER(Flatten);
 /// The elements of each sample under another shape; one size may be -1.
 /// https://keras.io/api/layers/reshaping_layers/reshape/
 struct ReshapeArgs {
+  static constexpr bool kListFirst = true;
   RequiredList<std::int64_t> target_shape;
   NYALA_LAYER_ARGS;
 
@@ -39,6 +40,7 @@ NYALA_DECLARE_LAYER(Reshape);
 /// The axes of each sample in another order.
 /// https://keras.io/api/layers/reshaping_layers/permute/
 struct PermuteArgs {
+  static constexpr bool kListFirst = true;
   RequiredList<int> dims;
   NYALA_LAYER_ARGS;
 

@@ -56,6 +56,7 @@ class GraphNode {
   std::vector<Spec> outputs;
   std::vector<std::optional<Spec>> masks;  // one for each output
   std::int64_t index = 0;                  // which call of the layer on symbols it is
+  std::shared_ptr<GraphNode> next_dying;   // set while it is being destroyed
 };
 
 std::ostream& operator<<(std::ostream& out, const Symbol& symbol);

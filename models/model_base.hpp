@@ -22,6 +22,8 @@ class ModelBase : public BaseLayer {
   ModelBase();
   ~ModelBase() override;
 
+  bool is_container() const override { return true; }
+
   /// What compiles, trains and runs it.
   Trainer& trainer() const { return *trainer_; }
   /// Its graph; null as long as it is not built, or when it is called with several inputs and has

@@ -21,7 +21,7 @@ class GroupNormalizationLayer final : public LayerBase<GroupNormalizationArgs> {
       throw ShapeError(label() + " received shape " + inputs[0].str() +
                        ", expected a known number of channels");
     const std::int64_t groups = args().groups == -1 ? channels : args().groups;
-    if (groups > channels || channels % groups != 0) {
+    if (groups < 1 || groups > channels || channels % groups != 0) {
       throw ShapeError(label() + " received shape " + inputs[0].str() + ", whose " +
                        std::to_string(channels) + " channels do not fall into " +
                        std::to_string(groups) + " groups");

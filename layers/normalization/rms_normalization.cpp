@@ -11,15 +11,11 @@ class RMSNormalizationLayer final : public LayerBase<RMSNormalizationArgs> {
 
   void check(Inputs<Shape> inputs) const override {
     expect_inputs(inputs.size(), 1);
-    std::vector<int> axes;
-    for (int axis : args().axis.axes()) axes.push_back(expect_axis(inputs[0], axis));
-    std::sort(axes.begin(), axes.end());
+    const std::vector<int>& axes = args().axis.axes();
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      if (axes[i] == inputs[0].rank() - static_cast<int>(axes.size() - i)) continue;
-      throw ShapeError(label() + " received shape " + inputs[0].str() +
-                       ", of which it normalises the last axes only");
+      const int axis = expect_axis(inputs[0], axes[i]);
+      if (built()) expect_size(inputs[0], axis, scale_.shape()[static_cast<int>(i)]);
     }
-    for (int i = 1; i <= sizes_.rank(); ++i) expect_size(inputs[0], -i, sizes_[-i]);
   }
   void build(Inputs<Shape> inputs) override {
     std::vector<int> axes = args().axis.axes();
@@ -28,7 +24,6 @@ class RMSNormalizationLayer final : public LayerBase<RMSNormalizationArgs> {
     for (int axis : axes) shape.push_back(inputs[0][axis]);
     scale_ = add_weight({.shape = shape, .initializer = "ones", .name = "scale"});
     args_.axis = axes;
-    sizes_ = shape;
   }
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
     const Tensor x = ops::cast(inputs[0], result_type(inputs[0].dtype(), DType::float32));
@@ -38,8 +33,8 @@ class RMSNormalizationLayer final : public LayerBase<RMSNormalizationArgs> {
   }
 
  private:
+  // As in Keras, it is multiplied with the last axes, whatever axes are normalised.
   Variable scale_;
-  Shape sizes_;
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ class NormalizationLayer final : public LayerBase<NormalizationArgs> {
 
   void check(Inputs<Shape> inputs) const override {
     expect_inputs(inputs.size(), 1);
-    for (int axis : args().axis) expect_axis(inputs[0], axis);
+    for (int axis : args().axis.axes()) expect_axis(inputs[0], axis);
     if (!built()) return;
     expect_rank(inputs[0], broadcast_.rank());
     for (int axis : kept_) expect_size(inputs[0], axis, broadcast_[axis]);
@@ -23,7 +23,7 @@ class NormalizationLayer final : public LayerBase<NormalizationArgs> {
   void build(Inputs<Shape> inputs) override {
     const Shape& input = inputs[0];
     kept_.clear();
-    for (int axis : args().axis) kept_.push_back(expect_axis(input, axis));
+    for (int axis : args().axis.axes()) kept_.push_back(expect_axis(input, axis));
     std::sort(kept_.begin(), kept_.end());
     broadcast_ = Shape::filled(input.rank(), 1);
     Shape shape;
@@ -89,10 +89,10 @@ class NormalizationLayer final : public LayerBase<NormalizationArgs> {
       throw ValueError(label() + ": received one of mean and variance, expected both or neither");
     if (!mean.given()) return;
     if (mean.tensor().shape() != variance.tensor().shape() ||
-        mean.tensor().rank() > static_cast<int>(args().axis.size())) {
+        mean.tensor().rank() > static_cast<int>(args().axis.axes().size())) {
       throw ShapeError(label() + ": received mean of shape " + mean.tensor().shape().str() +
                        " and variance of shape " + variance.tensor().shape().str() + " for " +
-                       std::to_string(args().axis.size()) + " axes");
+                       std::to_string(args().axis.axes().size()) + " axes");
     }
   }
 

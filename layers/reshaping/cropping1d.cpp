@@ -11,7 +11,7 @@ class Cropping1DLayer final : public LayerBase<Cropping1DArgs> {
     expect_inputs(inputs.size(), 1);
     expect_rank(inputs[0], 3);
     const std::int64_t steps = inputs[0][1];
-    if (steps != None && args().cropping.before + args().cropping.after >= steps) {
+    if (steps != None && std::int64_t{args().cropping.before} + args().cropping.after >= steps) {
       throw ShapeError(label() + " received shape " + inputs[0].str() + ", from which " +
                        std::to_string(args().cropping.before) + " and " +
                        std::to_string(args().cropping.after) + " steps cannot be cut");

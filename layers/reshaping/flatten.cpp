@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/layers/reshaping.hpp>
 
 namespace nyala::layers {
@@ -16,8 +17,7 @@ class FlattenLayer final : public LayerBase<FlattenArgs> {
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
     const Tensor x = channels_last(inputs[0]);
     std::int64_t size = 1;
-    for (int i = 1; i < x.rank(); ++i)
-      size = size == None || x.shape()[i] == None ? None : size * x.shape()[i];
+    for (int i = 1; i < x.rank(); ++i) size = multiply_sizes(size, x.shape()[i], label().c_str());
     return ops::reshape(x, {x.shape()[0], size});
   }
 

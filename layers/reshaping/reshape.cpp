@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/layers/reshaping.hpp>
 
 namespace nyala::layers {
@@ -39,7 +40,7 @@ class ReshapeLayer final : public LayerBase<ReshapeArgs> {
         if (to[i] == -1)
           open = i;
         else
-          product *= to[i];
+          product = checked_multiply(product, to[i], label().c_str());
       }
       const std::int64_t size = sample.num_elements();
       if (open >= 0 ? product == 0 || size % product != 0 : product != size) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include <nyala/core/memory.hpp>
 #include <nyala/layers/core.hpp>
 #include <nyala/layers/operation.hpp>
 #include <nyala/models/saving/json.hpp>
@@ -19,8 +20,9 @@ template <class F>
 auto at_layer(const std::string& path, F&& f) {
   const auto text = [&](const Error& error) {
     const std::string what = error.what();
+    const std::string where = cut(path);
     // Already said by a layer further inside.
-    return what.rfind(path, 0) == 0 ? what : path + ": " + what;
+    return what.rfind(where, 0) == 0 ? what : where + ": " + what;
   };
   try {
     return f();
@@ -303,6 +305,7 @@ Layer deserialize_layer(const Config& config) { return read_checked(config); }
 
 Model model_from_json(const std::string& json, const saving::Limits& limits) {
   const Config record = saving::parse_json(json, limits);
+  const detail::MemoryBudget budget(limits.memory);
   const std::string& name = saving::class_name_of(record);
   if (!is_functional_record(record) && !is_sequential_record(record))
     throw FormatError("JSON: the class " + name.substr(0, 200) + " is no model");
