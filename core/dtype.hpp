@@ -33,6 +33,8 @@ constexpr std::size_t size_of(DType dtype) {
   }
 }
 constexpr bool is_floating(DType dtype) { return dtype >= DType::float16; }
+/// float16 and bfloat16, for which there are no kernels.
+constexpr bool is_half(DType dtype) { return dtype == DType::float16 || dtype == DType::bfloat16; }
 /// uint8, int32, int64: bool is neither integer nor floating, as in NumPy.
 constexpr bool is_integer(DType dtype) { return dtype > DType::bool_ && dtype < DType::float16; }
 
@@ -109,6 +111,15 @@ decltype(auto) visit_float(DType dtype, F&& f) {
     case DType::float64: return f.template operator()<double>();
     default: throw_no_kernel(dtype);
   }
+}
+
+/// The one of two that is for this floating dtype: a kernel, a table of kernels. Throws TypeError
+/// for any dtype but float32 and float64, so that no memory is read as another type than it holds.
+template <class T>
+constexpr const T& select_float(DType dtype, const T& single, const T& dual) {
+  if (dtype == DType::float32) return single;
+  if (dtype != DType::float64) throw_no_kernel(dtype);
+  return dual;
 }
 
 }  // namespace nyala

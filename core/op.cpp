@@ -3,6 +3,11 @@
 namespace nyala {
 namespace detail {
 
+void throw_half(std::string_view name, DType dtype) {
+  throw TypeError(std::string(name) + ": received dtype " + std::string(name_of(dtype)) +
+                  ", for which there are no kernels; cast it to float32");
+}
+
 void throw_undefined(std::string_view name, std::size_t input) {
   throw ValueError(std::string(name) + ": input " + std::to_string(input) +
                    " is no tensor (an undefined one)");

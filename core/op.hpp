@@ -241,6 +241,7 @@ template <Op O>
 const OpDef& op_def();
 
 [[noreturn]] void throw_undefined(std::string_view name, std::size_t input);
+[[noreturn]] void throw_half(std::string_view name, DType dtype);
 /// Notes the call with whoever listens.
 void announce(const OpDef& def,
               const void* options,
@@ -274,6 +275,10 @@ Tensor run_op(const O& op, Inputs<Tensor> inputs) try {
     if (!inputs[i].defined()) [[unlikely]]
       detail::throw_undefined(O::name, i);
     abstract |= inputs[i].is_abstract();
+    if constexpr (!detail::kAliases<O>) {
+      if (is_half(inputs[i].dtype())) [[unlikely]]
+        detail::throw_half(O::name, inputs[i].dtype());
+    }
   }
   Tensor out;
   if (abstract) [[unlikely]] {
@@ -320,6 +325,7 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) tr
     bool abstract = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].defined()) throw_undefined(O::name, i);
+      if (is_half(inputs[i].dtype())) throw_half(O::name, inputs[i].dtype());
       abstract |= inputs[i].is_abstract();
     }
     Specs specs;

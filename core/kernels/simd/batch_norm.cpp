@@ -387,7 +387,7 @@ constexpr BatchNormLoops loops_of() {
 }
 
 BatchNormLoops find_batch_norm(DType dtype) {
-  return dtype == DType::float32 ? loops_of<float>() : loops_of<double>();
+  return select_float(dtype, loops_of<float>(), loops_of<double>());
 }
 
 }  // namespace

@@ -443,7 +443,7 @@ constexpr CrossentropyLoops kLoops = {sparse<T>,
                                       logits_grad<T>};
 
 const CrossentropyLoops* find_crossentropy(DType dtype) {
-  return dtype == DType::float32 ? &kLoops<float> : &kLoops<double>;
+  return &select_float(dtype, kLoops<float>, kLoops<double>);
 }
 
 }  // namespace

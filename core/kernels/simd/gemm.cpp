@@ -375,14 +375,13 @@ void choose(MatmulPlan& p) {
 }
 
 void pack_any(const MatmulPlan& p, const void* b, void* to) {
-  if (p.dtype == DType::float32)
-    return pack_rows(static_cast<const float*>(b), p.b.row, p.n, p.k, static_cast<float*>(to));
-  pack_rows(static_cast<const double*>(b), p.b.row, p.n, p.k, static_cast<double*>(to));
+  visit_float(p.dtype, [&]<class T>() {
+    pack_rows(static_cast<const T*>(b), p.b.row, p.n, p.k, static_cast<T*>(to));
+  });
 }
 
 void choose_any(MatmulPlan& plan) {
-  if (plan.dtype == DType::float32) return choose<float>(plan);
-  choose<double>(plan);
+  visit_float(plan.dtype, [&]<class T>() { choose<T>(plan); });
 }
 
 }  // namespace

@@ -138,8 +138,9 @@ void scale_grad(const void* x_data,
 }
 
 LayerNormLoops find_layer_norm(DType dtype) {
-  if (dtype == DType::float32) return {forward<float>, grad<float>, scale_grad<float>};
-  return {forward<double>, grad<double>, scale_grad<double>};
+  return select_float(dtype,
+                      LayerNormLoops{forward<float>, grad<float>, scale_grad<float>},
+                      LayerNormLoops{forward<double>, grad<double>, scale_grad<double>});
 }
 
 }  // namespace

@@ -184,7 +184,7 @@ void run_columns(const NormalizeData& data,
 const NormalizeLoops* find_normalize(DType dtype) {
   static constexpr NormalizeLoops single = {run_rows<float>, run_columns<float>};
   static constexpr NormalizeLoops dual = {run_rows<double>, run_columns<double>};
-  return dtype == DType::float32 ? &single : &dual;
+  return &select_float(dtype, single, dual);
 }
 
 }  // namespace

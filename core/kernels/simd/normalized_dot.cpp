@@ -167,7 +167,7 @@ void run_dots(const void* x_data,
 }
 
 NormalizedDotLoop find_normalized_dot(DType dtype) {
-  return dtype == DType::float32 ? run_dots<float> : run_dots<double>;
+  return select_float(dtype, &run_dots<float>, &run_dots<double>);
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ const SoftmaxLoops* find(SoftmaxOp op) {
 }
 
 const SoftmaxLoops* find_softmax(SoftmaxOp op, DType dtype) {
-  return dtype == DType::float32 ? find<float>(op) : find<double>(op);
+  return select_float(dtype, find<float>(op), find<double>(op));
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ constexpr std::array<UnaryLoop, kNumUnary> table(std::index_sequence<I...>) {
 UnaryLoop find_unary(Unary op, DType dtype) {
   static constexpr auto single = table<float>(std::make_index_sequence<kNumUnary>());
   static constexpr auto dual = table<double>(std::make_index_sequence<kNumUnary>());
-  return (dtype == DType::float32 ? single : dual)[static_cast<std::size_t>(op)];
+  return select_float(dtype, single, dual)[static_cast<std::size_t>(op)];
 }
 
 }  // namespace

@@ -120,9 +120,7 @@ void run_adam(void* const* arrays, std::int64_t n) {
   if (i < n) step(i, Part<decltype(d)>{d, n - i});
 }
 
-AdamLoop find_adam(DType dtype) {
-  return dtype == DType::float32 ? run_adam<float> : run_adam<double>;
-}
+AdamLoop find_adam(DType dtype) { return select_float(dtype, &run_adam<float>, &run_adam<double>); }
 
 template <class T>
 UpdateLoop find(Update op) {
@@ -135,7 +133,7 @@ UpdateLoop find(Update op) {
 }
 
 UpdateLoop find_update(Update op, DType dtype) {
-  return dtype == DType::float32 ? find<float>(op) : find<double>(op);
+  return select_float(dtype, find<float>(op), find<double>(op));
 }
 
 }  // namespace
