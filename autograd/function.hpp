@@ -2,81 +2,84 @@
 /// function(f): what `tf.function` is in Python. `f` runs once for each signature (dtypes and
 /// shapes) of its tensor arguments, on abstract tensors; what it computed is replayed from then on.
 #include <array>
-#include <atomic>
+#include <functional>
 #include <iterator>
 #include <memory>
-#include <mutex>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <nyala/autograd/graph/program.hpp>
+#include <nyala/autograd/graph/program_cache.hpp>
+#include <nyala/autograd/guard.hpp>
 
 namespace nyala {
-namespace graph {
+namespace detail {
 
-/// Programs by signature: the specs of the inputs. Safe to call from several threads; finding one
-/// takes no lock.
-class ProgramCache {
- public:
-  ProgramCache() = default;
-  ~ProgramCache();
-  ProgramCache(const ProgramCache&) = delete;
-  ProgramCache& operator=(const ProgramCache&) = delete;
+/// Whether a callable is one that may be empty, and is.
+template <class F>
+bool is_empty_function(const F&) {
+  return false;
+}
+template <class Signature>
+bool is_empty_function(const std::function<Signature>& f) {
+  return !f;
+}
+template <class Result, class... Args>
+bool is_empty_function(Result (*const& f)(Args...)) {
+  return f == nullptr;
+}
 
-  /// The program for these inputs; null for none.
-  const Program* find(Inputs<Tensor> inputs) const;
-  /// The same, traced from `f` when it is new.
-  const Program& add(const TensorFunction& f, Inputs<Tensor> inputs);
-  /// Whether a call must run `f` itself: inside another trace, or while a tape records.
-  static bool must_run_directly();
-  std::size_t size() const;
-
- private:
-  struct Entry;
-  std::mutex mutex_;
-  std::atomic<const Entry*> first_{nullptr};
-};
-
-}  // namespace graph
+}  // namespace detail
 
 /// The callable that `function` makes. Arguments are tensors; the result is a tensor, a vector or a
-/// tuple of tensors, or nothing.
+/// tuple of tensors, or nothing; where `f` gives an undefined tensor, an undefined one comes back.
+/// Copies share the programs, of which it keeps the ones used last (graph::ProgramCache says how
+/// many). Throws StateError for an undefined argument, and LimitError where memory runs out.
 template <class F>
 class Function {
  public:
-  explicit Function(F f) : f_(std::move(f)), cache_(std::make_shared<graph::ProgramCache>()) {}
+  explicit Function(F f) : f_(std::move(f)), cache_(std::make_shared<graph::ProgramCache>()) {
+    if (detail::is_empty_function(f_)) throw ValueError("function: received an empty function");
+  }
 
   template <class... Args>
   auto operator()(const Args&... args) const {
     using Result = std::invoke_result_t<const F&, const Args&...>;
-    if (graph::ProgramCache::must_run_directly()) return f_(args...);
     const std::array<Tensor, sizeof...(Args)> inputs{static_cast<Tensor>(args)...};
-    Tensors outputs;
-    find<Result, Args...>(inputs).run(std::span<const Tensor>(inputs), outputs);
-    return unpack<Result>(outputs);
+    return detail::guard_memory([&]() -> Result {
+      if (graph::ProgramCache::must_run_directly(as_inputs(inputs))) return f_(args...);
+      Tensors outputs;
+      find<Result, Args...>(inputs).replay(as_inputs(inputs), outputs);
+      return unpack<Result>(outputs);
+    });
   }
 
   /// What runs for arguments of these dtypes and shapes.
   template <class... Args>
-  const graph::Program& program(const Args&... args) const {
+  graph::Program program(const Args&... args) const {
     const std::array<Tensor, sizeof...(Args)> inputs{static_cast<Tensor>(args)...};
     return find<std::invoke_result_t<const F&, const Args&...>, Args...>(inputs);
   }
 
-  /// How many signatures it has been traced for.
-  std::size_t trace_count() const { return cache_->size(); }
+  /// How often it has been traced: once for each signature, and again for one whose program had to
+  /// make room for others meanwhile.
+  std::size_t trace_count() const { return cache_->num_added(); }
+  /// Where its programs are.
+  graph::ProgramCache& programs() const { return *cache_; }
 
  private:
+  static Inputs<Tensor> as_inputs(std::span<const Tensor> inputs) { return inputs; }
+
   template <class Result, class... Args>
-  const graph::Program& find(const std::array<Tensor, sizeof...(Args)>& inputs) const {
-    const std::span<const Tensor> all(inputs);
-    if (const graph::Program* program = cache_->find(all)) return *program;
-    const auto body = [this](const std::vector<Tensor>& tensors) {
+  graph::Program find(const std::array<Tensor, sizeof...(Args)>& inputs) const {
+    const graph::ProgramKey key{.inputs = as_inputs(inputs)};
+    if (graph::Program known = cache_->find(key)) return known;
+    return cache_->add(key, [this](const std::vector<Tensor>& tensors) {
       return call<Result>(tensors, std::index_sequence_for<Args...>());
-    };
-    return cache_->add(body, all);
+    });
   }
   template <class Result, std::size_t... I>
   std::vector<Tensor> call(const std::vector<Tensor>& tensors, std::index_sequence<I...>) const {
@@ -110,7 +113,8 @@ class Function {
   std::shared_ptr<graph::ProgramCache> cache_;
 };
 
-/// Makes a callable that traces `f` once for each signature and replays it afterwards.
+/// Makes a callable that traces `f` once for each signature and replays it afterwards. Throws
+/// ValueError for an empty function, and when it is called where `f` makes a Variable.
 template <class F>
 Function<F> function(F f) {
   return Function<F>(std::move(f));

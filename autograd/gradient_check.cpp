@@ -67,6 +67,7 @@ double first_order_error(const Functional& f, const std::vector<Tensor>& inputs,
 double gradient_error(const Functional& f,
                       const std::vector<Tensor>& inputs,
                       const GradientCheckArgs& args) {
+  if (!f) throw ValueError("gradient_error: received an empty function");
   const Functional number = weighted(f, 0.3);
   double worst = first_order_error(number, inputs, args.step);
   if (args.order < 2) return worst;

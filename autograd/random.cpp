@@ -3,6 +3,7 @@
 #include <random>
 #include <string>
 
+#include <nyala/autograd/init_scope.hpp>
 #include <nyala/core/kernels/philox.hpp>
 #include <nyala/core/ops/random.hpp>
 
@@ -37,6 +38,7 @@ DefaultSeeds& default_seeds() {
 }
 
 const SeedGenerator& global_generator() {
+  const nyala::detail::InitScope scope;  // the first draw may be inside a traced function
   static const SeedGenerator& generator =
       *new SeedGenerator(derived(default_seeds().root, 0, kGlobalGenerator));
   return generator;

@@ -1,7 +1,9 @@
 #include <nyala/autograd/tape.hpp>
 
 #include <algorithm>
+#include <unordered_set>
 
+#include <nyala/autograd/guard.hpp>
 #include <nyala/autograd/tape_log.hpp>
 
 namespace nyala {
@@ -14,21 +16,21 @@ struct GradientTape::Source {
   std::int64_t node = -1;
   std::uint16_t output = 0;
   Spec spec;
-
-  static Source of(const Tensor& tensor) {
-    std::int64_t node = TapeLog::mine().node_of(tensor);
-    if (node < 0 && tensor.impl()->variable != 0)
-      node = TapeLog::mine().node_of_variable(tensor.impl()->variable);
-    return {node, node < 0 ? std::uint16_t{0} : tensor.impl()->output, tensor.spec()};
-  }
-  static Source of(const Variable& variable) {
-    const std::int64_t node = TapeLog::mine().node_of_variable(variable.id());
-    if (node >= 0) return {node, 0, {variable.shape(), variable.dtype()}};
-    return of(variable.value());
-  }
 };
 
 namespace {
+
+[[noreturn]] void throw_undefined(const char* call, const char* role, const char* what) {
+  throw StateError("GradientTape: " + std::string(call) + " was given an undefined " + what +
+                   " as " + role);
+}
+
+void expect_defined(const Tensor& tensor, const char* call, const char* role) {
+  if (!tensor.defined()) throw_undefined(call, role, "tensor");
+}
+void expect_defined(const Variable& variable, const char* call, const char* role) {
+  if (!variable.defined()) throw_undefined(call, role, "variable");
+}
 
 // What flows back into each record: a gradient for each of its outputs.
 class Adjoints {
@@ -68,7 +70,7 @@ class Paths {
       if (node >= begin && node < end)
         on_path_[static_cast<std::size_t>(node - begin)] = true;
       else if (node >= 0)
-        before_.push_back(node);
+        before_.insert(node);
     }
     for (std::int64_t node = begin; node < end; ++node) {
       for (std::int64_t input : log.at(node).nodes) {
@@ -79,13 +81,13 @@ class Paths {
   bool holds(std::int64_t node) const {
     if (node < 0) return false;
     if (node >= begin_) return on_path_[static_cast<std::size_t>(node - begin_)];
-    return std::find(before_.begin(), before_.end(), node) != before_.end();
+    return !before_.empty() && before_.count(node) > 0;
   }
 
  private:
   std::int64_t begin_;
   std::vector<bool> on_path_;
-  std::vector<std::int64_t> before_;
+  std::unordered_set<std::int64_t> before_;
 };
 
 void fill_missing(const Record& record, Tensors& dys) {
@@ -113,17 +115,36 @@ bool add_rows(const Record& record, const Tensor& dy, const bool* wanted, Indexe
   return true;
 }
 
+// The gradients that a function of the user's gives, checked as an op's are by its rules.
+Grads custom_backward(const Record& record, const Tensor& dy, const bool* wanted) {
+  const std::vector<Tensor> given = (*record.custom)(dy);
+  if (given.size() != record.inputs.size()) {
+    throw ValueError("custom_gradient: its gradient function returned " +
+                     std::to_string(given.size()) + " gradients for " +
+                     std::to_string(record.inputs.size()) + " inputs");
+  }
+  Grads grads;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    grads.push_back(given[i]);
+    if (!wanted[i] || !given[i].defined()) continue;
+    const Spec& input = record.inputs[i].spec();
+    const std::string which = "custom_gradient: its gradient function returned for input " +
+                              std::to_string(i) + " a gradient of ";
+    if (given[i].shape() != input.shape) {
+      throw ShapeError(which + "shape " + given[i].shape().str() + ", expected the input's, " +
+                       input.shape.str());
+    }
+    if (given[i].dtype() != input.dtype) {
+      throw TypeError(which + "dtype " + std::string(name_of(given[i].dtype())) +
+                      ", expected the input's, " + std::string(name_of(input.dtype)));
+    }
+  }
+  return grads;
+}
+
 Grads backward(const Record& record, Tensors& dys, const bool* wanted) {
   fill_missing(record, dys);
-  if (record.custom != nullptr) {
-    Grads grads;
-    for (Tensor& gradient : (*record.custom)(dys[0])) grads.push_back(gradient);
-    if (grads.size() != record.inputs.size()) {
-      throw ValueError("custom_gradient: received " + std::to_string(grads.size()) +
-                       " gradients for " + std::to_string(record.inputs.size()) + " inputs");
-    }
-    return grads;
-  }
+  if (record.custom != nullptr) return custom_backward(record, dys[0], wanted);
   const OpDef& def = record.op.def();
   if (!def.differentiable) throw ValueError("op \"" + std::string(def.name) + "\" has no gradient");
   const Saved saved(Inputs<Tensor>(record.inputs.data(), record.inputs.size()),
@@ -132,13 +153,60 @@ Grads backward(const Record& record, Tensors& dys, const bool* wanted) {
   return def.vjp(record.op.options(), saved, Inputs<Tensor>(dys.data(), dys.size()));
 }
 
+// What flows into a target: ones where nothing was given.
+Tensor seed_of(const Tensor& target, const GradientArgs& args, std::size_t i) {
+  if (args.output_gradients.empty() || !args.output_gradients[i].defined())
+    return ops::ones_like(target);
+  return args.output_gradients[i];
+}
+
+void check_targets(const std::vector<Tensor>& targets, const GradientArgs& args, const char* call) {
+  if (!args.output_gradients.empty() && args.output_gradients.size() != targets.size()) {
+    throw ValueError("GradientTape: received " + std::to_string(args.output_gradients.size()) +
+                     " output gradients for " + std::to_string(targets.size()) + " targets");
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const Tensor& target = targets[i];
+    expect_defined(target, call, "target");
+    if (!is_floating(target.dtype())) {
+      throw TypeError("GradientTape: the target has dtype " + std::string(name_of(target.dtype())) +
+                      ", expected a floating one");
+    }
+    if (args.output_gradients.empty() || !args.output_gradients[i].defined()) continue;
+    const Tensor& seed = args.output_gradients[i];
+    if (seed.shape() != target.shape()) {
+      throw ShapeError("GradientTape: received an output gradient of shape " + seed.shape().str() +
+                       " for a target of shape " + target.shape().str());
+    }
+    if (seed.dtype() != target.dtype()) {
+      throw TypeError("GradientTape: received an output gradient of dtype " +
+                      std::string(name_of(seed.dtype())) + " for a target of dtype " +
+                      std::string(name_of(target.dtype())));
+    }
+  }
+}
+
 }  // namespace
 
 GradientTape::GradientTape(const TapeArgs& args) : args_(args) { start(); }
 
 GradientTape::~GradientTape() {
+  // On another thread there is nothing to end: the log is the recording thread's.
+  if (!TapeLog::mine().is_of_thread(begin_)) return;
   stop();
   TapeLog::mine().tape_ended();
+}
+
+void GradientTape::expect_thread(const char* call) const {
+  if (TapeLog::mine().is_of_thread(begin_)) return;
+  throw StateError("GradientTape: " + std::string(call) +
+                   " was called from another thread than the one that records");
+}
+void GradientTape::expect_unused(const char* call) const {
+  expect_thread(call);
+  if (!used_ || args_.persistent) return;
+  throw StateError("GradientTape: " + std::string(call) +
+                   " after gradient; make the tape persistent for more than one call");
 }
 
 void GradientTape::start() {
@@ -155,84 +223,122 @@ void GradientTape::stop() {
 }
 
 void GradientTape::reset() {
+  expect_thread("reset");
   stop();
   TapeLog::mine().tape_ended();
   start();
+  watched_.clear();
 }
 
 void GradientTape::watch(const Tensor& tensor) {
+  expect_thread("watch");
+  expect_defined(tensor, "watch", "argument");
   if (!is_floating(tensor.dtype())) {
     throw TypeError("GradientTape: received a tensor of dtype " +
                     std::string(name_of(tensor.dtype())) + " to watch, expected a floating one");
   }
-  TapeLog::mine().watch(tensor);
+  detail::guard_memory([&] {
+    // The value of a trainable variable stands for the variable.
+    if (const std::uint64_t variable = tensor.impl()->variable; variable != 0)
+      watch_variable(variable);
+    else
+      TapeLog::mine().watch(tensor);
+  });
 }
 
 void GradientTape::watch(const Variable& variable) {
-  if (variable.trainable())
-    TapeLog::mine().watch_variable(variable.id());
-  else
-    watch(variable.value());
+  expect_thread("watch");
+  expect_defined(variable, "watch", "argument");
+  if (!variable.trainable()) return watch(variable.value());
+  detail::guard_memory([&] { watch_variable(variable.id()); });
+}
+
+void GradientTape::watch_variable(std::uint64_t id) {
+  if (!args_.watch_accessed_variables) watched_.push_back(id);
+  TapeLog::mine().watch_variable(id);
 }
 
 std::vector<std::uint64_t> GradientTape::watched_variable_ids() const {
-  return TapeLog::mine().variables();
+  expect_thread("watched_variable_ids");
+  return args_.watch_accessed_variables ? TapeLog::mine().variables() : watched_;
+}
+
+GradientTape::Source GradientTape::source_of(const Tensor& tensor) {
+  const detail::TensorImpl& impl = *tensor.impl();
+  const std::int64_t node = TapeLog::mine().node_of(tensor);
+  if (node >= 0) return {node, impl.output, tensor.spec()};
+  if (impl.variable == 0) return {-1, 0, tensor.spec()};
+  return {node_of_variable(impl.variable), 0, tensor.spec()};
+}
+
+GradientTape::Source GradientTape::source_of(const Variable& variable) {
+  const Spec spec{variable.shape(), variable.dtype()};
+  if (variable.trainable()) return {node_of_variable(variable.id()), 0, spec};
+  Source source = source_of(variable.value());
+  if (source.node < 0) source.node = TapeLog::mine().node_of_variable(variable.id());
+  return source;
+}
+
+// A variable that no op has read so far is watched now: its value may be a target itself.
+std::int64_t GradientTape::node_of_variable(std::uint64_t id) {
+  if (!args_.watch_accessed_variables &&
+      std::find(watched_.begin(), watched_.end(), id) == watched_.end())
+    return -1;
+  return end_ < 0 ? TapeLog::mine().watch_variable(id) : TapeLog::mine().node_of_variable(id);
+}
+
+template <class T>
+std::vector<GradientTape::Source> GradientTape::sources_of(const std::vector<T>& all,
+                                                           const char* call) {
+  expect_unused(call);
+  for (const T& one : all) expect_defined(one, call, "source");
+  std::vector<Source> sources;
+  sources.reserve(all.size());
+  for (const T& one : all) sources.push_back(source_of(one));
+  return sources;
 }
 
 std::vector<Tensor> GradientTape::run(const std::vector<Tensor>& targets,
                                       const std::vector<Source>& sources,
                                       const GradientArgs& args,
                                       std::vector<IndexedSlices>* indexed) {
-  if (used_ && !args_.persistent)
-    throw StateError("GradientTape: gradient was called twice; make the tape persistent for that");
-  if (!args.output_gradients.empty() && args.output_gradients.size() != targets.size()) {
-    throw ValueError("GradientTape: received " + std::to_string(args.output_gradients.size()) +
-                     " output gradients for " + std::to_string(targets.size()) + " targets");
-  }
+  check_targets(targets, args, indexed == nullptr ? "gradient" : "indexed_gradients");
+  std::vector<Source> places;
+  places.reserve(targets.size());
+  for (const Tensor& target : targets) places.push_back(source_of(target));
   used_ = true;
   if (!args_.persistent) stop();
   TapeLog& log = TapeLog::mine();
   const std::int64_t end = end_ >= 0 ? end_ : log.end();
   std::vector<std::int64_t> nodes;
+  std::unordered_map<std::int64_t, std::size_t> numbers;  // of each source's node: the first source
   nodes.reserve(sources.size());
-  for (const Source& source : sources) nodes.push_back(source.node);
+  for (const Source& source : sources) {
+    numbers.try_emplace(source.node, nodes.size());
+    nodes.push_back(source.node);
+  }
   const Paths paths(log, begin_, end, nodes);
   Adjoints adjoints(begin_, end);
 
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    const Tensor& target = targets[i];
-    if (!is_floating(target.dtype())) {
-      throw TypeError("GradientTape: the target has dtype " + std::string(name_of(target.dtype())) +
-                      ", expected a floating one");
-    }
-    const Source place = Source::of(target);
+    const Source& place = places[i];
     if (place.node < 0 || place.node >= end) continue;
-    const Tensor seed =
-        args.output_gradients.empty() ? ops::ones_like(target) : args.output_gradients[i];
-    if (seed.shape() != target.shape()) {
-      throw ShapeError("GradientTape: received an output gradient of shape " + seed.shape().str() +
-                       " for a target of shape " + target.shape().str());
-    }
-    adjoints.add(place.node, place.output, seed);
+    adjoints.add(place.node, place.output, seed_of(targets[i], args, i));
   }
   for (std::int64_t node = end - 1; node >= begin_; --node) {
     Record& record = log.at(node);
     if ((!record.has_op && record.custom == nullptr) || !paths.holds(node) ||
         adjoints.at(node).empty())
       continue;
-    const bool is_source = std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+    const bool is_source = numbers.count(node) > 0;
     Tensors dys = is_source ? adjoints.at(node) : std::move(adjoints.at(node));
     SmallVector<bool, 4> wanted(record.nodes.size());
     bool any = false;
     for (std::size_t i = 0; i < wanted.size(); ++i) any |= wanted[i] = paths.holds(record.nodes[i]);
     if (!any) continue;  // a source computed from nothing of interest
-    const auto source = std::find(nodes.begin(), nodes.end(), record.nodes[0]);
-    const bool is_taken = indexed != nullptr && record.has_op && wanted[0] &&
-                          source != nodes.end() &&
-                          add_rows(record,
-                                   dys[0],
-                                   wanted.data(),
-                                   (*indexed)[static_cast<std::size_t>(source - nodes.begin())]);
+    const auto source = indexed != nullptr ? numbers.find(record.nodes[0]) : numbers.end();
+    const bool is_taken = source != numbers.end() && record.has_op && wanted[0] &&
+                          add_rows(record, dys[0], wanted.data(), (*indexed)[source->second]);
     const Grads grads = is_taken ? Grads() : backward(record, dys, wanted.data());
     for (std::size_t i = 0; i < grads.size(); ++i) {
       if (!wanted[i] || !grads[i].defined()) continue;
@@ -255,41 +361,43 @@ std::vector<Tensor> GradientTape::run(const std::vector<Tensor>& targets,
   return results;
 }
 
+template <class T>
+std::vector<Tensor> GradientTape::gradients(const std::vector<Tensor>& targets,
+                                            const std::vector<T>& sources,
+                                            const GradientArgs& args) {
+  return detail::guard_memory(
+      [&] { return run(targets, sources_of(sources, "gradient"), args, nullptr); });
+}
+
 Tensor GradientTape::gradient(const Tensor& target,
                               const Variable& source,
                               const GradientArgs& args) {
-  return run({target}, {Source::of(source)}, args, nullptr)[0];
+  return gradients<Variable>({target}, {source}, args)[0];
 }
 Tensor GradientTape::gradient(const Tensor& target,
                               const Tensor& source,
                               const GradientArgs& args) {
-  return run({target}, {Source::of(source)}, args, nullptr)[0];
+  return gradients<Tensor>({target}, {source}, args)[0];
 }
 std::vector<Tensor> GradientTape::gradient(const Tensor& target,
                                            const std::vector<Variable>& sources,
                                            const GradientArgs& args) {
-  return gradient(std::vector<Tensor>{target}, sources, args);
+  return gradients({target}, sources, args);
 }
 std::vector<Tensor> GradientTape::gradient(const Tensor& target,
                                            const std::vector<Tensor>& sources,
                                            const GradientArgs& args) {
-  return gradient(std::vector<Tensor>{target}, sources, args);
+  return gradients({target}, sources, args);
 }
 std::vector<Tensor> GradientTape::gradient(const std::vector<Tensor>& targets,
                                            const std::vector<Variable>& sources,
                                            const GradientArgs& args) {
-  std::vector<Source> places;
-  places.reserve(sources.size());
-  for (const Variable& source : sources) places.push_back(Source::of(source));
-  return run(targets, places, args, nullptr);
+  return gradients(targets, sources, args);
 }
 std::vector<Tensor> GradientTape::gradient(const std::vector<Tensor>& targets,
                                            const std::vector<Tensor>& sources,
                                            const GradientArgs& args) {
-  std::vector<Source> places;
-  places.reserve(sources.size());
-  for (const Tensor& source : sources) places.push_back(Source::of(source));
-  return run(targets, places, args, nullptr);
+  return gradients(targets, sources, args);
 }
 
 IndexedSlices GradientTape::indexed_gradient(const Tensor& target, const Variable& source) {
@@ -306,47 +414,76 @@ IndexedSlices GradientTape::indexed_gradient(const Tensor& target, const Variabl
 
 std::vector<IndexedSlices> GradientTape::indexed_gradients(const Tensor& target,
                                                            const std::vector<Variable>& sources) {
-  std::vector<Source> places;
-  for (const Variable& source : sources) places.push_back(Source::of(source));
-  std::vector<IndexedSlices> gradients(sources.size());
-  const std::vector<Tensor> whole = run({target}, places, {}, &gradients);
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    IndexedSlices& gradient = gradients[i];
-    gradient.dense_shape = sources[i].shape();
-    if (!whole[i].defined()) continue;
-    gradient.values = gradient.is_indexed() ? whole[i] + gradient.to_dense() : whole[i];
-    gradient.indices = Tensor();
-  }
-  return gradients;
+  return detail::guard_memory([&] {
+    const std::vector<Source> places = sources_of(sources, "indexed_gradients");
+    std::vector<IndexedSlices> gradients(sources.size());
+    const std::vector<Tensor> whole = run({target}, places, {}, &gradients);
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      IndexedSlices& gradient = gradients[i];
+      gradient.dense_shape = sources[i].shape();
+      if (!whole[i].defined()) continue;
+      gradient.values = gradient.is_indexed() ? whole[i] + gradient.to_dense() : whole[i];
+      gradient.indices = Tensor();
+    }
+    return gradients;
+  });
 }
 
-Tensor GradientTape::jacobian_of(const Tensor& target, const Source& source) {
-  if (!args_.persistent && used_)
-    throw StateError("GradientTape: jacobian after gradient; make the tape persistent for that");
-  const bool persistent = std::exchange(args_.persistent, true);
-  const std::int64_t count = target.size();
-  std::vector<Tensor> rows;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Tensor seed =
-        ops::reshape(ops::cast(ops::equal(ops::arange(count), i), target.dtype()), target.shape());
-    rows.push_back(run({target}, {source}, {{seed}, UnconnectedGradients::zero}, nullptr)[0]);
+namespace {
+
+// Keeps a tape open for a gradient of each element; closes it as `gradient` would, after a throw
+// too.
+class PersistentFor {
+ public:
+  explicit PersistentFor(bool& persistent) : persistent_(persistent), saved_(persistent) {
+    persistent_ = true;
   }
-  args_.persistent = persistent;
-  if (!persistent) stop();
-  Shape shape = target.shape();
-  for (std::int64_t size : source.spec.shape) shape.push_back(size);
-  if (rows.empty()) return ops::zeros(shape, {source.spec.dtype});
-  return ops::reshape(ops::stack(rows), shape);
+  ~PersistentFor() { persistent_ = saved_; }
+  PersistentFor(const PersistentFor&) = delete;
+  PersistentFor& operator=(const PersistentFor&) = delete;
+
+ private:
+  bool& persistent_;
+  bool saved_;
+};
+
+}  // namespace
+
+template <class T>
+Tensor GradientTape::jacobian_of(const Tensor& target, const T& of, const char* call) {
+  return detail::guard_memory([&] {
+    const Source source = sources_of<T>({of}, call)[0];
+    check_targets({target}, {}, call);
+    const std::int64_t count = target.size();
+    std::vector<Tensor> rows;
+    {
+      const PersistentFor persistent(args_.persistent);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const Tensor seed = ops::reshape(
+            ops::cast(ops::equal(ops::arange(count), i), target.dtype()), target.shape());
+        rows.push_back(run({target}, {source}, {{seed}, UnconnectedGradients::zero}, nullptr)[0]);
+      }
+    }
+    used_ = true;
+    if (!args_.persistent) stop();
+    Shape shape = target.shape();
+    for (std::int64_t size : source.spec.shape) shape.push_back(size);
+    if (rows.empty()) return ops::zeros(shape, {source.spec.dtype});
+    return ops::reshape(ops::stack(rows), shape);
+  });
 }
 
 Tensor GradientTape::jacobian(const Tensor& target, const Variable& source) {
-  return jacobian_of(target, Source::of(source));
+  return jacobian_of(target, source, "jacobian");
 }
 Tensor GradientTape::jacobian(const Tensor& target, const Tensor& source) {
-  return jacobian_of(target, Source::of(source));
+  return jacobian_of(target, source, "jacobian");
 }
 
 Tensor GradientTape::batch_jacobian(const Tensor& target, const Tensor& source) {
+  expect_unused("batch_jacobian");
+  expect_defined(target, "batch_jacobian", "target");
+  expect_defined(source, "batch_jacobian", "source");
   if (target.rank() == 0 || source.rank() == 0 || target.shape()[0] != source.shape()[0]) {
     throw ShapeError("batch_jacobian: received shapes " + target.shape().str() + " and " +
                      source.shape().str() + ", expected the same batch size");
@@ -369,15 +506,32 @@ GradientTape::Pause::Pause() : saved_(detail::listeners().tape) {
 }
 GradientTape::Pause::~Pause() { detail::listeners().tape = saved_; }
 
+namespace {
+
+void check_custom(const CustomGradient& result) {
+  if (!result.value.defined())
+    throw ValueError("custom_gradient: its function returned an undefined tensor as its value");
+  if (!result.gradient)
+    throw ValueError("custom_gradient: its function returned an empty function as its gradient");
+}
+
+}  // namespace
+
 Tensor custom_gradient(const std::function<CustomGradient(const std::vector<Tensor>&)>& f,
                        const std::vector<Tensor>& inputs) {
+  if (!f) throw ValueError("custom_gradient: received an empty function");
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].defined()) {
+      throw ValueError("custom_gradient: input " + std::to_string(i) + " is an undefined tensor");
+    }
+  }
   CustomGradient result;
   {
     const GradientTape::Pause pause;
     result = f(inputs);
   }
-  TapeLog& log = TapeLog::mine();
-  const bool watched = detail::listeners().tape != nullptr &&
+  check_custom(result);
+  const bool watched = detail::listeners().tape != nullptr && is_floating(result.value.dtype()) &&
                        std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) {
                          return detail::is_watched(detail::listeners(), input);
                        });
@@ -388,7 +542,7 @@ Tensor custom_gradient(const std::function<CustomGradient(const std::vector<Tens
     const GradientTape::Pause pause;
     output = ops::reshape(result.value, result.value.shape());
   }
-  log.record_custom(inputs, output, std::move(result.gradient));
+  TapeLog::mine().record_custom(inputs, output, std::move(result.gradient));
   return output;
 }
 

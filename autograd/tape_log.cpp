@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include <nyala/autograd/guard.hpp>
+
 namespace nyala::detail {
 namespace {
 
@@ -13,7 +15,7 @@ Tensor spec_only(const Tensor& tensor) {
 
 std::int64_t next_range() {
   static std::atomic<std::int64_t> threads{0};
-  return threads.fetch_add(1, std::memory_order_relaxed) << 44;
+  return threads.fetch_add(1, std::memory_order_relaxed) << TapeLog::kThreadShift;
 }
 
 }  // namespace
@@ -60,39 +62,48 @@ void TapeLog::note_inputs(Record& record, Inputs<Tensor> inputs, bool read) {
   }
 }
 
+template <class F>
+void TapeLog::record(Inputs<Tensor> inputs, std::span<Tensor> outputs, F&& fill) {
+  guard_memory([&] {
+    for (const Tensor& input : inputs) {
+      if (input.impl()->variable != 0 && node_of(input) < 0) watch_variable(input.impl()->variable);
+    }
+    const std::int64_t node = end();
+    Record& record = append();
+    try {
+      fill(record);
+    } catch (...) {
+      record.reset();  // an empty record: nothing leads to it
+      throw;
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      outputs[i].impl()->node = node;
+      outputs[i].impl()->output = static_cast<std::uint16_t>(i);
+    }
+  });
+}
+
 void TapeLog::on_op(const OpDef& def,
                     const void* options,
                     Inputs<Tensor> inputs,
                     std::span<Tensor> outputs) {
   if (def.differentiable && !is_floating(outputs[0].dtype())) return;
-  for (const Tensor& input : inputs) {
-    if (input.impl()->variable != 0 && node_of(input) < 0) watch_variable(input.impl()->variable);
-  }
-  const std::int64_t node = end();
-  Record& record = append();
-  record.op = AnyOp(def, options);
-  record.has_op = true;
-  note_inputs(record, inputs, def.saves == Saves::inputs || def.saves == Saves::both);
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    outputs[i].impl()->node = node;
-    outputs[i].impl()->output = static_cast<std::uint16_t>(i);
-    record.outputs.push_back(def.saves == Saves::outputs || def.saves == Saves::both
-                                 ? outputs[i]
-                                 : spec_only(outputs[i]));
-  }
+  record(inputs, outputs, [&](Record& record) {
+    record.op = AnyOp(def, options);
+    record.has_op = true;
+    note_inputs(record, inputs, def.saves == Saves::inputs || def.saves == Saves::both);
+    const bool keeps = def.saves == Saves::outputs || def.saves == Saves::both;
+    for (const Tensor& output : outputs)
+      record.outputs.push_back(keeps ? output : spec_only(output));
+  });
 }
 
 void TapeLog::record_custom(Inputs<Tensor> inputs, Tensor& output, CustomBackward backward) {
-  for (const Tensor& input : inputs) {
-    if (input.impl()->variable != 0 && node_of(input) < 0) watch_variable(input.impl()->variable);
-  }
-  const std::int64_t node = end();
-  Record& record = append();
-  record.custom = std::make_shared<CustomBackward>(std::move(backward));
-  note_inputs(record, inputs, false);
-  output.impl()->node = node;
-  output.impl()->output = 0;
-  record.outputs.push_back(spec_only(output));
+  record(inputs, std::span<Tensor>(&output, 1), [&](Record& record) {
+    record.custom = std::make_shared<CustomBackward>(std::move(backward));
+    note_inputs(record, inputs, false);
+    record.outputs.push_back(spec_only(output));
+  });
 }
 
 std::int64_t TapeLog::watch(const Tensor& tensor) {
@@ -105,9 +116,12 @@ std::int64_t TapeLog::watch(const Tensor& tensor) {
 }
 
 std::int64_t TapeLog::watch_variable(std::uint64_t variable) {
-  const auto [place, is_new] = variables_.try_emplace(variable, end());
-  if (is_new) append().variable = variable;
-  return place->second;
+  const std::int64_t known = node_of_variable(variable);
+  if (known >= 0) return known;
+  append().variable = variable;
+  const std::int64_t node = end() - 1;
+  variables_.emplace(variable, node);
+  return node;
 }
 
 std::int64_t TapeLog::node_of(const Tensor& tensor) const {

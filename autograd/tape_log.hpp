@@ -31,6 +31,12 @@ struct Record {
 class TapeLog final : public Listener {
  public:
   static TapeLog& mine();
+  /// The nodes of a thread are numbered from its own number, times 2^kThreadShift, on.
+  static constexpr int kThreadShift = 44;
+  /// Whether a node was made by the thread of this log.
+  bool is_of_thread(std::int64_t node) const {
+    return node >> kThreadShift == first_ >> kThreadShift;
+  }
 
   void on_op(const OpDef& def,
              const void* options,
@@ -48,8 +54,8 @@ class TapeLog final : public Listener {
   std::int64_t end() const { return first_ + size_; }
 
   void tape_started();
-  void tape_paused();  // it records no longer
-  void tape_ended();   // nor will it be asked
+  void tape_paused();  // a tape stopped recording; it may still be asked for gradients
+  void tape_ended();   // a tape was destroyed
   std::vector<std::uint64_t> variables() const;
   bool is_recording() const { return recording_ > 0; }
   bool has_one_tape() const { return tapes_ == 1; }
@@ -58,6 +64,8 @@ class TapeLog final : public Listener {
   static constexpr std::int64_t kChunk = 64;
   TapeLog();
   Record& append();
+  template <class F>
+  void record(Inputs<Tensor> inputs, std::span<Tensor> outputs, F&& fill);
   void note_inputs(Record& record, Inputs<Tensor> inputs, bool read);
   void update();
 

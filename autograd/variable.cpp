@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include <nyala/core/op.hpp>
 #include <nyala/core/ops/rows.hpp>
 
 namespace nyala {
@@ -35,7 +36,11 @@ Tensor own(const Tensor& value) {
 
 namespace detail {
 
-Tensor& stored_value(const Variable& variable) { return variable.state_->value; }
+Tensor& stored_value(const Variable& variable) {
+  if (!variable.defined()) [[unlikely]]
+    variable.id();  // throws
+  return variable.state_->value;
+}
 
 VariableListener*& variable_listener() noexcept { return t_listener; }
 
@@ -75,12 +80,35 @@ void mark_value(const Tensor& value, const Variable& variable) {
 
 }  // namespace detail
 
-Variable::Variable(const Tensor& value, const VariableArgs& args)
-    : state_(std::make_shared<State>()) {
-  if (value.is_abstract()) {
-    throw StateError("variable \"" + args.name +
-                     "\" was made inside a traced function; make it before");
+namespace {
+
+void expect_concrete(const Tensor& value, const std::string& name) {
+  if (!value.defined())
+    throw StateError("variable \"" + name + "\" was made from an undefined tensor");
+  if (t_listener != nullptr && detail::listeners().tracer != nullptr) {
+    throw ValueError("variable \"" + name +
+                     "\" was made inside a traced function, each call of which would need another "
+                     "one; make it outside");
   }
+  if (value.is_abstract()) {
+    throw StateError("variable \"" + name + "\" was made from an abstract tensor of shape " +
+                     value.shape().str() + ", expected one with values");
+  }
+}
+
+// The state that a call needs; `call` is its name.
+Variable::State& expect(const std::shared_ptr<Variable::State>& state, const char* call) {
+  if (state != nullptr) [[likely]]
+    return *state;
+  throw StateError("Variable: " + std::string(call) +
+                   " was called on an empty variable; a layer's weights come with build");
+}
+
+}  // namespace
+
+Variable::Variable(const Tensor& value, const VariableArgs& args) {
+  expect_concrete(value, args.name);
+  state_ = std::make_shared<State>();
   const Tensor start = args.dtype ? ops::cast(value, *args.dtype) : value;
   state_->value = own(start);
   state_->spec = start.spec();
@@ -91,14 +119,17 @@ Variable::Variable(const Tensor& value, const VariableArgs& args)
 }
 
 Tensor Variable::value() const {
-  if (state_ == nullptr)
-    throw StateError("a variable was read that is not there; a layer's weights come with build");
+  expect(state_, "value");
   if (t_listener != nullptr) [[unlikely]]
     return t_listener->on_read(*this);
   return state_->value;
 }
 
 void Variable::assign(const Tensor& value) const {
+  expect(state_, "assign");
+  if (!value.defined()) {
+    throw StateError("variable \"" + name() + "\" was assigned an undefined tensor");
+  }
   const Shape wanted = t_listener == nullptr ? shape() : t_listener->shape_of(*this);
   if (value.shape() != wanted) {
     throw ShapeError("variable \"" + name() + "\" has shape " + wanted.str() +
@@ -115,31 +146,36 @@ void Variable::assign(const Tensor& value) const {
 }
 
 void Variable::assign_add(const Tensor& delta) const {
+  expect(state_, "assign_add");
   assign(ops::stop_gradient(value()) + ops::cast(delta, dtype()));
 }
 void Variable::assign_sub(const Tensor& delta) const {
+  expect(state_, "assign_sub");
   assign(ops::stop_gradient(value()) - ops::cast(delta, dtype()));
 }
 
-const Shape& Variable::shape() const { return state_->spec.shape; }
-DType Variable::dtype() const { return state_->spec.dtype; }
-const std::string& Variable::name() const { return state_->name; }
-const std::string& Variable::path() const { return state_->path; }
-void Variable::set_path(std::string path) const { state_->path = std::move(path); }
-bool Variable::trainable() const { return state_->trainable; }
-std::uint64_t Variable::id() const { return state_->id; }
+const Shape& Variable::shape() const { return expect(state_, "shape").spec.shape; }
+DType Variable::dtype() const { return expect(state_, "dtype").spec.dtype; }
+const std::string& Variable::name() const { return expect(state_, "name").name; }
+const std::string& Variable::path() const { return expect(state_, "path").path; }
+void Variable::set_path(std::string path) const {
+  expect(state_, "set_path").path = std::move(path);
+}
+bool Variable::trainable() const { return expect(state_, "trainable").trainable; }
+std::uint64_t Variable::id() const { return expect(state_, "id").id; }
 
 void Variable::set_trainable(bool trainable) const {
-  state_->trainable = trainable && is_floating(dtype());
-  detail::mark_value(state_->value, *this);
+  State& state = expect(state_, "set_trainable");
+  state.trainable = trainable && is_floating(state.spec.dtype);
+  detail::mark_value(state.value, *this);
   detail::structure_changed();
 }
 
 const std::function<Tensor(const Tensor&)>& Variable::constraint() const {
-  return state_->constraint;
+  return expect(state_, "constraint").constraint;
 }
 void Variable::set_constraint(std::function<Tensor(const Tensor&)> constraint) const {
-  state_->constraint = std::move(constraint);
+  expect(state_, "set_constraint").constraint = std::move(constraint);
 }
 
 bool contains(const std::vector<Variable>& all, const Variable& variable) {

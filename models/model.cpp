@@ -1,5 +1,7 @@
 #include <nyala/models/model.hpp>
 
+#include <nyala/autograd/graph/program.hpp>
+
 namespace nyala {
 
 Model::Model(const SymbolTree& inputs, const SymbolTree& outputs, const ModelArgs& args)
@@ -87,10 +89,10 @@ Tensor Model::predict_on_batch(const Data& x) const {
   return only(base().trainer().predict_on_batch(x), base());
 }
 
-const graph::Program& Model::train_program(const Data& x, const Data& y) const {
+graph::Program Model::train_program(const Data& x, const Data& y) const {
   return base().trainer().train_program(x, y);
 }
-const graph::Program& Model::predict_program(const Data& x) const {
+graph::Program Model::predict_program(const Data& x) const {
   return base().trainer().predict_program(x);
 }
 

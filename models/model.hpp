@@ -73,8 +73,8 @@ class Model : public Layer {
   /// What a training step (or predict) runs for data of these shapes and dtypes: its `print` shows
   /// the optimised tape (docs/compiled-programs.md). Lives until the model or its compilation
   /// changes.
-  const graph::Program& train_program(const Data& x, const Data& y) const;
-  const graph::Program& predict_program(const Data& x) const;
+  graph::Program train_program(const Data& x, const Data& y) const;
+  graph::Program predict_program(const Data& x) const;
 
   /// Throws StateError before `compile`.
   const optimizers::Optimizer& optimizer() const { return base().trainer().optimizer(); }

@@ -1,19 +1,23 @@
 #pragma once
-/// Counts what a thread allocates with `new`, in `t_news`. It replaces the program's operators: one
-/// file of a test program includes it.
+/// Counts what a thread allocates with `new`, in `t_news`, and lets it fail after `t_news_left`
+/// more (never while that is negative). It replaces the program's operators: one file of a test
+/// program includes it.
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 
 namespace {
 thread_local std::uint64_t t_news = 0;
-}
+[[maybe_unused]] thread_local std::int64_t t_news_left = -1;
+}  // namespace
 
 // Sanitizers bring operators of their own, which check more.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define NYALA_COUNTS_NEWS 1
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++t_news;
+  if (t_news_left == 0) throw std::bad_alloc();
+  if (t_news_left > 0) --t_news_left;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }

@@ -101,7 +101,7 @@ Instance::Instance(const Tape& tape, const Plan& plan)
     variables_.push_back({&detail::stored_value(variable), {}});
   for (const Assignment& assignment : plan.assignments) {
     variables_[assignment.variable].is_written |= assignment.in_place;
-    if (!assignment.in_place) copied_.push_back(&assignment);
+    if (!assignment.in_place) copied_.push_back({&assignment, {}, {}});
   }
   for (const Unit& unit : plan.units) {
     const auto bind = unit.kind == Unit::Kind::step    ? bind_step
@@ -177,52 +177,80 @@ Tensor Instance::output(ValueId id, Inputs<Tensor> inputs) const {
   }
 }
 
-// Variables whose new values lie elsewhere. These may be old values of others, which are kept until
-// all are read.
-void Instance::assign() {
-  SmallVector<std::pair<std::size_t, Tensor>, 3> kept;
-  for (const Assignment* copied : copied_) {
-    const Assignment& assignment = *copied;
-    const View& view = plan_.view(assignment.value);
-    const Place& place = plan_.place(view.root);
-    const Variable& variable = plan_.variables[assignment.variable];
-    std::byte* data = nullptr;
-    switch (place.base) {
-      case Base::arena: data = arena() + place.offset; break;
-      case Base::constant: data = tape_[view.root].constant.impl()->data; break;
-      case Base::input: data = const_cast<std::byte*>(inputs_[place.index].data()); break;
-      case Base::output: data = results_[place.index].impl()->data; break;
-      default: data = const_cast<std::byte*>(variables_[place.index].slot.data());
-    }
-    const Tensor value =
-        bare_tensor(tape_[assignment.value].spec, view.strides, data + view.offset);
-    if (place.base == Base::variable) {
-      kept.push_back({assignment.variable, value.clone()});
-      continue;
-    }
-    Tensor& stored = detail::stored_value(variable);
-    if (!detail::is_private(stored)) {
-      Tensor fresh = Tensor::empty(value.shape(), value.dtype());
-      detail::mark_value(fresh, variable);
-      stored = std::move(fresh);
-    }
-    kernels::copy(value.dtype(),
-                  value.shape(),
-                  {value.data(), value.strides().data()},
-                  stored.mutable_data());
+void Instance::append_outputs(Inputs<Tensor> inputs, Tensors& outputs) const {
+  const std::vector<std::size_t>& undefined = tape_.undefined_outputs;
+  std::size_t position = 0, next = 0;
+  const auto append_undefined = [&] {
+    for (; next < undefined.size() && undefined[next] == position; ++next, ++position)
+      outputs.push_back(Tensor());
+  };
+  for (ValueId id : tape_.outputs) {
+    append_undefined();
+    outputs.push_back(output(id, inputs));
+    ++position;
   }
-  for (auto& [index, value] : kept) {
-    detail::mark_value(value, plan_.variables[index]);
-    detail::stored_value(plan_.variables[index]) = value;
+  append_undefined();
+}
+
+Tensor Instance::value_of(const Assignment& assignment) {
+  const View& view = plan_.view(assignment.value);
+  const Place& place = plan_.place(view.root);
+  std::byte* data = nullptr;
+  switch (place.base) {
+    case Base::arena: data = arena() + place.offset; break;
+    case Base::constant: data = tape_[view.root].constant.impl()->data; break;
+    case Base::input: data = const_cast<std::byte*>(inputs_[place.index].data()); break;
+    case Base::output: data = results_[place.index].impl()->data; break;
+    default: data = const_cast<std::byte*>(variables_[place.index].slot.data());
+  }
+  return bare_tensor(tape_[assignment.value].spec, view.strides, data + view.offset);
+}
+
+// All that an assignment asks memory for, before anything is written. The old value of another
+// variable is copied at once: it stands in the end as it is now.
+void Instance::prepare_assignments() {
+  for (Copied& copied : copied_) {
+    const Assignment& assignment = *copied.assignment;
+    copied.from = value_of(assignment);
+    copied.is_copied_early = plan_.place(plan_.root(assignment.value)).base == Base::variable;
+    const Variable& variable = plan_.variables[assignment.variable];
+    if (copied.is_copied_early)
+      copied.fresh = copied.from.clone();
+    else if (!detail::is_private(detail::stored_value(variable)))
+      copied.fresh = Tensor::empty(copied.from.shape(), copied.from.dtype());
+    else
+      continue;
+    detail::mark_value(copied.fresh, variable);
+  }
+}
+
+void Instance::assign() {
+  for (Copied& copied : copied_) {
+    Tensor& stored = detail::stored_value(plan_.variables[copied.assignment->variable]);
+    Tensor& to = copied.fresh.defined() ? copied.fresh : stored;
+    if (!copied.is_copied_early) {
+      kernels::copy(copied.from.dtype(),
+                    copied.from.shape(),
+                    {copied.from.data(), copied.from.strides().data()},
+                    to.mutable_data());
+    }
+    if (copied.fresh.defined()) stored = std::exchange(copied.fresh, Tensor());
   }
 }
 
 void Instance::run(Inputs<Tensor> inputs, Tensors& outputs) {
-  point_variables();
-  point_inputs(inputs);
-  point_outputs();
-  for (const auto& unit : units_) unit->run();
-  for (ValueId id : tape_.outputs) outputs.push_back(output(id, inputs));
+  const std::size_t before = outputs.size();
+  try {
+    point_variables();
+    point_inputs(inputs);
+    point_outputs();
+    append_outputs(inputs, outputs);
+    if (!copied_.empty()) prepare_assignments();
+    for (const auto& unit : units_) unit->run();
+  } catch (...) {
+    outputs.resize(before);
+    throw;
+  }
   if (!copied_.empty()) assign();
   if (!has_dense_) return;
   for (Tensor& copy : dense_) copy = Tensor();

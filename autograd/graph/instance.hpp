@@ -44,7 +44,8 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  /// Appends the outputs to `outputs`.
+  /// Appends the outputs to `outputs`. After a throw these and all variables are as they were, and
+  /// the instance can run no more.
   void run(Inputs<Tensor> inputs, Tensors& outputs);
 
   /// Sets a pointer to where a value lies, now and in each run to come; null for one in scratch.
@@ -56,7 +57,10 @@ class Instance {
   void point_inputs(Inputs<Tensor> inputs);
   void point_outputs();
   Tensor output(ValueId id, Inputs<Tensor> inputs) const;
+  void append_outputs(Inputs<Tensor> inputs, Tensors& outputs) const;
+  void prepare_assignments();
   void assign();
+  Tensor value_of(const Assignment& assignment);
 
   const Tape& tape_;
   const Plan& plan_;
@@ -68,9 +72,15 @@ class Instance {
   };
   std::vector<Slot> inputs_, outputs_;
   std::vector<Held> variables_;
-  std::vector<const Assignment*> copied_;  // of values that were not made in place
-  std::vector<Tensor> results_;            // what output slots point to
-  std::vector<Tensor> dense_;              // copies of inputs with gaps, while running
+  struct Copied {
+    const Assignment* assignment;
+    Tensor from;   // the value: a look at where it is made
+    Tensor fresh;  // what the variable holds afterwards; undefined where it keeps its tensor
+    bool is_copied_early = false;
+  };
+  std::vector<Copied> copied_;   // of values that were not made in place
+  std::vector<Tensor> results_;  // what output slots point to
+  std::vector<Tensor> dense_;    // copies of inputs with gaps, while running
   bool has_dense_ = false;
   std::vector<std::unique_ptr<BoundUnit>> units_;
 };

@@ -113,7 +113,12 @@ void join_adam(std::vector<Instruction>& all) {
   const auto reads = [](const Instruction& now, std::int32_t operand, auto... inputs) {
     return ((now.operands[inputs] == operand) || ...);
   };
-  for (std::size_t k = 0; k + 3 <= all.size(); ++k) {
+  std::size_t kept = 0;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (k + 3 > all.size()) {
+      all[kept++] = all[k];
+      continue;
+    }
     const Instruction m = all[k], v = all[k + 1], x = all[k + 2];
     const std::int32_t new_m = m.operands[3], new_v = v.operands[3];
     // One loop reads all else before it writes.
@@ -121,8 +126,12 @@ void join_adam(std::vector<Instruction>& all) {
                       is(x, Update::root_step) && new_m == x.operands[1] &&
                       new_v == x.operands[2] && !reads(v, new_m, 0U, 1U, 2U) &&
                       !reads(x, new_m, 0U, 3U, 4U) && !reads(x, new_v, 0U, 3U, 4U);
-    if (!fits) continue;
-    Instruction& adam = all[k];
+    if (!fits) {
+      all[kept++] = m;
+      continue;
+    }
+    Instruction& adam = all[kept++] = m;
+    k += 2;
     std::size_t to = 0;
     const auto take = [&](const Instruction& from, std::initializer_list<std::size_t> which) {
       for (std::size_t i : which) {
@@ -142,9 +151,8 @@ void join_adam(std::vector<Instruction>& all) {
     adam.num_operands = kernels::kAdamArrays;
     adam.by_rows = m.by_rows || v.by_rows || x.by_rows;
     adam.count = std::min({m.count, v.count, x.count});
-    all.erase(all.begin() + static_cast<std::ptrdiff_t>(k) + 1,
-              all.begin() + static_cast<std::ptrdiff_t>(k) + 3);
   }
+  all.resize(kept);
 }
 
 }  // namespace nyala::graph

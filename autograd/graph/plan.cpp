@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <unordered_map>
 
+#include <nyala/autograd/graph/arena.hpp>
+#include <nyala/autograd/graph/grouping.hpp>
 #include <nyala/core/kernels/matmul.hpp>
+#include <nyala/core/ops/rewriting.hpp>
 
 namespace nyala::graph {
 namespace {
@@ -28,28 +32,22 @@ bool is_view(const Plan& plan, const Step& step) {
   return plan.root(step.outputs[0]) != step.outputs[0];
 }
 
+// Ops that give views are run on an address that stands for any root and is never read.
 void find_views(const Tape& tape, Plan& plan) {
-  std::int64_t most = 0;
+  std::byte* const anywhere = reinterpret_cast<std::byte*>(std::uintptr_t{1} << 46);
   plan.views.resize(tape.values.size());
-  for (std::size_t i = 0; i < tape.values.size(); ++i) {
-    const Spec& spec = tape.values[i].spec;
-    plan.views[i] = {static_cast<ValueId>(i), 0, contiguous_strides(spec.shape)};
-    most = std::max(most, bytes_of(spec));
-  }
-  // Ops that may share elements are tried on memory that stands for any root.
-  const auto size = static_cast<std::size_t>(most) + 64;
-  const auto memory = std::make_unique_for_overwrite<std::byte[]>(size);
+  for (std::size_t i = 0; i < tape.values.size(); ++i)
+    plan.views[i] = {static_cast<ValueId>(i), 0, contiguous_strides(tape.values[i].spec.shape)};
   for (const Step& step : tape.steps) {
     const OpDef& def = step.op.def();
     if (!def.aliases || step.inputs.size() != 1) continue;
     const View from = plan.view(step.inputs[0]);
-    const Tensor input =
-        bare_tensor(tape[step.inputs[0]].spec, from.strides, memory.get() + from.offset);
+    const Tensor input = bare_tensor(tape[step.inputs[0]].spec, from.strides, anywhere);
+    if (!ops::gives_view(step.op, input)) continue;
     Tensor output;
     def.forward(step.op.options(), Inputs<Tensor>(&input, 1), std::span<Tensor>(&output, 1));
-    const auto* data = static_cast<const std::byte*>(output.data());
-    if (data < memory.get() || data >= memory.get() + size) continue;
-    plan.views[at(step.outputs[0])] = {from.root, data - memory.get(), output.strides()};
+    const std::int64_t offset = output.impl()->data - anywhere;
+    plan.views[at(step.outputs[0])] = {from.root, from.offset + offset, output.strides()};
   }
 }
 
@@ -63,6 +61,7 @@ class Planner {
   // product found no step to run together with.
   bool run(std::vector<bool>& alone) {
     find_views(tape_, plan_);
+    passes_.reserve(tape_.steps.size());
     for (std::size_t i = 0; i < tape_.steps.size(); ++i) {
       passes_.push_back(pass_of(tape_, plan_, tape_.steps[i]));
       if (alone[i]) passes_[i].reset();
@@ -94,8 +93,7 @@ class Planner {
 
   std::size_t variable_index(const Variable& variable);
   bool may_be_in_place(const Assignment& assignment) const;
-  bool joins(std::size_t step, const Unit& unit) const;
-  void add(std::size_t step, std::vector<Unit>& units) const;
+  bool reads_by_element(std::size_t step, ValueId root) const;
   std::int64_t assign_scratch(Unit& unit);
   bool is_pointwise(std::size_t step) const {
     return passes_[step] && passes_[step]->reducing == Reducing::no;
@@ -103,12 +101,6 @@ class Planner {
   bool is_product(std::size_t step) const {
     return passes_[step] && passes_[step]->product != nullptr;
   }
-  bool reads(std::size_t step, ValueId root) const {
-    const std::vector<ValueId>& inputs = tape_.steps[step].inputs;
-    return std::any_of(
-        inputs.begin(), inputs.end(), [&](ValueId id) { return plan_.root(id) == root; });
-  }
-  bool writes_what_it_reads(std::size_t step, const Unit& unit) const;
   bool may_write_over(std::size_t step) const {
     return (is_pointwise(step) && !is_product(step)) || tape_.steps[step].op.def().in_place;
   }
@@ -122,18 +114,23 @@ class Planner {
   std::vector<std::optional<Pass>> passes_;
   std::vector<std::size_t> order_;
   std::vector<ValueId> initial_;  // of each variable: the value it starts with, or -1
+  std::unordered_map<std::uint64_t, std::size_t> variable_indices_;  // by the variable's id
+  std::unordered_multimap<ValueId, std::size_t> assigned_to_;  // by value: variables it is given to
+  std::vector<std::size_t> num_assigned_;  // of each root: how many assignments are looks at it
+  std::vector<bool> is_output_;            // of each root: whether an output is a look at it
+  std::vector<std::size_t> last_in_unit_;  // of each root: the last step of the unit that reads it
   // When each root is made and last used. Time goes on with each unit, and with each step of a
   // small one.
   std::vector<std::size_t> made_, last_used_;
 };
 
 std::size_t Planner::variable_index(const Variable& variable) {
-  for (std::size_t i = 0; i < plan_.variables.size(); ++i) {
-    if (plan_.variables[i].is(variable)) return i;
+  const auto [place, is_new] = variable_indices_.try_emplace(variable.id(), plan_.variables.size());
+  if (is_new) {
+    plan_.variables.push_back(variable);
+    initial_.push_back(-1);
   }
-  plan_.variables.push_back(variable);
-  initial_.push_back(-1);
-  return plan_.variables.size() - 1;
+  return place->second;
 }
 
 void Planner::place_sources() {
@@ -152,13 +149,19 @@ void Planner::place_sources() {
       }
     }
   }
-  for (const auto& [variable, id] : tape_.assigned)
+  num_assigned_.resize(tape_.values.size());
+  for (const auto& [variable, id] : tape_.assigned) {
     plan_.assignments.push_back({variable_index(variable), id, false});
+    assigned_to_.emplace(id, plan_.assignments.back().variable);
+    ++num_assigned_[at(plan_.root(id))];
+  }
 }
 
 void Planner::find_outputs() {
+  is_output_.resize(tape_.values.size());
   for (ValueId id : tape_.outputs) {
     const ValueId root = plan_.root(id);
+    is_output_[at(root)] = true;
     if (place(root).base != Base::none) continue;
     place(root) = {Base::output, plan_.output_roots.size(), 0};
     plan_.output_roots.push_back(root);
@@ -170,13 +173,8 @@ bool Planner::may_be_in_place(const Assignment& assignment) const {
   const ValueId id = assignment.value;
   const ValueId old = initial_[assignment.variable];
   if (plan_.root(id) != id || plan_.place(id).base != Base::none) return false;
-  for (const Assignment& other : plan_.assignments) {
-    if (&other == &assignment) continue;
-    if (plan_.root(other.value) == id || plan_.root(other.value) == old) return false;
-  }
-  return std::none_of(tape_.outputs.begin(), tape_.outputs.end(), [&](ValueId output) {
-    return plan_.root(output) == old;
-  });
+  if (num_assigned_[at(id)] > 1) return false;
+  return old < 0 || (num_assigned_[at(old)] == 0 && !is_output_[at(old)]);
 }
 
 // Steps that may write over a variable, and all that depend on them, go to the end: whatever may
@@ -243,138 +241,88 @@ std::vector<std::size_t> Planner::gather(const std::vector<std::size_t>& steps) 
     }
     for (ValueId id : step.outputs) maker[at(id)] = static_cast<std::ptrdiff_t>(k);
     // What reads a variable comes before what may write over it.
-    for (const Assignment& assignment : plan_.assignments) {
-      if (assignment.value != step.outputs[0]) continue;
-      for (std::size_t reader : readers[assignment.variable])
+    const auto [first, last] = assigned_to_.equal_range(step.outputs[0]);
+    for (auto assigned = first; assigned != last; ++assigned) {
+      for (std::size_t reader : readers[assigned->second])
         if (reader != k) let_wait(reader, k);
     }
   }
-  std::vector<std::size_t> order, ready;
+  std::vector<std::size_t> order;
+  order.reserve(steps.size());
+  Grouping grouping(tape_, plan_, passes_, assigned_to_);
+  ReadySteps ready(grouping, steps);
   for (std::size_t k = 0; k < steps.size(); ++k)
-    if (waits[k] == 0) ready.push_back(k);
-  std::vector<Unit> units;
+    if (waits[k] == 0) ready.add(k);
   while (!ready.empty()) {
-    const auto find = [&](auto&& fits) { return std::find_if(ready.begin(), ready.end(), fits); };
-    auto next = find([&](std::size_t k) {
-      return is_view(plan_, tape_.steps[steps[k]]) ||
-             (!units.empty() && joins(steps[k], units.back()));
-    });
-    if (next == ready.end()) next = find([&](std::size_t k) { return !passes_[steps[k]]; });
-    if (next == ready.end())
-      next = find([&](std::size_t k) { return passes_[steps[k]]->is_small(); });
-    if (next == ready.end()) next = ready.begin();
-    const std::size_t k = *next;
-    ready.erase(next);
+    const std::size_t k = ready.take();
     order.push_back(steps[k]);
-    if (!is_view(plan_, tape_.steps[steps[k]])) add(steps[k], units);
+    if (!is_view(plan_, tape_.steps[steps[k]])) grouping.add(steps[k]);
     for (std::size_t follower : followers[k]) {
-      if (--waits[follower] > 0) continue;
-      ready.insert(std::lower_bound(ready.begin(), ready.end(), follower), follower);
+      if (--waits[follower] == 0) ready.add(follower);
     }
   }
   return order;
 }
 
+// A new value may lie where the old one does if no step that reads the old one comes after the step
+// that makes it, which itself reads the old one element by element, and nothing throws from there
+// on.
 void Planner::choose_in_place() {
+  constexpr std::ptrdiff_t kNever = -1;
+  std::vector<std::ptrdiff_t> made_at(tape_.values.size(), kNever);
+  std::vector<std::ptrdiff_t> last_read(tape_.values.size(), kNever);
+  std::ptrdiff_t last_throw = kNever;
+  for (std::size_t now = 0; now < order_.size(); ++now) {
+    const Step& step = tape_.steps[order_[now]];
+    made_at[at(step.outputs[0])] = static_cast<std::ptrdiff_t>(now);
+    if (may_throw(order_[now])) last_throw = static_cast<std::ptrdiff_t>(now);
+    if (is_view(plan_, step)) continue;
+    for (ValueId id : step.inputs) last_read[at(plan_.root(id))] = static_cast<std::ptrdiff_t>(now);
+  }
   for (Assignment& assignment : plan_.assignments) {
-    if (!may_be_in_place(assignment)) continue;
+    const std::ptrdiff_t made = made_at[at(assignment.value)];
+    if (made == kNever || !may_be_in_place(assignment) || last_throw > made) continue;
+    const std::size_t maker = order_[static_cast<std::size_t>(made)];
     const ValueId old = initial_[assignment.variable];
-    bool made = false, fits = true;
-    for (std::size_t i : order_) {
-      const Step& step = tape_.steps[i];
-      const bool makes = step.outputs[0] == assignment.value;
-      fits &= !makes || may_write_over(i);
-      fits &= !made || !may_throw(i);
-      for (std::size_t k = 0; k < step.inputs.size(); ++k) {
-        if (old < 0 || plan_.root(step.inputs[k]) != old || is_view(plan_, step)) continue;
-        fits &= !made;
-        if (makes && fits)
-          fits &= passes_[i] ? passes_[i]->readings[k] == Reading::full
-                             : k == 0 && step.inputs[0] == old;
-      }
-      made |= makes;
-    }
-    if (!made || !fits) continue;
+    if (!may_write_over(maker) || (old >= 0 && last_read[at(old)] > made)) continue;
+    if (old >= 0 && !reads_by_element(maker, old)) continue;
     assignment.in_place = true;
     place(assignment.value) = {Base::variable, assignment.variable, 0};
   }
 }
 
+// Whether a step reads each element of a root, if at all, only for the same element of its result.
+bool Planner::reads_by_element(std::size_t i, ValueId root) const {
+  const Step& step = tape_.steps[i];
+  for (std::size_t k = 0; k < step.inputs.size(); ++k) {
+    if (plan_.root(step.inputs[k]) != root) continue;
+    const bool fits =
+        passes_[i] ? passes_[i]->readings[k] == Reading::full : k == 0 && step.inputs[0] == root;
+    if (!fits) return false;
+  }
+  return true;
+}
+
 // ---- units ----
 
-// Whether a step may run with those of a unit.
-bool Planner::joins(std::size_t i, const Unit& unit) const {
-  const std::optional<Pass>& pass = passes_[i];
-  if (!pass || unit.kind == Unit::Kind::step) return false;
-  if (unit.kind == Unit::Kind::small) return pass->is_small();
-  const bool is_split = unit.columns != unit.rows * unit.columns;
-  if (pass->size != unit.rows * unit.columns) return false;
-  if (pass->columns != 0 && is_split && pass->columns != unit.columns) return false;
-  const auto reads_from = [&](std::size_t other) {
-    return reads(i, tape_.steps[other].outputs[0]);
-  };
-  if (pass->product) {
-    return std::all_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-      return is_product(other) && !reads_from(other);
-    });
-  }
-  if (unit.has_product && (pass->reducing == Reducing::to_one || writes_what_it_reads(i, unit)))
-    return false;
-  // A reduction ends a chain; what it makes is there when the unit has ended.
-  if (pass->reducing != Reducing::no)
-    return std::any_of(unit.steps.begin(), unit.steps.end(), reads_from);
-  return std::none_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-    return passes_[other]->reducing != Reducing::no && reads_from(other);
-  });
-}
-
-// Whether a step may write over a variable that a product of the unit reads.
-bool Planner::writes_what_it_reads(std::size_t i, const Unit& unit) const {
-  return std::any_of(plan_.assignments.begin(), plan_.assignments.end(), [&](const auto& a) {
-    if (a.value != tape_.steps[i].outputs[0]) return false;
-    return std::any_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-      const std::vector<ValueId>& inputs = tape_.steps[other].inputs;
-      return is_product(other) && std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) {
-               const Place& from = plan_.place(plan_.root(id));
-               return from.base == Base::variable && from.index == a.variable;
-             });
-    });
-  });
-}
-
-// To the last unit, or as a new one.
-void Planner::add(std::size_t i, std::vector<Unit>& units) const {
-  const std::optional<Pass>& pass = passes_[i];
-  const bool is_new = units.empty() || !joins(i, units.back());
-  if (is_new) units.emplace_back();
-  Unit& unit = units.back();
-  unit.steps.push_back(i);
-  if (!pass) return;
-  unit.has_product |= pass->product != nullptr;
-  if (is_new && pass->is_small()) unit.kind = Unit::Kind::small;
-  if (is_new && !pass->is_small() && pass->reducing == Reducing::no) unit.kind = Unit::Kind::tiles;
-  if (unit.kind != Unit::Kind::tiles) return;
-  if (is_new) unit.columns = pass->size;
-  if (pass->columns != 0) unit.columns = pass->columns;
-  unit.rows = pass->size / unit.columns;
-}
-
 void Planner::form_units() {
+  Grouping grouping(tape_, plan_, passes_, assigned_to_);
   for (std::size_t i : order_) {
-    if (!is_view(plan_, tape_.steps[i])) add(i, plan_.units);
+    if (!is_view(plan_, tape_.steps[i])) grouping.add(i);
   }
+  plan_.units = grouping.take_units();
 }
 
 bool Planner::leaves_alone(std::vector<bool>& alone) const {
   bool any = false;
+  std::vector<const Unit*> read_in(tape_.values.size());
   for (const Unit& unit : plan_.units) {
+    if (!unit.has_product) continue;
     for (std::size_t i : unit.steps) {
-      if (!is_product(i)) continue;
-      const bool is_read =
-          std::any_of(unit.steps.begin(), unit.steps.end(), [&](std::size_t other) {
-            return reads(other, tape_.steps[i].outputs[0]);
-          });
-      if (!is_read) any = alone[i] = true;
+      for (ValueId id : tape_.steps[i].inputs) read_in[at(plan_.root(id))] = &unit;
+    }
+    for (std::size_t i : unit.steps) {
+      if (is_product(i) && read_in[at(tape_.steps[i].outputs[0])] != &unit) any = alone[i] = true;
     }
   }
   return any;
@@ -401,7 +349,8 @@ void Planner::find_lives() {
 std::int64_t Planner::assign_scratch(Unit& unit) {
   std::size_t item = 1;
   std::vector<std::size_t> free;
-  std::vector<std::size_t> last_use(tape_.values.size(), 0);
+  std::vector<std::size_t>& last_use = last_in_unit_;
+  last_use.resize(tape_.values.size());
   for (std::size_t k = 0; k < unit.steps.size(); ++k) {
     for (ValueId id : tape_.steps[unit.steps[k]].inputs) last_use[at(plan_.root(id))] = k;
   }
@@ -465,46 +414,6 @@ void Planner::shape_tiles() {
 }
 
 // ---- memory ----
-
-// Blocks of memory that are needed from one unit to another, packed into one arena: the largest
-// first, each at the lowest place that is free for as long as it lives.
-class Arena {
- public:
-  void add(std::int64_t bytes, std::size_t from, std::size_t to, std::int64_t* offset) {
-    blocks_.push_back({padded_bytes(bytes), from, to, offset});
-  }
-  std::int64_t pack() {
-    std::stable_sort(blocks_.begin(), blocks_.end(), [](const Block& a, const Block& b) {
-      return a.bytes > b.bytes;
-    });
-    std::int64_t total = 0;
-    std::vector<const Block*> placed;  // by offset
-    for (const Block& block : blocks_) {
-      std::int64_t offset = 0;
-      for (const Block* other : placed) {
-        if (other->to < block.from || block.to < other->from) continue;
-        if (*other->offset >= offset + block.bytes) break;
-        offset = std::max(offset, *other->offset + other->bytes);
-      }
-      *block.offset = offset;
-      total = std::max(total, offset + block.bytes);
-      const auto behind = std::upper_bound(
-          placed.begin(), placed.end(), offset, [](std::int64_t value, const Block* other) {
-            return value < *other->offset;
-          });
-      placed.insert(behind, &block);
-    }
-    return total;
-  }
-
- private:
-  struct Block {
-    std::int64_t bytes;
-    std::size_t from, to;
-    std::int64_t* offset;
-  };
-  std::vector<Block> blocks_;
-};
 
 void Planner::place_results() {
   Arena arena;

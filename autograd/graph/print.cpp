@@ -3,8 +3,7 @@
 #include <ostream>
 #include <sstream>
 
-#include <nyala/autograd/graph/instance.hpp>
-#include <nyala/autograd/graph/program.hpp>
+#include <nyala/autograd/graph/program_state.hpp>
 
 namespace nyala::graph {
 namespace {
@@ -138,9 +137,10 @@ class Printer {
 }  // namespace
 
 void Program::print(std::ostream& out) const {
-  out << stats().num_steps << " ops of " << stats().num_traced << " traced, in "
-      << stats().num_units << " units, arena of " << human(stats().arena_bytes) << '\n';
-  Printer(tape_, *plan_, out).run();
+  const ProgramStats all = stats();
+  out << all.num_steps << " ops of " << all.num_traced << " traced, in " << all.num_units
+      << " units, arena of " << human(all.arena_bytes) << '\n';
+  Printer(state().tape, state().plan, out).run();
 }
 
 }  // namespace nyala::graph

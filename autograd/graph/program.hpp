@@ -1,17 +1,12 @@
 #pragma once
 /// Program: a function traced once, optimised, planned, and replayed.
-#include <atomic>
 #include <iosfwd>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include <nyala/autograd/graph/tape_ir.hpp>
 
 namespace nyala::graph {
-
-struct Plan;
-class Instance;
 
 /// What a run costs.
 struct ProgramStats {
@@ -21,35 +16,38 @@ struct ProgramStats {
   std::int64_t arena_bytes = 0;  ///< memory for what lives within a run
 };
 
+/// A handle: copies share the program, which lives as long as one of them.
 class Program {
  public:
-  /// Traces `f` for inputs of these specs.
+  /// No program.
+  Program() = default;
+  /// Traces `f` for inputs of these specs. Throws ValueError for an empty function and where `f`
+  /// makes a Variable, ShapeError for sizes that are not known, and LimitError where memory runs
+  /// out.
   Program(const TensorFunction& f, const std::vector<Spec>& inputs);
-  ~Program();
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
 
-  /// Appends the outputs for these inputs, of the specs given. Reads variables as they are now and
-  /// writes those that the function assigns; allocates nothing once it has run, but for outputs
-  /// that somebody still holds. Safe from several threads at once unless it assigns. A run that
-  /// throws leaves all variables as they were.
+  bool defined() const { return state_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+
+  /// Appends the outputs for these inputs; an output is undefined where the function's was. Throws
+  /// ValueError, ShapeError or TypeError for inputs of other specs, LimitError where memory runs
+  /// out. Reads variables as they are now and writes those that the function assigns; allocates
+  /// nothing once it has run, but for outputs that somebody still holds. Safe from several threads
+  /// at once unless it assigns. A run that throws leaves all variables and `outputs` as they were.
   void run(Inputs<Tensor> inputs, Tensors& outputs) const;
+  /// The same for inputs that are known to fit.
+  void replay(Inputs<Tensor> inputs, Tensors& outputs) const;
 
   ProgramStats stats() const;
   /// The optimised tape with its units, and where each value lies.
   void print(std::ostream& out) const;
 
- private:
-  std::unique_ptr<Instance> take() const;
-  void give_back(std::unique_ptr<Instance> instance) const;
+  struct State;
 
-  Tape tape_;
-  std::size_t num_traced_;
-  std::unique_ptr<const Plan> plan_;
-  // Instances that no thread uses: one at hand without a lock, more in a list.
-  mutable std::atomic<Instance*> spare_{nullptr};
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Instance>> spares_;
+ private:
+  const State& state() const;
+
+  std::shared_ptr<const State> state_;
 };
 
 }  // namespace nyala::graph

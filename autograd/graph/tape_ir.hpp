@@ -35,6 +35,7 @@ struct Tape {
   std::vector<Value> values;
   std::vector<Step> steps;
   std::vector<ValueId> outputs;
+  std::vector<std::size_t> undefined_outputs = {};     // their positions among all, in order
   std::vector<std::pair<Variable, ValueId>> assigned;  // what each variable is in the end
 
   Value& operator[](ValueId id) { return values[static_cast<std::size_t>(id)]; }

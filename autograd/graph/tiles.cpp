@@ -1,6 +1,7 @@
 // Products, pointwise steps and the reductions that they end in, run together tile by tile, so that
 // the next step reads what one leaves in the cache.
 #include <algorithm>
+#include <unordered_map>
 
 #include <nyala/autograd/graph/support.hpp>
 #include <nyala/core/kernels/matmul.hpp>
@@ -95,7 +96,8 @@ class TilesUnit final : public BoundUnit {
   std::int64_t ahead_row_ = 0;       // bytes of theirs in a row
   std::vector<Ending> endings_;
   std::vector<Operand> operands_;
-  std::vector<std::byte*> pointers_;  // of each operand, to its first element
+  std::unordered_multimap<ValueId, std::int32_t> numbers_;  // of operands, by value
+  std::vector<std::byte*> pointers_;                        // of each operand, to its first element
 };
 
 TilesUnit::Operand TilesUnit::operand(const Tape& tape,
@@ -117,14 +119,17 @@ TilesUnit::Operand TilesUnit::operand(const Tape& tape,
 }
 
 std::int32_t TilesUnit::number(const Operand& operand) {
-  for (std::size_t i = 0; i < operands_.size(); ++i) {
-    const Operand& known = operands_[i];
-    if (known.value == operand.value && known.row_step == operand.row_step &&
-        known.tile_across == operand.tile_across && known.parts == operand.parts)
-      return static_cast<std::int32_t>(i);
+  const auto [first, last] = numbers_.equal_range(operand.value);
+  for (auto known = first; known != last; ++known) {
+    const Operand& other = operands_[static_cast<std::size_t>(known->second)];
+    if (other.row_step == operand.row_step && other.tile_across == operand.tile_across &&
+        other.parts == operand.parts)
+      return known->second;
   }
+  const auto number = static_cast<std::int32_t>(operands_.size());
   operands_.push_back(operand);
-  return static_cast<std::int32_t>(operands_.size() - 1);
+  numbers_.emplace(operand.value, number);
+  return number;
 }
 
 void TilesUnit::add(const Tape& tape, const Plan& plan, std::size_t k) {

@@ -76,12 +76,11 @@ class Tracer final : public Listener, public detail::VariableListener {
     now.impl()->traced = place;
     detail::mark_value(now, variable);
     variables_[variable.id()] = now;
-    for (auto& [assigned, assigned_place] : tape_.assigned) {
-      if (!assigned.is(variable)) continue;
-      assigned_place = place;
-      return;
-    }
-    tape_.assigned.emplace_back(variable, place);
+    const auto [found, is_new] = assigned_.try_emplace(variable.id(), tape_.assigned.size());
+    if (is_new)
+      tape_.assigned.emplace_back(variable, place);
+    else
+      tape_.assigned[found->second].second = place;
   }
 
  private:
@@ -107,6 +106,7 @@ class Tracer final : public Listener, public detail::VariableListener {
   std::unordered_map<const detail::TensorImpl*, ValueId> constants_;
   std::vector<Tensor> kept_;  // so that no later tensor has the address of one of these
   std::unordered_map<std::uint64_t, Tensor> variables_;
+  std::unordered_map<std::uint64_t, std::size_t> assigned_;  // by variable: where in tape_.assigned
 };
 
 Tape trace(const TensorFunction& f, const std::vector<Spec>& inputs) {
@@ -119,7 +119,14 @@ Tape trace(const TensorFunction& f, const std::vector<Spec>& inputs) {
     }
     arguments.push_back(tracer.add_input(spec));
   }
-  for (const Tensor& output : f(arguments)) tape.outputs.push_back(tracer.value_of(output));
+  std::size_t position = 0;
+  for (const Tensor& output : f(arguments)) {
+    if (output.defined())
+      tape.outputs.push_back(tracer.value_of(output));
+    else
+      tape.undefined_outputs.push_back(position);
+    ++position;
+  }
   return tape;
 }
 

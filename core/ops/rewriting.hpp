@@ -15,6 +15,10 @@ AnyOp linear_op(bool relu);
 /// For what keeps the elements and their order.
 AnyOp reshape_op(const Shape& shape);
 
+/// Whether the op gives a view of its one input, for an input of this layout; its `forward` then
+/// never reads the elements.
+bool gives_view(const AnyOp& op, const Tensor& input);
+
 /// The product of two matrices that a `dot_general` or a `linear` is, for inputs that lie as these
 /// do; null for other ops and other products. A third input is the bias.
 std::shared_ptr<const kernels::MatmulPlan> product_of(const AnyOp& op, Inputs<Tensor> inputs);

@@ -441,4 +441,18 @@ Tensor Tensor::operator[](std::int64_t index) const {
   return ops::reshape(rows, rest);
 }
 
+namespace ops {
+
+bool gives_view(const AnyOp& op, const Tensor& input) {
+  const OpDef* const def = &op.def();
+  if (def == &detail::def_Reshape()) {
+    const auto& reshape = *static_cast<const Reshape*>(op.options());
+    return view_strides(input, reshape.target(input.shape())).has_value();
+  }
+  return def == &detail::def_Transpose() || def == &detail::def_BroadcastTo() ||
+         def == &detail::def_Slice() || def == &detail::def_StopGradient();
+}
+
+}  // namespace ops
+
 }  // namespace nyala

@@ -1,3 +1,4 @@
+#include <nyala/autograd/init_scope.hpp>
 #include <nyala/models/optimizers/optimizer.hpp>
 
 #include <algorithm>
@@ -134,6 +135,7 @@ std::vector<Variable> OptimizerBase::add_slot(const std::vector<Variable>& varia
 
 void OptimizerBase::build(const std::vector<Variable>& variables) {
   if (built_) return;
+  const nyala::detail::InitScope scope;  // the first step may be inside a traced function
   if (common_.use_ema) averages_ = add_slot(variables, "average");
   if (common_.gradient_accumulation_steps)
     accumulators_ = add_slot(variables, "gradient_accumulator");

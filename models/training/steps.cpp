@@ -64,28 +64,6 @@ Trainer::StepData::StepData(const FeedShape& shape, Inputs<Tensor> tensors) {
   }
 }
 
-graph::ProgramCache& Trainer::Programs::cache(int step, const FeedShape& shape) {
-  const auto find = [&] {
-    Cache* cache = first_cache.load(std::memory_order_acquire);
-    while (cache != nullptr && (cache->step != step || !(cache->shape == shape)))
-      cache = cache->next.get();
-    return cache;
-  };
-  if (Cache* known = find()) return known->programs;
-  const std::lock_guard lock(mutex);
-  if (Cache* known = find()) return known->programs;
-  std::unique_ptr<Cache> fresh(new Cache{step, shape});
-  fresh->next = std::move(caches);
-  caches = std::move(fresh);
-  first_cache.store(caches.get(), std::memory_order_release);
-  return caches->programs;
-}
-
-void Trainer::Programs::clear_caches() {
-  first_cache = nullptr;
-  caches = nullptr;
-}
-
 Trainer::Feed Trainer::feed(const Parts& batch, const char* who, bool with_targets) const {
   const ModelNames& names = programs_->names;
   const auto refuse = [&](const std::string& what) {
@@ -157,7 +135,7 @@ void Trainer::prepare(const Parts& batch, bool for_training) {
   std::vector<std::uint64_t> layout = layout_of(layer_);
   if (layout != programs_->layout) {
     programs_->layout = std::move(layout);
-    programs_->clear_caches();
+    programs_->cache.clear();
     programs_->trainable = layer_.trainable_variables();
     programs_->optimizer_ready = false;
   }
@@ -173,7 +151,7 @@ void Trainer::invalidate() {
   const std::lock_guard lock(programs_->mutex);
   programs_->version = 0;
   programs_->layout.clear();
-  programs_->clear_caches();
+  programs_->cache.clear();
   programs_->num_outputs = 0;
 }
 
@@ -181,13 +159,15 @@ std::vector<Tensor> Trainer::call(int step, const StepData& data) const {
   return step == kTrain ? train_step(data) : step == kTest ? test_step(data) : predict_step(data);
 }
 
-const graph::Program& Trainer::program(int step, const Feed& feed) {
-  graph::ProgramCache& cache = programs_->cache(step, feed.shape);
-  const Inputs<Tensor> inputs = as_inputs(feed.tensors);
-  if (const graph::Program* known = cache.find(inputs)) return *known;
-  return cache.add(
-      [&](const std::vector<Tensor>& tensors) { return call(step, StepData(feed.shape, tensors)); },
-      inputs);
+graph::Program Trainer::program(int step, const Feed& feed) {
+  const auto variant = feed.shape.numbers();
+  const graph::ProgramKey key{.kind = static_cast<std::uint64_t>(step),
+                              .variant = {variant.data(), variant.size()},
+                              .inputs = as_inputs(feed.tensors)};
+  if (graph::Program known = programs_->cache.find(key)) return known;
+  return programs_->cache.add(key, [&](const std::vector<Tensor>& tensors) {
+    return call(step, StepData(feed.shape, tensors));
+  });
 }
 
 Tensors Trainer::run(int step, const Feed& feed) {
@@ -196,7 +176,7 @@ Tensors Trainer::run(int step, const Feed& feed) {
   if (compiled_ != nullptr && compiled_->args.run_eagerly)
     return as_tensors(call(step, StepData(feed.shape, inputs)));
   Tensors outputs;
-  program(step, feed).run(inputs, outputs);
+  program(step, feed).replay(inputs, outputs);
   return outputs;
 }
 
@@ -256,13 +236,13 @@ std::vector<Tensor> Trainer::predict_step(const StepData& data) const {
   return layer_.apply(data.x, {.training = false});
 }
 
-const graph::Program& Trainer::train_program(const Data& x, const Data& y, const Data& weight) {
+graph::Program Trainer::train_program(const Data& x, const Data& y, const Data& weight) {
   need_compiled("train_program");
   const Parts batch(x, y, weight);
   prepare(batch, true);
   return program(kTrain, feed(batch, "train_program", true));
 }
-const graph::Program& Trainer::predict_program(const Data& x) {
+graph::Program Trainer::predict_program(const Data& x) {
   const Data none = Data();
   const Parts batch(x, none, none);
   prepare(batch, false);

@@ -61,9 +61,10 @@ class Trainer {
   Tensors predict_on_batch(const Data& x);
 
   /// What a training step (or predict) runs for data of these shapes and dtypes: its `print` shows
-  /// the optimised tape. Lives until the model or its compilation changes.
-  const graph::Program& train_program(const Data& x, const Data& y, const Data& sample_weight = {});
-  const graph::Program& predict_program(const Data& x);
+  /// the optimised tape. At most graph::ProgramCache::kDefaultCapacity programs are kept, those
+  /// used last; the one returned lives as long as it is held.
+  graph::Program train_program(const Data& x, const Data& y, const Data& sample_weight = {});
+  graph::Program predict_program(const Data& x);
 
   BaseLayer& layer() const { return layer_; }
   /// Throws StateError before `compile`.
@@ -102,7 +103,7 @@ class Trainer {
   Feed feed(const Parts& batch, const char* who, bool with_targets) const;
   Tensors run(int step, const Feed& feed);
   std::vector<Tensor> call(int step, const StepData& data) const;
-  const graph::Program& program(int step, const Feed& feed);
+  graph::Program program(int step, const Feed& feed);
   std::vector<Tensor> train_step(const StepData& data) const;
   std::vector<Tensor> test_step(const StepData& data) const;
   std::vector<Tensor> predict_step(const StepData& data) const;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <nyala/autograd/function.hpp>
+#include <nyala/autograd/graph/program_cache.hpp>
 #include <nyala/models/training/compiled_loss.hpp>
 #include <nyala/models/training/compiled_metrics.hpp>
 #include <nyala/models/training/trainer.hpp>
@@ -40,11 +40,12 @@ struct Trainer::FeedShape {
   std::array<std::size_t, 3> sizes{};   // how many inputs, targets and weights
   SmallVector<std::size_t, 2> missing;  // the places of those that are not there
 
-  bool operator==(const FeedShape& other) const {
-    for (std::size_t i = 0; i < sizes.size(); ++i)
-      if (sizes[i] != other.sizes[i]) return false;
-    return missing.size() == other.missing.size() &&
-           std::equal(missing.begin(), missing.end(), other.missing.begin());
+  /// All of it, for a program's key.
+  SmallVector<std::uint64_t, 8> numbers() const {
+    SmallVector<std::uint64_t, 8> all;
+    for (std::size_t size : sizes) all.push_back(size);
+    for (std::size_t place : missing) all.push_back(place);
+    return all;
   }
 };
 
@@ -76,24 +77,12 @@ struct Trainer::StepData {
 
 /// The traced steps, and what they were traced for. `predict` reads it from several threads.
 struct Trainer::Programs {
-  /// The programs of one kind of step, for feeds that have the same tensors.
-  struct Cache {
-    int step;
-    FeedShape shape;
-    graph::ProgramCache programs = {};
-    std::unique_ptr<Cache> next = {};
-  };
-  /// The one for such feeds, made when it is new; takes no lock when it is not.
-  graph::ProgramCache& cache(int step, const FeedShape& shape);
-  void clear_caches();
-
   std::mutex mutex;
   std::size_t num_outputs = 0;            // 0: not known yet
   std::atomic<std::uint64_t> version{0};  // of all structure, when the rest was made
   std::vector<std::uint64_t> layout;      // modules, variables and what is trainable
   ModelNames names;
-  std::unique_ptr<Cache> caches;
-  std::atomic<Cache*> first_cache{nullptr};
+  graph::ProgramCache cache;  // of all kinds of steps
   std::vector<Variable> trainable;
   std::atomic<bool> optimizer_ready{false};
 };

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <sstream>
+#include <utility>
 
 #include <nyala/autograd/function.hpp>
 #include <nyala/autograd/random.hpp>
@@ -357,4 +358,139 @@ TEST_CASE("a reduction joins the pass that makes its input") {
   const auto f = function([](const Tensor& x) { return ops::mean(ops::square(ops::tanh(x))); });
   const graph::Program& program = f.program(ops::ones({300, 300}));
   CHECK(program.stats().num_units == 2);  // the pass, and the division by the number
+}
+
+#ifdef NYALA_COUNTS_NEWS
+
+namespace {
+
+// Calls `f` with each of its allocations failing in turn, until it succeeds; gives how often it
+// failed. Anything but a LimitError leaves.
+template <class F, class G>
+int fail_each_allocation(F&& f, G&& after_failure) {
+  for (int n = 0;; ++n) {
+    t_news_left = n;
+    try {
+      f();
+      t_news_left = -1;
+      return n;
+    } catch (const LimitError&) {
+      t_news_left = -1;
+      after_failure();
+    } catch (...) {
+      t_news_left = -1;
+      throw;
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("memory that runs out in a trace, a plan or a run is a LimitError that changes nothing") {
+  const Training training(700), same(700);
+  same(same.x, same.y);
+  const std::vector<double> before = training.state();
+  const auto unchanged = [&] { CHECK(training.state() == before); };
+  {
+    const auto step = function(training);
+    CHECK(fail_each_allocation([&] { step(training.x, training.y); }, unchanged) > 100);
+    CHECK(step.trace_count() == 1);
+  }
+  const std::vector<double> after = training.state(), want = same.state();
+  for (std::size_t i = 0; i < want.size(); ++i)
+    CHECK(after[i] == doctest::Approx(want[i]).epsilon(1e-4));
+
+  // An instance of its own for a second run at the same time, and a variable whose value is held.
+  const auto step = function(training);
+  step(training.x, training.y);
+  const std::vector<double> second = training.state();
+  const Tensor held = training.w1;
+  fail_each_allocation([&] { step(training.x, training.y); },
+                       [&] { CHECK(training.state() == second); });
+}
+
+TEST_CASE("memory that runs out in a gradient is a LimitError, and a later one is right") {
+  const Variable w(ops::array<float>({1, 2, 3}));
+  const std::int64_t in_use = memory_stats().bytes_in_use;
+  Tensor gradient;
+  fail_each_allocation(
+      [&] {
+        GradientTape tape({.persistent = true});
+        Tensor y;
+        {
+          const std::int64_t left =
+              std::exchange(t_news_left, -1);  // the ops are not at stake here
+          y = ops::sum(ops::square(w) * 2.0 + ops::exp(w));
+          t_news_left = left;
+        }
+        gradient = tape.gradient(y, w);
+      },
+      [] {});
+  const Tensor want = ops::cast(w, float32) * 4.0 + ops::exp(w);
+  CHECK(ops::allclose(gradient, want, {.rtol = 1e-6}));
+  gradient = Tensor();
+  CHECK(memory_stats().bytes_in_use <= in_use + static_cast<std::int64_t>(want.nbytes()) + 64);
+}
+
+#endif
+
+TEST_CASE("planning asks for no memory of the values' size") {
+  // 2^40 elements in a view and in what is computed from one of them.
+  const std::int64_t side = std::int64_t{1} << 20;
+  const std::int64_t peak = memory_stats().peak_bytes;
+  const auto picks = function([&](const Tensor& x) {
+    const Tensor wide = ops::broadcast_to(ops::reshape(x, {1, side}), {side, side});
+    return ops::transpose(wide)[5] + 1.0;
+  });
+  const graph::Program program = picks.program(ops::zeros({side}));
+  CHECK(program.stats().num_steps > 1);
+  CHECK(memory_stats().peak_bytes - peak < (std::int64_t{1} << 26));
+  CHECK(ops::array_equal(picks(ops::ones({side})), ops::full({side}, 2.0)));
+}
+
+TEST_CASE("views of views, some of which cannot be one, are found") {
+  const Tensor x = ops::reshape(ops::arange(24.0), {2, 3, 4});
+  const auto f = [](const Tensor& in) {
+    const Tensor turned = ops::transpose(in);                        // (4, 3, 2)
+    const Tensor flat = ops::reshape(turned, {12, 2});               // a copy
+    const Tensor rows = ops::slice(flat, {{10, std::nullopt, -3}});  // (4, 2), from the end
+    const Tensor again = ops::stop_gradient(ops::reshape(rows, {2, 2, 2})[1]);
+    return std::vector{again * 2.0, ops::broadcast_to(again[0], {3, 2}), turned, rows};
+  };
+  const auto traced = function(f);
+  const std::vector<Tensor> want = f(x), got = traced(x);
+  for (std::size_t i = 0; i < want.size(); ++i) CHECK(ops::array_equal(got[i], want[i]));
+}
+
+TEST_CASE("long programs are compiled in a time that grows with their length") {
+  // With anything quadratic a test of this length would take minutes.
+  constexpr int kSteps = 30000;
+  std::int64_t n = 0;
+  SUBCASE("small arrays") { n = 4; }
+  SUBCASE("large arrays, in tiles") { n = 4096; }
+  const auto chain = function([&](const Tensor& x) {
+    Tensor y = x;
+    for (int i = 0; i < kSteps / 2; ++i) y = ops::maximum(y + 1.0, x * (1.0 / (i + 1)));
+    return y;
+  });
+  const Tensor got = chain(ops::zeros({n}));
+  CHECK(ops::array_equal(got, ops::full({n}, kSteps / 2)));
+}
+
+TEST_CASE("long programs of steps that depend on nothing, and their gradients") {
+  constexpr int kSteps = 10000;
+  const Variable w(ops::ones({4}));
+  const auto sums = function([&](const Tensor& x) {
+    GradientTape tape;
+    std::vector<Tensor> parts;
+    for (int i = 0; i < kSteps; ++i) parts.push_back(ops::tanh(w * (x + static_cast<double>(i))));
+    Tensor total = parts[0];
+    for (int i = 1; i < kSteps; ++i) total = total + parts[static_cast<std::size_t>(i)];
+    return tape.gradient(total, w);
+  });
+  // d tanh(i) / dw = i / cosh(i)^2, which is 0 soon.
+  double want = 0;
+  for (int i = 0; i < 50; ++i) want += i / std::pow(std::cosh(i), 2);
+  const Tensor got = sums(ops::zeros({4}));
+  CHECK(got.to_vector<float>()[0] == doctest::Approx(want).epsilon(1e-4));
 }

@@ -1,0 +1,36 @@
+#pragma once
+/// What the handles of a program share. Not installed.
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <nyala/autograd/graph/instance.hpp>
+#include <nyala/autograd/graph/program.hpp>
+
+namespace nyala::graph {
+
+struct Program::State {
+  State(const TensorFunction& f, const std::vector<Spec>& specs);
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void run(Inputs<Tensor> arguments, Tensors& outputs) const;
+
+  std::vector<Spec> inputs;
+  Tape tape;
+  std::size_t num_traced;
+  Plan plan;
+
+ private:
+  std::unique_ptr<Instance> take() const;
+  void give_back(std::unique_ptr<Instance> instance) const noexcept;
+
+  // Instances that no thread uses: one at hand without a lock, more in a list.
+  mutable std::atomic<Instance*> spare_{nullptr};
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Instance>> spares_;
+};
+
+}  // namespace nyala::graph

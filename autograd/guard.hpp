@@ -1,0 +1,21 @@
+#pragma once
+/// Where memory that runs out becomes an error of the library. Not part of the public API.
+#include <new>
+#include <utility>
+
+namespace nyala::detail {
+
+/// Throws a LimitError that was made when the program started, since nothing can be made now.
+[[noreturn]] void throw_out_of_memory();
+
+/// Calls `f`; std::bad_alloc leaves as LimitError.
+template <class F>
+decltype(auto) guard_memory(F&& f) {
+  try {
+    return std::forward<F>(f)();
+  } catch (const std::bad_alloc&) {
+    throw_out_of_memory();
+  }
+}
+
+}  // namespace nyala::detail
