@@ -40,7 +40,7 @@ function(nyala_component component)
     endif()
   endforeach()
   target_link_libraries(nyala_${component} PRIVATE
-    Threads::Threads nyala_blas PkgConfig::HWY PkgConfig::LIBZIP
+    Threads::Threads nyala_blas PkgConfig::HWY PkgConfig::LIBZIP PkgConfig::ZLIB
     spdlog::spdlog nlohmann_json::nlohmann_json)
   target_sources(nyala PRIVATE $<TARGET_OBJECTS:nyala_${component}>)
   target_include_directories(nyala INTERFACE
@@ -63,7 +63,7 @@ function(nyala_finish)
   target_compile_features(nyala PUBLIC cxx_std_20)
   target_include_directories(nyala INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(nyala PRIVATE
-    Threads::Threads nyala_blas PkgConfig::HWY PkgConfig::LIBZIP spdlog::spdlog)
+    Threads::Threads nyala_blas PkgConfig::HWY PkgConfig::LIBZIP PkgConfig::ZLIB spdlog::spdlog)
   include(CMakePackageConfigHelpers)
   set(config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/nyala")
   install(TARGETS nyala EXPORT nyala-targets)

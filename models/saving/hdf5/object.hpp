@@ -1,0 +1,86 @@
+#pragma once
+/// What is known of an open file and of its objects. Private to the reader.
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <nyala/core/tensor.hpp>
+#include <nyala/models/saving/hdf5/cursor.hpp>
+#include <nyala/models/saving/hdf5/layout.hpp>
+#include <nyala/models/saving/hdf5/messages.hpp>
+#include <nyala/models/saving/hdf5/types.hpp>
+
+namespace nyala::saving::hdf5::detail {
+
+struct Link {
+  std::string name;
+  std::uint64_t address = kUndefined;
+  bool hard = true;
+};
+
+struct AttributeRecord {
+  std::string name;
+  std::span<const std::byte> message;
+};
+
+/// An attribute or a dataset without its elements.
+struct Value {
+  Datatype type;
+  Dataspace space;
+  std::span<const std::byte> bytes;  // of an attribute
+
+  Spec spec() const { return {space.shape, type.dtype()}; }
+};
+
+/// The links of a group, wherever the file keeps them.
+std::vector<Link> read_links(const Image& image, const std::vector<Message>& messages);
+/// The attributes of an object, likewise.
+std::vector<AttributeRecord> read_attributes(const Image& image,
+                                             const std::vector<Message>& messages);
+Value read_attribute_value(const Image& image, const AttributeRecord& record);
+
+/// The message of a kind; null when there is none, UnsupportedError when it is shared.
+const Message* find_message(const Image& image,
+                            const std::vector<Message>& messages,
+                            MessageKind kind);
+Value read_dataset_value(const Image& image, const std::vector<Message>& messages);
+Layout read_dataset_layout(const Image& image, const std::vector<Message>& messages);
+/// All bytes of a dataset as the file has them: a part of the file, or `own`.
+std::span<const std::byte> read_dataset_bytes(const Image& image,
+                                              const std::vector<Message>& messages,
+                                              const Value& value,
+                                              std::vector<std::byte>& own);
+std::vector<std::string> read_texts(const Image& image,
+                                    const Value& value,
+                                    std::span<const std::byte> bytes);
+
+struct FileState;
+
+struct ObjectState {
+  FileState* file = nullptr;
+  std::string path;
+  std::vector<Message> messages;
+  std::optional<std::vector<Link>> links = {};
+  std::unordered_map<std::string, std::size_t> by_name = {};
+  std::optional<std::vector<AttributeRecord>> attributes = {};
+};
+
+struct FileState {
+  FileState(std::span<const std::byte> mapped, std::string who, const Limits& limits)
+      : bytes(mapped), image(mapped, std::move(who), limits) {}
+  ~FileState();
+  FileState(const FileState&) = delete;
+  FileState& operator=(const FileState&) = delete;
+
+  std::vector<std::byte> own;
+  std::span<const std::byte> bytes;
+  bool is_mapped = false;
+  Image image;
+  std::uint64_t root = kUndefined;
+  std::map<std::uint64_t, std::shared_ptr<ObjectState>> objects = {};
+};
+
+}  // namespace nyala::saving::hdf5::detail
