@@ -83,6 +83,44 @@ void throw_unknown_name(const std::string& kind,
   throw ValueError(kind + " \"" + name.substr(0, 200) + "\" is unknown" + suggestion(name, known));
 }
 
+void check_options(const std::string& who, Options options, const void* args) {
+  for (const Option& option : options)
+    option.type().check(who, option.name, option.in(args), option.range);
+}
+
+void options_to_config(Options options, const void* args, Config& config) {
+  for (const Option& option : options) {
+    const void* value = option.in(args);
+    if (!option.type().omit(value)) config[option.name] = option.type().to(value);
+  }
+}
+
+void options_from_config(const std::string& who,
+                         Options options,
+                         const Config& config,
+                         void* args) {
+  for (const Option& option : options) {
+    void* to = option.member(args);
+    const Config* value = config.find(option.name);
+    if (value == nullptr) {
+      if (option.type().is_missing(to))
+        throw ValueError(who + ": option \"" + option.name + "\" is missing");
+      continue;
+    }
+    try {
+      option.type().from(*value, to);
+    } catch (const Error& error) {
+      throw ValueError(who + ": option \"" + option.name + "\" " + error.what());
+    }
+  }
+}
+
+std::vector<std::string> option_names(Options options) {
+  std::vector<std::string> names;
+  for (const Option& option : options) names.emplace_back(option.name);
+  return names;
+}
+
 }  // namespace detail
 
 void check_keys(const std::string& who,
@@ -93,5 +131,15 @@ void check_keys(const std::string& who,
       detail::throw_unknown_key(who, key, known);
   }
 }
+
+NYALA_DEFINE_OPTION_TYPE(bool)
+NYALA_DEFINE_OPTION_TYPE(int)
+NYALA_DEFINE_OPTION_TYPE(double)
+NYALA_DEFINE_OPTION_TYPE(std::string)
+NYALA_DEFINE_OPTION_TYPE(std::optional<int>)
+NYALA_DEFINE_OPTION_TYPE(std::optional<double>)
+NYALA_DEFINE_OPTION_TYPE(std::optional<DTypeLike>)
+NYALA_DEFINE_OPTION_TYPE(Required<int>)
+NYALA_DEFINE_OPTION_TYPE(Required<double>)
 
 }  // namespace nyala

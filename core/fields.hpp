@@ -11,10 +11,12 @@
 ///       Range::from_0_to_1()}};
 ///     }
 ///   };
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -234,67 +236,147 @@ Args unset_args() {
     return Args{Unset{}, Unset{}, Unset{}};
 }
 
-/// Calls `f(field)` for each field of Args.
-template <class Args, class F>
-constexpr void for_each_field(F&& f) {
-  std::apply([&](const auto&... field) { (f(field), ...); }, Args::fields());
+/// What is done with an option of one type, whatever struct holds it.
+struct OptionType {
+  Config (*to)(const void* value);
+  void (*from)(const Config& config, void* value);
+  bool (*omit)(const void* value);        ///< whether the configuration leaves it out
+  bool (*is_missing)(const void* value);  ///< a required option that was never given
+  void (*check)(const std::string& who, const char* name, const void* value, const Range& range);
+};
+
+namespace detail {
+
+/// A function, so that one file compiles what many use (NYALA_DECLARE_OPTION_TYPE).
+template <class T>
+const OptionType& option_type() {
+  static constexpr OptionType type = {
+      .to = [](const void* value) -> Config {
+        return ConfigCodec<T>::to(*static_cast<const T*>(value));
+      },
+      .from = [](const Config& config,
+                 void* value) { *static_cast<T*>(value) = ConfigCodec<T>::from(config); },
+      .omit = [](const void* value) -> bool {
+        if constexpr (requires(const T& option) { ConfigCodec<T>::omit(option); })
+          return ConfigCodec<T>::omit(*static_cast<const T*>(value));
+        else
+          return static_cast<void>(value), false;
+      },
+      .is_missing = [](const void* value) -> bool {
+        if constexpr (requires(const T& option) { option.is_set; })
+          return !static_cast<const T*>(value)->is_set;
+        else
+          return static_cast<void>(value), false;
+      },
+      .check =
+          [](const std::string& who, const char* name, const void* value, const Range& range) {
+            Unwrap<T>::check(who, name, *static_cast<const T*>(value), range);
+          },
+  };
+  return type;
+}
+
+template <class Args>
+inline constexpr auto kFields = Args::fields();
+
+template <class Args, std::size_t I>
+void* member_of(void* args) {
+  return &(static_cast<Args*>(args)->*(std::get<I>(kFields<Args>).member));
+}
+
+}  // namespace detail
+
+/// A field of some struct: its name, what it is for, and how to reach it.
+struct Option {
+  const char* name;
+  const char* doc;
+  Range range;
+  const OptionType& (*type)();
+  void* (*member)(void* args);
+
+  const void* in(const void* args) const { return member(const_cast<void*>(args)); }
+};
+
+namespace detail {
+
+template <class Args, std::size_t... I>
+constexpr auto make_options(std::index_sequence<I...>) {
+  return std::array<Option, sizeof...(I)>{
+      {{std::get<I>(kFields<Args>).name,
+        std::get<I>(kFields<Args>).doc,
+        std::get<I>(kFields<Args>).range,
+        option_type<typename std::tuple_element_t<I, std::remove_cv_t<decltype(kFields<Args>)>>::
+                        value_type>,
+        member_of<Args, I>}...}};
+}
+template <class Args>
+inline constexpr auto kOptions = make_options<Args>(
+    std::make_index_sequence<std::tuple_size_v<std::remove_cv_t<decltype(kFields<Args>)>>>());
+
+using Options = std::span<const Option>;
+void check_options(const std::string& who, Options options, const void* args);
+void options_to_config(Options options, const void* args, Config& config);
+void options_from_config(const std::string& who, Options options, const Config& config, void* args);
+std::vector<std::string> option_names(Options options);
+
+}  // namespace detail
+
+/// The options of Args, in the order of `fields()`: what the manual prints.
+template <class Args>
+std::span<const Option> options_of() {
+  return detail::kOptions<Args>;
 }
 
 /// Throws ValueError, naming `who` and the option, when a number is out of its range or not a
 /// number.
 template <class Args>
 void check_fields(const std::string& who, const Args& args) {
-  for_each_field<Args>([&](const auto& field) {
-    using T = typename std::decay_t<decltype(field)>::value_type;
-    detail::Unwrap<T>::check(who, field.name, args.*(field.member), field.range);
-  });
+  detail::check_options(who, options_of<Args>(), &args);
 }
 
 /// Appends the options to a dict, in the order of `fields()`.
 template <class Args>
 void fields_to_config(const Args& args, Config& config) {
-  for_each_field<Args>([&](const auto& field) {
-    using T = typename std::decay_t<decltype(field)>::value_type;
-    if constexpr (requires { ConfigCodec<T>::omit(args.*(field.member)); }) {
-      if (ConfigCodec<T>::omit(args.*(field.member))) return;
-    }
-    config[field.name] = ConfigCodec<T>::to(args.*(field.member));
-  });
+  detail::options_to_config(options_of<Args>(), &args, config);
 }
 
 /// Reads the options that a dict holds; those missing keep their value. Throws ValueError, naming
 /// `who` and the option, for a value of the wrong kind.
 template <class Args>
 void fields_from_config(const std::string& who, const Config& config, Args& args) {
-  for_each_field<Args>([&](const auto& field) {
-    using T = typename std::decay_t<decltype(field)>::value_type;
-    const Config* value = config.find(field.name);
-    if (value == nullptr) {
-      if constexpr (requires { (args.*(field.member)).is_set; }) {
-        if (!(args.*(field.member)).is_set)
-          throw ValueError(who + ": option \"" + field.name + "\" is missing");
-      }
-      return;
-    }
-    try {
-      args.*(field.member) = ConfigCodec<T>::from(*value);
-    } catch (const Error& error) {
-      throw ValueError(who + ": option \"" + field.name + "\" " + error.what());
-    }
-  });
+  detail::options_from_config(who, options_of<Args>(), config, &args);
 }
 
 /// The names of the options.
 template <class Args>
 std::vector<std::string> field_names() {
-  std::vector<std::string> names;
-  for_each_field<Args>([&](const auto& field) { names.emplace_back(field.name); });
-  return names;
+  return detail::option_names(options_of<Args>());
 }
 
 /// Throws ValueError for a key that is none of `known`, with the nearest one that is.
 void check_keys(const std::string& who,
                 const Config& config,
                 const std::vector<std::string>& known);
+
+/// In a header, in namespace nyala: this type of option is compiled where
+/// NYALA_DEFINE_OPTION_TYPE stands.
+#define NYALA_DECLARE_OPTION_TYPE(...)                          \
+  namespace detail {                                            \
+  extern template const OptionType& option_type<__VA_ARGS__>(); \
+  }
+#define NYALA_DEFINE_OPTION_TYPE(...)                    \
+  namespace detail {                                     \
+  template const OptionType& option_type<__VA_ARGS__>(); \
+  }
+
+NYALA_DECLARE_OPTION_TYPE(bool)
+NYALA_DECLARE_OPTION_TYPE(int)
+NYALA_DECLARE_OPTION_TYPE(double)
+NYALA_DECLARE_OPTION_TYPE(std::string)
+NYALA_DECLARE_OPTION_TYPE(std::optional<int>)
+NYALA_DECLARE_OPTION_TYPE(std::optional<double>)
+NYALA_DECLARE_OPTION_TYPE(std::optional<DTypeLike>)
+NYALA_DECLARE_OPTION_TYPE(Required<int>)
+NYALA_DECLARE_OPTION_TYPE(Required<double>)
 
 }  // namespace nyala

@@ -120,4 +120,6 @@ activations::Activation ConfigCodec<activations::Activation>::from(const Config&
   return name->as_string();
 }
 
+NYALA_DEFINE_OPTION_TYPE(activations::Activation)
+
 }  // namespace nyala

@@ -49,4 +49,6 @@ struct ConfigCodec<activations::Activation> {
   static activations::Activation from(const Config& config);
 };
 
+NYALA_DECLARE_OPTION_TYPE(activations::Activation)
+
 }  // namespace nyala

@@ -77,3 +77,9 @@ ObjectRegistry<ConstraintBase>& ConstraintBase::registry() {
 }
 
 }  // namespace nyala::constraints
+
+namespace nyala {
+
+NYALA_DEFINE_OPTION_TYPE(constraints::Constraint)
+
+}  // namespace nyala

@@ -95,4 +95,6 @@ struct ConfigCodec<constraints::NormAxis> {
   }
 };
 
+NYALA_DECLARE_OPTION_TYPE(constraints::Constraint)
+
 }  // namespace nyala

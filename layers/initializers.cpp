@@ -366,3 +366,9 @@ ObjectRegistry<InitializerBase>& InitializerBase::registry() {
 }
 
 }  // namespace nyala::initializers
+
+namespace nyala {
+
+NYALA_DEFINE_OPTION_TYPE(initializers::Initializer)
+
+}  // namespace nyala

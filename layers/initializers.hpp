@@ -175,3 +175,9 @@ using LecunUniform = HandleOf<InitializerBase, LecunUniformArgs>;
 using Orthogonal = HandleOf<InitializerBase, OrthogonalArgs>;
 
 }  // namespace nyala::initializers
+
+namespace nyala {
+
+NYALA_DECLARE_OPTION_TYPE(initializers::Initializer)
+
+}  // namespace nyala

@@ -136,4 +136,6 @@ AxisPair ConfigCodec<AxisPair>::from(const Config& config) {
   return {ConfigCodec<int>::from(items[0]), ConfigCodec<int>::from(items[1])};
 }
 
+NYALA_DEFINE_OPTION_TYPE(AlwaysNull)
+
 }  // namespace nyala

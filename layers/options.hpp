@@ -273,4 +273,6 @@ struct ConfigCodec<AxisPair> {
   static AxisPair from(const Config& config);
 };
 
+NYALA_DECLARE_OPTION_TYPE(AlwaysNull)
+
 }  // namespace nyala

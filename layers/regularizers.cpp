@@ -87,3 +87,9 @@ ObjectRegistry<RegularizerBase>& RegularizerBase::registry() {
 }
 
 }  // namespace nyala::regularizers
+
+namespace nyala {
+
+NYALA_DEFINE_OPTION_TYPE(regularizers::Regularizer)
+
+}  // namespace nyala

@@ -68,3 +68,9 @@ using L1L2 = HandleOf<RegularizerBase, L1L2Args>;
 using OrthogonalRegularizer = HandleOf<RegularizerBase, OrthogonalRegularizerArgs>;
 
 }  // namespace nyala::regularizers
+
+namespace nyala {
+
+NYALA_DECLARE_OPTION_TYPE(regularizers::Regularizer)
+
+}  // namespace nyala
