@@ -372,22 +372,22 @@ std::vector<Tensor> GradientTape::gradients(const std::vector<Tensor>& targets,
 Tensor GradientTape::gradient(const Tensor& target,
                               const Variable& source,
                               const GradientArgs& args) {
-  return gradients<Variable>({target}, {source}, args)[0];
+  return detail::guard_memory([&] { return gradients<Variable>({target}, {source}, args)[0]; });
 }
 Tensor GradientTape::gradient(const Tensor& target,
                               const Tensor& source,
                               const GradientArgs& args) {
-  return gradients<Tensor>({target}, {source}, args)[0];
+  return detail::guard_memory([&] { return gradients<Tensor>({target}, {source}, args)[0]; });
 }
 std::vector<Tensor> GradientTape::gradient(const Tensor& target,
                                            const std::vector<Variable>& sources,
                                            const GradientArgs& args) {
-  return gradients({target}, sources, args);
+  return detail::guard_memory([&] { return gradients({target}, sources, args); });
 }
 std::vector<Tensor> GradientTape::gradient(const Tensor& target,
                                            const std::vector<Tensor>& sources,
                                            const GradientArgs& args) {
-  return gradients({target}, sources, args);
+  return detail::guard_memory([&] { return gradients({target}, sources, args); });
 }
 std::vector<Tensor> GradientTape::gradient(const std::vector<Tensor>& targets,
                                            const std::vector<Variable>& sources,
@@ -488,13 +488,15 @@ Tensor GradientTape::batch_jacobian(const Tensor& target, const Tensor& source) 
     throw ShapeError("batch_jacobian: received shapes " + target.shape().str() + " and " +
                      source.shape().str() + ", expected the same batch size");
   }
-  const Tensor all = jacobian(target, source);
-  std::vector<Tensor> rows;
-  for (std::int64_t i = 0; i < target.shape()[0]; ++i) {
-    // The gradient of row i of the target with respect to row i of the source.
-    rows.push_back(ops::moveaxis(all[i], target.rank() - 1, 0)[i]);
-  }
-  return ops::stack(rows);
+  return detail::guard_memory([&] {
+    const Tensor all = jacobian(target, source);
+    std::vector<Tensor> rows;
+    for (std::int64_t i = 0; i < target.shape()[0]; ++i) {
+      // The gradient of row i of the target with respect to row i of the source.
+      rows.push_back(ops::moveaxis(all[i], target.rank() - 1, 0)[i]);
+    }
+    return ops::stack(rows);
+  });
 }
 
 Tensor IndexedSlices::to_dense() const {
