@@ -1,12 +1,16 @@
 #pragma once
 /// Ops on symbols: `x + 1`, `ops::exp(x)`. Each call becomes a node of the graph, as Keras writes
-/// it to JSON: class Add of keras.src.ops.numpy with its arguments.
+/// it to JSON: class Add of keras.src.ops.numpy with its arguments. Functions take what their
+/// namesakes on tensors take, and throw the same; all stand in keras_ops.def.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
-#include <nyala/core/ops/contraction.hpp>
+#include <nyala/core/ops.hpp>
+#include <nyala/layers/argument.hpp>
 #include <nyala/layers/layer.hpp>
 
 namespace nyala {
@@ -16,142 +20,102 @@ struct OperationDef;
 /// One call of an op in a graph.
 class Operation final : public BaseLayer {
  public:
-  /// `options` are the op's own ("axis"); `args` are those of the call, with `symbol_at(i)` in the
-  /// place of the i-th tensor.
-  Operation(const OperationDef& def, Config options, Config args, const std::string& name);
+  /// `options` are the op's own ("axis"); `call` holds the arguments. Throws ValueError for a
+  /// parameter that the op does not have or that is missing.
+  Operation(const OperationDef& def, Config options, Arguments call, const std::string& name);
 
-  Tensor call(Inputs<Tensor> inputs, const CallArgs& args) override;
+  std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& args) override;
   Config get_config() const override;
   bool is_operation() const override { return true; }
   bool casts_inputs() const override { return false; }
   std::string keras_module() const override;
-  /// The arguments with these in the place of the tensors.
-  Config args_with(const std::vector<Config>& tensors) const;
-
-  /// Stands for the i-th tensor among the arguments.
-  static Config symbol_at(std::size_t i);
+  /// The call as Keras writes it, "args" and "kwargs", with these in the place of the symbols.
+  Config call_record(const std::vector<Config>& symbols) const;
 
  private:
   const OperationDef& def_;
   Config options_;
-  Config call_args_;
+  Arguments call_;
+  // One for each parameter of the signature; nothing where it is not given.
+  std::vector<std::optional<Argument>> values_;
 };
 
 /// Whether there is an op of this class ("Add").
 bool is_operation_class(const std::string& class_name);
 
-/// Adds a call of an op to the graph. `args` holds `Operation::symbol_at(i)` where the i-th symbol
-/// stands, `kwargs` further arguments by name. Throws ValueError for an unknown op, and what the op
-/// itself throws for arguments that do not fit.
-Symbol call_operation(const std::string& class_name,
-                      const std::vector<Symbol>& symbols,
-                      Config args,
-                      const Config& options = Config::dict(),
-                      const Config& kwargs = Config::dict(),
-                      const std::string& name = {});
+/// Adds a call of an op to the graph; `call` holds `Argument::symbol(i)` where the i-th symbol
+/// stands. Throws ValueError for an unknown op, and what the op itself throws for arguments that do
+/// not fit.
+std::vector<Symbol> call_operation(const std::string& class_name,
+                                   const std::vector<Symbol>& symbols,
+                                   Arguments call,
+                                   const Config& options = Config::dict(),
+                                   const std::string& name = {});
 
-namespace detail {
-Symbol binary_operation(const char* op, const Symbol& x, const Symbol& y);
-Symbol binary_operation(const char* op, const Symbol& x, Scalar y);
-Symbol binary_operation(const char* op, Scalar x, const Symbol& y);
-Symbol unary_operation(const char* op, const Symbol& x);
-Symbol reduce_operation(const char* op, const Symbol& x, const ReduceArgs& args, bool initial);
-}  // namespace detail
+/// What an op takes beside its first symbol: another one, or a constant.
+class Operand {
+ public:
+  Operand(Symbol symbol) : value_(std::move(symbol)) {}
+  Operand(Tensor tensor) : value_(std::move(tensor)) {}
+  template <class T>
+  requires std::is_arithmetic_v<T> Operand(T number) : value_(Scalar(number)) {}
+
+  const std::variant<Symbol, Tensor, Scalar>& value() const { return value_; }
+
+ private:
+  std::variant<Symbol, Tensor, Scalar> value_;
+};
+
+/// What `top_k` and `moments` give on symbols.
+struct TopKSymbols {
+  Symbol values;
+  Symbol indices;
+};
+struct MomentsSymbols {
+  Symbol mean;
+  Symbol variance;
+};
+struct AverageSymbolArgs {
+  std::optional<int> axis = {};
+  Symbol weights = {};
+};
 
 namespace ops {
 
-#define NYALA_SYMBOL_BINARY(name, Op)                                                          \
-  inline Symbol name(const Symbol& x, const Symbol& y) {                                       \
-    return detail::binary_operation(Op, x, y);                                                 \
-  }                                                                                            \
-  inline Symbol name(const Symbol& x, Scalar y) { return detail::binary_operation(Op, x, y); } \
-  inline Symbol name(Scalar x, const Symbol& y) { return detail::binary_operation(Op, x, y); }
-#define NYALA_SYMBOL_UNARY(name, Op) \
-  inline Symbol name(const Symbol& x) { return detail::unary_operation(Op, x); }
-#define NYALA_SYMBOL_REDUCE(name, Op, initial)                       \
-  inline Symbol name(const Symbol& x, const ReduceArgs& args = {}) { \
-    return detail::reduce_operation(Op, x, args, initial);           \
-  }
+#define OR(...) = __VA_ARGS__
+#define OP(Class, module, signature, Result, function, parameters, arguments) \
+  Result function parameters;
+#define SYMBOL(Class, Result, function, parameters, arguments) Result function parameters;
+#define BINARY(Class, function, on_tensors)          \
+  Symbol function(const Symbol& x, const Symbol& y); \
+  Symbol function(const Symbol& x, const Tensor& y); \
+  Symbol function(const Tensor& x, const Symbol& y); \
+  Symbol function(const Symbol& x, Scalar y);        \
+  Symbol function(Scalar x, const Symbol& y);
+#include <nyala/layers/keras_ops.def>
+#undef OR
 
-NYALA_SYMBOL_BINARY(add, "Add")
-NYALA_SYMBOL_BINARY(subtract, "Subtract")
-NYALA_SYMBOL_BINARY(multiply, "Multiply")
-NYALA_SYMBOL_BINARY(divide, "Divide")
-NYALA_SYMBOL_BINARY(power, "Power")
-NYALA_SYMBOL_BINARY(maximum, "Maximum")
-NYALA_SYMBOL_BINARY(minimum, "Minimum")
-NYALA_SYMBOL_BINARY(equal, "Equal")
-NYALA_SYMBOL_BINARY(not_equal, "NotEqual")
-NYALA_SYMBOL_BINARY(greater, "Greater")
-NYALA_SYMBOL_BINARY(greater_equal, "GreaterEqual")
-NYALA_SYMBOL_BINARY(less, "Less")
-NYALA_SYMBOL_BINARY(less_equal, "LessEqual")
-NYALA_SYMBOL_BINARY(logical_and, "LogicalAnd")
-NYALA_SYMBOL_BINARY(logical_or, "LogicalOr")
-NYALA_SYMBOL_UNARY(negative, "Negative")
-NYALA_SYMBOL_UNARY(abs, "Absolute")
-NYALA_SYMBOL_UNARY(square, "Square")
-NYALA_SYMBOL_UNARY(sqrt, "Sqrt")
-NYALA_SYMBOL_UNARY(rsqrt, "Rsqrt")
-NYALA_SYMBOL_UNARY(exp, "Exp")
-NYALA_SYMBOL_UNARY(log, "Log")
-NYALA_SYMBOL_UNARY(log1p, "Log1p")
-NYALA_SYMBOL_UNARY(sin, "Sin")
-NYALA_SYMBOL_UNARY(cos, "Cos")
-NYALA_SYMBOL_UNARY(tanh, "Tanh")
-NYALA_SYMBOL_UNARY(sigmoid, "Sigmoid")
-NYALA_SYMBOL_UNARY(softplus, "Softplus")
-NYALA_SYMBOL_UNARY(relu, "Relu")
-NYALA_SYMBOL_UNARY(silu, "Silu")
-NYALA_SYMBOL_UNARY(erf, "Erf")
-NYALA_SYMBOL_UNARY(logical_not, "LogicalNot")
-NYALA_SYMBOL_UNARY(stop_gradient, "StopGradient")
-NYALA_SYMBOL_REDUCE(sum, "Sum", false)
-NYALA_SYMBOL_REDUCE(mean, "Mean", false)
-NYALA_SYMBOL_REDUCE(max, "Max", true)
-NYALA_SYMBOL_REDUCE(min, "Min", true)
-NYALA_SYMBOL_REDUCE(std, "Std", false)
-NYALA_SYMBOL_REDUCE(var, "Var", false)
-NYALA_SYMBOL_REDUCE(logsumexp, "Logsumexp", false)
-#undef NYALA_SYMBOL_BINARY
-#undef NYALA_SYMBOL_UNARY
-#undef NYALA_SYMBOL_REDUCE
-
-Symbol matmul(const Symbol& x, const Symbol& y);
-Symbol where(const Symbol& condition, const Symbol& x, const Symbol& y);
-Symbol softmax(const Symbol& x, int axis = -1);
-Symbol concatenate(const std::vector<Symbol>& symbols, const FirstAxis& args = {});
-Symbol stack(const std::vector<Symbol>& symbols, const FirstAxis& args = {});
-Symbol reshape(const Symbol& x, const Shape& shape);
-Symbol transpose(const Symbol& x, const std::vector<int>& axes = {});
-Symbol expand_dims(const Symbol& x, int axis);
-Symbol squeeze(const Symbol& x, int axis);
-Symbol clip(const Symbol& x, double low, double high);
-Symbol cast(const Symbol& x, DTypeLike dtype);
 /// Ranges of the first axes: `slice(x, {{}, {.start = 1, .stop = 3}})` is Python's x[:, 1:3].
 Symbol slice(const Symbol& x, const std::vector<Range1>& ranges);
 
 }  // namespace ops
 
-#define NYALA_SYMBOL_OPERATOR(symbol, Op)                           \
-  inline Symbol operator symbol(const Symbol& x, const Symbol& y) { \
-    return detail::binary_operation(Op, x, y);                      \
-  }                                                                 \
-  inline Symbol operator symbol(const Symbol& x, Scalar y) {        \
-    return detail::binary_operation(Op, x, y);                      \
-  }                                                                 \
-  inline Symbol operator symbol(Scalar x, const Symbol& y) {        \
-    return detail::binary_operation(Op, x, y);                      \
-  }
-NYALA_SYMBOL_OPERATOR(+, "Add")
-NYALA_SYMBOL_OPERATOR(-, "Subtract")
-NYALA_SYMBOL_OPERATOR(*, "Multiply")
-NYALA_SYMBOL_OPERATOR(/, "TrueDivide")
-NYALA_SYMBOL_OPERATOR(>, "Greater")
-NYALA_SYMBOL_OPERATOR(<, "Less")
-NYALA_SYMBOL_OPERATOR(>=, "GreaterEqual")
-NYALA_SYMBOL_OPERATOR(<=, "LessEqual")
+#define NYALA_SYMBOL_OPERATOR(symbol, function)                                                   \
+  inline Symbol operator symbol(const Symbol& x, const Symbol& y) { return ops::function(x, y); } \
+  inline Symbol operator symbol(const Symbol& x, const Tensor& y) { return ops::function(x, y); } \
+  inline Symbol operator symbol(const Tensor& x, const Symbol& y) { return ops::function(x, y); } \
+  inline Symbol operator symbol(const Symbol& x, Scalar y) { return ops::function(x, y); }        \
+  inline Symbol operator symbol(Scalar x, const Symbol& y) { return ops::function(x, y); }
+NYALA_SYMBOL_OPERATOR(+, add)
+NYALA_SYMBOL_OPERATOR(-, subtract)
+NYALA_SYMBOL_OPERATOR(*, multiply)
+NYALA_SYMBOL_OPERATOR(/, true_divide)
+NYALA_SYMBOL_OPERATOR(%, mod)
+NYALA_SYMBOL_OPERATOR(>, greater)
+NYALA_SYMBOL_OPERATOR(<, less)
+NYALA_SYMBOL_OPERATOR(>=, greater_equal)
+NYALA_SYMBOL_OPERATOR(<=, less_equal)
 #undef NYALA_SYMBOL_OPERATOR
-inline Symbol operator-(const Symbol& x) { return detail::unary_operation("Negative", x); }
+inline Symbol operator-(const Symbol& x) { return ops::negative(x); }
 
 }  // namespace nyala

@@ -1,186 +1,257 @@
 #include <nyala/layers/operation_defs.hpp>
 
-#include <limits>
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+#include <unordered_map>
 
 #include <nyala/core/error.hpp>
+#include <nyala/layers/operation_functions.hpp>
 
 namespace nyala {
 namespace {
 
-constexpr const char* kPlaceholder = "__symbol__";
-
-bool is_placeholder(const Config& value) { return value.contains(kPlaceholder); }
-
-template <Tensor (*F)(const Tensor&)>
-Tensor unary(const OperationCall& call) {
-  return F(call.tensor(0));
+Config parse_value(const std::string& text) {
+  if (text == "null") return {};
+  if (text == "true" || text == "false") return text == "true";
+  const char* end = text.data() + text.size();
+  std::int64_t whole = 0;
+  if (std::from_chars(text.data(), end, whole).ptr == end) return whole;
+  double real = 0;
+  if (std::from_chars(text.data(), end, real).ptr == end) return real;
+  return text;
 }
 
-template <Tensor (*TT)(const Tensor&, const Tensor&),
-          Tensor (*TS)(const Tensor&, Scalar),
-          Tensor (*ST)(Scalar, const Tensor&)>
-Tensor binary(const OperationCall& call) {
-  if (!call.is_tensor(0)) return ST(call.scalar(0), call.tensor(1));
-  if (!call.is_tensor(1)) return TS(call.tensor(0), call.scalar(1));
-  return TT(call.tensor(0), call.tensor(1));
+Signature parse_signature(const char* text) {
+  Signature signature;
+  std::istringstream words(text);
+  bool is_option = false, is_keyword = false;
+  for (std::string word; words >> word;) {
+    if (word == ";") {
+      is_option = true;
+      continue;
+    }
+    if (word == "*") {
+      is_keyword = true;
+      continue;
+    }
+    Parameter parameter{.is_option = is_option, .is_keyword = is_keyword && !is_option};
+    parameter.is_variadic = word[0] == '*';
+    parameter.is_ignored = word[0] == '~';
+    if (parameter.is_variadic || parameter.is_ignored) word.erase(0, 1);
+    if (const std::size_t sign = word.find('='); sign != std::string::npos) {
+      parameter.otherwise = parse_value(word.substr(sign + 1));
+      word.resize(sign);
+    }
+    const std::size_t arrow = word.find('>');
+    parameter.name = word.substr(0, arrow);
+    parameter.field = arrow == std::string::npos ? word : word.substr(arrow + 1);
+    signature.push_back(std::move(parameter));
+  }
+  return signature;
 }
 
-template <Tensor (*F)(const Tensor&, const ReduceArgs&)>
-Tensor reduce(const OperationCall& call) {
-  if (!call.option("initial").is_null() || !call.option("dtype").is_null())
-    throw UnsupportedError("a reduction with `initial` or `dtype` is not supported");
-  return F(call.tensor(0), {.axis = call.axes(), .keepdims = call.flag("keepdims")});
-}
+// Reads the parameters of a call as C++ arguments.
+class Reader {
+ public:
+  Reader(const OperationDef& def, const ParameterValues& values, Inputs<Tensor> tensors)
+      : names_(def), values_(values), tensors_(tensors) {}
 
-template <Tensor (*F)(const Tensor&, const ArgReduceArgs&)>
-Tensor arg_reduce(const OperationCall& call) {
-  std::optional<int> axis;
-  if (const Config given = call.option("axis"); given.is_int())
-    axis = ConfigCodec<int>::from(given);
-  return F(call.tensor(0), {.axis = axis, .keepdims = call.flag("keepdims")});
-}
+  template <class... T>
+  std::tuple<T...> read() {
+    names_.reserve<T...>();
+    std::tuple<T...> arguments{read_one<T>()...};  // braces: from left to right
+    check_rest();
+    return arguments;
+  }
 
-template <Tensor (*F)(const Tensor&, const SoftmaxArgs&)>
-Tensor softmax(const OperationCall& call) {
-  return F(call.tensor(0), {.axis = call.axes()});
-}
+ private:
+  template <class T>
+  T read_one() {
+    if constexpr (ArgsMembers<T>::known) {
+      T args{};
+      std::apply([&](const auto&... member) { (read_member(args, member), ...); },
+                 ArgsMembers<T>::all);
+      return args;
+    } else if constexpr (std::is_same_v<T, std::pair<int, int>>) {
+      if (names_.next_is_axis1()) {
+        const int first = value<int>(names_.next());
+        return {first, value<int>(names_.next())};
+      }
+      const std::size_t i = names_.next();
+      return is_given(i) ? value<T>(i) : T{0, 1};
+    } else {
+      return value<T>(names_.next());
+    }
+  }
 
-Tensor where(const OperationCall& call) {
-  const Tensor condition = call.tensor(0);
-  if (!call.is_tensor(1)) return ops::where(condition, call.scalar(1), call.tensor(2));
-  if (!call.is_tensor(2)) return ops::where(condition, call.tensor(1), call.scalar(2));
-  return ops::where(condition, call.tensor(1), call.tensor(2));
-}
+  template <class Args, class T>
+  void read_member(Args& args, const ArgsMember<Args, T>& member) {
+    const auto i = names_.find(member.name);
+    if (!i) return;
+    constexpr bool may_be_null = requires(T & t) { t.reset(); }
+    || std::is_same_v<T, Axes> || std::is_same_v<T, Config>;
+    if (is_given(*i) || (may_be_null && values_[*i])) args.*member.member = value<T>(*i);
+  }
 
-Tensor reshape(const OperationCall& call) {
-  return ops::reshape(call.tensor(0), Shape(call.sizes("newshape")));
-}
+  // Whether there is a value that is not null.
+  bool is_given(std::size_t i) const { return values_[i] && !values_[i]->is_null(); }
 
-Tensor transpose(const OperationCall& call) {
-  std::vector<int> axes;
-  for (std::int64_t axis : call.sizes("axes")) axes.push_back(static_cast<int>(axis));
-  return ops::transpose(call.tensor(0), axes);
-}
+  template <class T>
+  T value(std::size_t i) const {
+    const Parameter& parameter = names_.signature()[i];
+    if (!values_[i]) {
+      if (parameter.otherwise) return convert<T>(Argument(*parameter.otherwise));
+      throw ValueError("the argument \"" + parameter.name + "\" is missing");
+    }
+    return convert<T>(*values_[i]);
+  }
 
-Tensor clip(const OperationCall& call) {
-  return ops::clip(call.tensor(0), call.real_option("x_min", 0), call.real_option("x_max", 0));
-}
+  template <class T>
+  T convert(const Argument& argument) const {
+    if constexpr (std::is_same_v<T, Tensor>) {
+      return tensor(argument);
+    } else if constexpr (std::is_same_v<T, std::vector<Tensor>>) {
+      std::vector<Tensor> all;
+      for (const Argument& item : argument.items()) all.push_back(tensor(item));
+      return all;
+    } else if constexpr (std::is_same_v<T, TensorOrNumber>) {
+      if (argument.is_plain() && !argument.is_list())
+        return {{}, ParameterCodec<Scalar>::from(argument.plain())};
+      return {tensor(argument), {}};
+    } else {
+      Config config = argument.config();
+      if (const Config* items = config.find("items")) config = Config(*items);  // a tuple
+      return ParameterCodec<T>::from(config);
+    }
+  }
 
-Tensor gelu(const OperationCall& call) {
-  return ops::gelu(call.tensor(0), call.flag("approximate"));
-}
+  Tensor tensor(const Argument& argument) const {
+    if (argument.is_symbol()) return tensors_[argument.symbol_index()];
+    if (argument.is_tensor()) return argument.tensor();
+    return tensor_from_config(argument.config());
+  }
 
-Tensor cast(const OperationCall& call) {
-  return ops::cast(call.tensor(0), dtype_from_name(call.option("dtype").as_string()));
-}
+  // What no C++ parameter stands for must be what the function does anyway.
+  void check_rest() const {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      const Parameter& parameter = names_.signature()[i];
+      if (names_.is_claimed(i) || parameter.is_ignored || !values_[i]) continue;
+      const Config value = values_[i]->config();
+      if (parameter.otherwise && value == *parameter.otherwise) continue;
+      throw UnsupportedError("the argument \"" + parameter.name +
+                             "\" = " + value.str().substr(0, 80) + " is not supported");
+    }
+  }
 
-Tensor repeat(const OperationCall& call) {
-  if (!call.option("repeats").is_int() || !call.option("axis").is_int())
-    throw UnsupportedError("Repeat is supported with one number and one axis");
-  return ops::repeat(
-      call.tensor(0), call.option("repeats").as_int(), {.axis = call.int_option("axis", 0)});
-}
+  ParameterNames names_;
+  const ParameterValues& values_;
+  Inputs<Tensor> tensors_;
+};
+
+std::vector<Tensor> results(Tensor y) { return {std::move(y)}; }
+std::vector<Tensor> results(std::vector<Tensor> all) { return all; }
+std::vector<Tensor> results(const TopK& top) { return {top.values, top.indices}; }
+std::vector<Tensor> results(const Moments& moments) { return {moments.mean, moments.variance}; }
+
+template <class T>
+struct Stored {
+  using type = std::decay_t<T>;
+};
+template <>
+struct Stored<Inputs<Tensor>> {
+  using type = std::vector<Tensor>;
+};
+
+// A function on tensors, called with what a call holds.
+template <class Function>
+struct Runner;
+template <class Result, class... P>
+struct Runner<Result (*)(P...)> {
+  template <Result (*function)(P...)>
+  static std::vector<Tensor> run(const OperationDef& def,
+                                 const ParameterValues& values,
+                                 Inputs<Tensor> tensors) {
+    Reader reader(def, values, tensors);
+    const auto arguments = reader.read<typename Stored<P>::type...>();
+    return std::apply([](const auto&... a) { return results(function(a...)); }, arguments);
+  }
+};
+
+// The type of a function on tensors, from that of its namesake on symbols.
+template <class T>
+struct OnTensors {
+  using type = T;
+};
+template <>
+struct OnTensors<Symbol> {
+  using type = Tensor;
+};
+template <>
+struct OnTensors<std::vector<Symbol>> {
+  using type = std::vector<Tensor>;
+};
+template <>
+struct OnTensors<TopKSymbols> {
+  using type = TopK;
+};
+template <>
+struct OnTensors<MomentsSymbols> {
+  using type = Moments;
+};
+template <>
+struct OnTensors<const Symbol&> {
+  using type = const Tensor&;
+};
+template <>
+struct OnTensors<const Operand&> {
+  using type = const Tensor&;
+};
+template <>
+struct OnTensors<const std::vector<Symbol>&> {
+  using type = Inputs<Tensor>;
+};
+template <>
+struct OnTensors<const AverageSymbolArgs&> {
+  using type = const AverageArgs&;
+};
+template <class Result, class... P>
+struct OnTensors<Result (*)(P...)> {
+  using type = typename OnTensors<Result>::type (*)(typename OnTensors<P>::type...);
+};
 
 std::vector<OperationDef> make_defs() {
   std::vector<OperationDef> defs;
-  const std::vector<const char*> x = {"x"};
-  const std::vector<const char*> x1_x2 = {"x1", "x2"};
-#define BINARY(Name, f) defs.push_back({#Name, "numpy", binary<ops::f, ops::f, ops::f>, x1_x2})
-#define UNARY(Name, module, f) defs.push_back({#Name, module, unary<ops::f>, x})
-#define REDUCE(Name, module, f) defs.push_back({#Name, module, reduce<ops::f>, x})
-#define OTHER(Name, module, ...) \
-  defs.push_back({#Name, module, [](const OperationCall& call) -> Tensor { __VA_ARGS__ }, x})
-  BINARY(Add, add);
-  BINARY(Subtract, subtract);
-  BINARY(Multiply, multiply);
-  BINARY(Divide, divide);
-  BINARY(TrueDivide, divide);
-  BINARY(FloorDivide, floor_divide);
-  BINARY(Mod, mod);
-  BINARY(Power, power);
-  BINARY(Maximum, maximum);
-  BINARY(Minimum, minimum);
-  BINARY(Arctan2, arctan2);
-  BINARY(Equal, equal);
-  BINARY(NotEqual, not_equal);
-  BINARY(Less, less);
-  BINARY(LessEqual, less_equal);
-  BINARY(Greater, greater);
-  BINARY(GreaterEqual, greater_equal);
-  BINARY(LogicalAnd, logical_and);
-  BINARY(LogicalOr, logical_or);
-  BINARY(LogicalXor, logical_xor);
-  UNARY(Negative, "numpy", negative);
-  UNARY(Absolute, "numpy", abs);
-  UNARY(Abs, "numpy", abs);
-  UNARY(Sign, "numpy", sign);
-  UNARY(Square, "numpy", square);
-  UNARY(Sqrt, "numpy", sqrt);
-  UNARY(Rsqrt, "math", rsqrt);
-  UNARY(Reciprocal, "numpy", reciprocal);
-  UNARY(Exp, "numpy", exp);
-  UNARY(Expm1, "numpy", expm1);
-  UNARY(Log, "numpy", log);
-  UNARY(Log1p, "numpy", log1p);
-  UNARY(Sin, "numpy", sin);
-  UNARY(Cos, "numpy", cos);
-  UNARY(Tan, "numpy", tan);
-  UNARY(Tanh, "numpy", tanh);
-  UNARY(Floor, "numpy", floor);
-  UNARY(Ceil, "numpy", ceil);
-  UNARY(LogicalNot, "numpy", logical_not);
-  UNARY(Erf, "math", erf);
-  UNARY(Sigmoid, "nn", sigmoid);
-  UNARY(Softplus, "nn", softplus);
-  UNARY(Relu, "nn", relu);
-  UNARY(Relu6, "nn", relu6);
-  UNARY(Silu, "nn", silu);
-  UNARY(Selu, "nn", selu);
-  UNARY(HardSigmoid, "nn", hard_sigmoid);
-  UNARY(StopGradient, "core", stop_gradient);
-  REDUCE(Sum, "numpy", sum);
-  REDUCE(Mean, "numpy", mean);
-  REDUCE(Prod, "numpy", prod);
-  REDUCE(Max, "numpy", max);
-  REDUCE(Min, "numpy", min);
-  REDUCE(Any, "numpy", any);
-  REDUCE(All, "numpy", all);
-  REDUCE(Var, "numpy", var);
-  REDUCE(Std, "numpy", std);
-  REDUCE(Logsumexp, "math", logsumexp);
-  defs.push_back({"Argmax", "numpy", arg_reduce<ops::argmax>, x});
-  defs.push_back({"Argmin", "numpy", arg_reduce<ops::argmin>, x});
-  defs.push_back({"Softmax", "nn", softmax<ops::softmax>, x});
-  defs.push_back({"LogSoftmax", "nn", softmax<ops::log_softmax>, x});
-  defs.push_back({"Where", "numpy", where, {"condition", "x1", "x2"}});
-  defs.push_back({"Reshape", "numpy", reshape, x});
-  defs.push_back({"Transpose", "numpy", transpose, x});
-  defs.push_back({"Clip", "numpy", clip, x});
-  defs.push_back({"Gelu", "nn", gelu, x});
-  defs.push_back({"Cast", "core", cast, x});
-  defs.push_back({"Repeat", "numpy", repeat, x});
-  OTHER(LeakyRelu,
-        "nn",
-        return ops::leaky_relu(call.tensor(0), call.real_option("negative_slope", 0.2)););
-  OTHER(Elu, "nn", return ops::elu(call.tensor(0), call.real_option("alpha", 1)););
-  OTHER(Matmul, "numpy", return ops::matmul(call.tensor(0), call.tensor(1)););
-  OTHER(Concatenate,
-        "numpy",
-        return ops::concatenate(call.tensors(0), {.axis = call.int_option("axis", 0)}););
-  OTHER(Stack, "numpy", return ops::stack(call.tensors(0), {.axis = call.int_option("axis", 0)}););
-  OTHER(ExpandDims, "numpy", return ops::expand_dims(call.tensor(0), call.int_option("axis", 0)););
-  OTHER(Squeeze, "numpy", return ops::squeeze(call.tensor(0), call.axes()););
-  OTHER(Flip, "numpy", return ops::flip(call.tensor(0), call.axes()););
-  OTHER(Tile, "numpy", return ops::tile(call.tensor(0), call.sizes("repeats")););
-  OTHER(
-      BroadcastTo, "numpy", return ops::broadcast_to(call.tensor(0), Shape(call.sizes("shape"))););
-  OTHER(Einsum, "numpy", return ops::einsum(call.option("subscripts").as_string(), call.all()););
-  OTHER(GetItem, "numpy", return get_item(call.tensor(0), call.arg(1)););
-#undef BINARY
-#undef UNARY
-#undef REDUCE
-#undef OTHER
+  const auto add = [&](const char* name, const char* module, const char* signature, auto run) {
+    defs.push_back({name, module, parse_signature(signature), run});
+  };
+#define OR(...)
+#define RUN(Class, module, signature, function) \
+  add(#Class,                                   \
+      module,                                   \
+      signature,                                \
+      Runner<decltype(&graph_ops::function)>::template run<&graph_ops::function>);
+#define OP(Class, module, signature, Result, function, parameters, arguments)  \
+  {                                                                            \
+    using Function = OnTensors<Result(*) parameters>::type;                    \
+    add(#Class,                                                                \
+        module,                                                                \
+        signature,                                                             \
+        Runner<Function>::template run<static_cast<Function>(ops::function)>); \
+  }
+#define BINARY(Class, function, on_tensors)                                           \
+  add(#Class,                                                                         \
+      "numpy",                                                                        \
+      "x1 x2",                                                                        \
+      Runner<Tensor (*)(const TensorOrNumber&, const TensorOrNumber&)>::template run< \
+          graph_ops::binary<ops::on_tensors, ops::on_tensors, ops::on_tensors>>);
+#include <nyala/layers/keras_ops.def>
+#undef OR
   return defs;
+}
+
+[[noreturn]] void refuse(const OperationDef& def, const std::string& name, const char* what) {
+  throw ValueError(def.name + ": the argument \"" + name.substr(0, 200) + "\" " + what);
 }
 
 }  // namespace
@@ -190,122 +261,73 @@ const std::vector<OperationDef>& operation_defs() {
   return defs;
 }
 
-const Config& OperationCall::arg(std::size_t i) const {
-  if (i < args_.size()) return args_[i];
-  throw ValueError("argument " + std::to_string(i) + " is missing");
+const OperationDef* find_operation(std::string_view class_name) {
+  static const auto by_name = [] {
+    std::unordered_map<std::string_view, const OperationDef*> map;
+    for (const OperationDef& def : operation_defs()) map.emplace(def.name, &def);
+    return map;
+  }();
+  const auto found = by_name.find(class_name);
+  return found == by_name.end() ? nullptr : found->second;
 }
 
-bool OperationCall::is_tensor(std::size_t i) const { return is_placeholder(arg(i)); }
-
-Tensor OperationCall::at(const Config& placeholder) const {
-  if (!is_placeholder(placeholder))
-    throw TypeError("received " + placeholder.str().substr(0, 200) + ", expected a tensor");
-  return tensors_[static_cast<std::size_t>(placeholder.at(kPlaceholder).as_int())];
-}
-
-Tensor OperationCall::tensor(std::size_t i) const { return at(arg(i)); }
-
-std::vector<Tensor> OperationCall::tensors(std::size_t i) const {
-  std::vector<Tensor> all;
-  for (const Config& item : arg(i).as_list()) all.push_back(at(item));
-  return all;
-}
-
-Scalar OperationCall::scalar(std::size_t i) const {
-  const Config& value = arg(i);
-  if (value.is_bool()) return value.as_bool();
-  if (value.is_int()) return value.as_int();
-  return value.as_double();
-}
-
-Config OperationCall::option(const char* name) const {
-  const Config* value = options_.find(name);
-  return value == nullptr ? Config() : *value;
-}
-
-int OperationCall::int_option(const char* name, int otherwise) const {
-  const Config value = option(name);
-  return value.is_null() ? otherwise : ConfigCodec<int>::from(value);
-}
-
-double OperationCall::real_option(const char* name, double otherwise) const {
-  const Config value = option(name);
-  return value.is_null() ? otherwise : value.as_double();
-}
-
-bool OperationCall::flag(const char* name) const {
-  const Config value = option(name);
-  return !value.is_null() && value.as_bool();
-}
-
-Axes OperationCall::axes() const {
-  const Config value = option("axis");
-  if (value.is_null()) return {};
-  if (value.is_int()) return ConfigCodec<int>::from(value);
-  return ConfigCodec<std::vector<int>>::from(value);
-}
-
-std::vector<std::int64_t> OperationCall::sizes(const char* name) const {
-  const Config value = option(name);
-  if (value.is_null()) return {};
-  if (value.is_int()) return {value.as_int()};
-  return ConfigCodec<std::vector<std::int64_t>>::from(value);
-}
-
-namespace {
-
-std::optional<std::int64_t> bound(const Config& slice, const char* name) {
-  const Config& value = slice.at("config").at(name);
-  if (value.is_null()) return std::nullopt;
-  return value.as_int();
-}
-
-bool is_class(const Config& key, const char* name) {
-  const Config* found = key.find("class_name");
-  return found != nullptr && found->is_string() && found->as_string() == name;
-}
-
-}  // namespace
-
-Tensor get_item(const Tensor& x, const Config& key) {
-  const Config::List keys = key.is_list() ? key.as_list() : Config::List{key};
-  int given = 0;
-  for (const Config& item : keys) given += !item.is_null() && !is_class(item, "__ellipsis__");
-  if (given > x.rank()) {
-    throw IndexError("received " + std::to_string(given) + " indices for shape " + x.shape().str());
-  }
-  std::vector<ops::Range1> ranges;
-  std::vector<int> dropped;   // axes of x that an integer takes away
-  std::vector<int> inserted;  // axes of the result that None adds
-  int result_axis = 0;
-  for (const Config& item : keys) {
-    if (item.is_null()) {
-      inserted.push_back(result_axis++);
-    } else if (is_class(item, "__ellipsis__")) {
-      for (int i = given; i < x.rank(); ++i, ++result_axis) ranges.emplace_back();
-    } else if (is_class(item, "__slice__")) {
-      ranges.push_back(
-          {bound(item, "start"), bound(item, "stop"), bound(item, "step").value_or(1)});
-      ++result_axis;
-    } else if (item.is_int()) {
-      const std::int64_t index = item.as_int();
-      if (index == std::numeric_limits<std::int64_t>::max())
-        throw IndexError("index " + std::to_string(index) + " is out of bounds");
-      const std::int64_t size = x.shape()[static_cast<int>(ranges.size())];
-      if (size != None && (index >= size || index < -size)) {
-        throw IndexError("index " + std::to_string(index) + " is out of bounds for shape " +
-                         x.shape().str());
-      }
-      dropped.push_back(static_cast<int>(ranges.size()));
-      ranges.push_back({index, index == -1 ? std::nullopt : std::optional(index + 1)});
+ParameterValues bind_parameters(const OperationDef& def,
+                                const Config& options,
+                                const Arguments& call) {
+  const Signature& signature = def.signature;
+  ParameterValues values(signature.size());
+  std::size_t next = 0;
+  for (const Argument& argument : call.positional) {
+    while (next < signature.size() && signature[next].is_option) ++next;
+    if (next == signature.size())
+      throw ValueError(def.name + ": received " + std::to_string(call.positional.size()) +
+                       " arguments, which are too many");
+    if (signature[next].is_variadic) {
+      Argument::List all = values[next] ? values[next]->items() : Argument::List();
+      all.push_back(argument);
+      values[next] = Argument(std::move(all));
     } else {
-      throw UnsupportedError("indexing by " + item.str().substr(0, 200) + " is not supported");
+      values[next++] = argument;
     }
   }
-  Tensor y = ops::slice(x, ranges);
-  if (!dropped.empty()) y = ops::squeeze(y, dropped);
-  for (int axis : inserted) y = ops::expand_dims(y, axis);
-  return y;
+  const auto give = [&](const std::string& name, const Argument& value, bool is_option) {
+    for (std::size_t i = 0; i < signature.size(); ++i) {
+      if (signature[i].name != name || signature[i].is_option != is_option) continue;
+      if (values[i]) refuse(def, name, "is given twice");
+      values[i] = value;
+      return;
+    }
+    if (!value.is_null()) refuse(def, name, "is unknown");
+  };
+  for (const auto& [name, value] : call.named) give(name, value, false);
+  for (const auto& [name, value] : options.as_dict()) give(name, Argument(value), true);
+  for (std::size_t i = 0; i < signature.size(); ++i) {
+    if (!values[i] && !signature[i].otherwise) refuse(def, signature[i].name, "is missing");
+  }
+  return values;
+}
+
+std::optional<std::size_t> ParameterNames::find(std::string_view field) const {
+  for (std::size_t i = 0; i < signature().size(); ++i) {
+    if (signature()[i].field == field) return i;
+  }
+  return std::nullopt;
+}
+
+std::size_t ParameterNames::next() {
+  for (std::size_t i = 0; i < claimed_.size(); ++i) {
+    if (claimed_[i] || signature()[i].is_ignored) continue;
+    claimed_[i] = true;
+    return i;
+  }
+  throw StateError(def_.name + ": keras_ops.def names fewer parameters than the function has");
+}
+
+bool ParameterNames::next_is_axis1() const {
+  for (std::size_t i = 0; i < claimed_.size(); ++i) {
+    if (!claimed_[i]) return signature()[i].name == "axis1";
+  }
+  return false;
 }
 
 }  // namespace nyala

@@ -1,54 +1,44 @@
 #pragma once
-/// The ops that graphs know: how each is called with what JSON holds. Private to operation.cpp.
+/// The ops that graphs know, as keras_ops.def lists them. Private to the files of operation.hpp.
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <nyala/core/ops.hpp>
+#include <nyala/layers/argument.hpp>
 
 namespace nyala {
 
-/// A call: the op's options, and its arguments, each a tensor, a list of them, or a constant.
-class OperationCall {
- public:
-  OperationCall(const Config& options, const Config& args, Inputs<Tensor> tensors)
-      : options_(options), args_(args.as_list()), tensors_(tensors) {}
-
-  std::size_t size() const { return args_.size(); }
-  bool is_tensor(std::size_t i) const;
-  /// Throws TypeError when the argument is none.
-  Tensor tensor(std::size_t i) const;
-  std::vector<Tensor> tensors(std::size_t i) const;
-  /// A number as one.
-  Scalar scalar(std::size_t i) const;
-  const Config& arg(std::size_t i) const;
-  /// Null when it is not set.
-  Config option(const char* name) const;
-  int int_option(const char* name, int otherwise) const;
-  double real_option(const char* name, double otherwise) const;
-  bool flag(const char* name) const;
-  Axes axes() const;
-  std::vector<std::int64_t> sizes(const char* name) const;
-  Inputs<Tensor> all() const { return tensors_; }
-
- private:
-  Tensor at(const Config& placeholder) const;
-
-  const Config& options_;
-  const Config::List& args_;
-  Inputs<Tensor> tensors_;
+/// A parameter of an op: an argument of the call, or an option of the class.
+struct Parameter {
+  std::string name;   ///< Keras's
+  std::string field;  ///< the member of an Args struct that stands for it
+  bool is_option = false;
+  bool is_keyword = false;   ///< given by name
+  bool is_variadic = false;  ///< takes all positional arguments that are left
+  bool is_ignored = false;   ///< any value means the same
+  std::optional<Config> otherwise;
 };
+using Signature = std::vector<Parameter>;
+/// The value of each parameter; nothing where it is not given.
+using ParameterValues = std::vector<std::optional<Argument>>;
 
 struct OperationDef {
-  const char* name;
-  const char* module;  // below keras.src.ops
-  Tensor (*run)(const OperationCall& call);
-  /// Names of the arguments, for those given by name.
-  std::vector<const char*> parameters;
+  std::string name;
+  std::string module;  ///< below keras.src.ops
+  Signature signature;
+  std::vector<Tensor> (*run)(const OperationDef& def,
+                             const ParameterValues& values,
+                             Inputs<Tensor> tensors);
 };
 
 const std::vector<OperationDef>& operation_defs();
+/// Null for a class that is unknown.
+const OperationDef* find_operation(std::string_view class_name);
 
-/// What Python's x[key] gives, for a key of slices, integers, None and an ellipsis.
-Tensor get_item(const Tensor& x, const Config& key);
+/// Throws ValueError for a parameter that the op does not have, is given twice or is missing.
+ParameterValues bind_parameters(const OperationDef& def,
+                                const Config& options,
+                                const Arguments& call);
 
 }  // namespace nyala

@@ -11,82 +11,17 @@
 namespace nyala::saving {
 namespace {
 
-// A function below tf, the op that does the same, its arguments behind the first by name and its
-// options, as "theirs" or "theirs=ours".
+// A row TF of keras_ops.def.
 struct Function {
   const char* name;
   const char* op;
-  const char* arguments = "";
-  const char* options = "";
+  const char* arguments;
+  const char* options;
 };
 
+#define TF(name, Class, arguments, options) {name, #Class, arguments, options},
 constexpr Function kFunctions[] = {
-    {"math.add", "Add", "y"},
-    {"__operators__.add", "Add", "y"},
-    {"math.subtract", "Subtract", "y"},
-    {"__operators__.sub", "Subtract", "y"},
-    {"math.multiply", "Multiply", "y"},
-    {"__operators__.mul", "Multiply", "y"},
-    {"math.truediv", "TrueDivide", "y"},
-    {"math.divide", "Divide", "y"},
-    {"__operators__.truediv", "TrueDivide", "y"},
-    {"math.pow", "Power", "y"},
-    {"__operators__.pow", "Power", "y"},
-    {"math.maximum", "Maximum", "y"},
-    {"math.minimum", "Minimum", "y"},
-    {"math.equal", "Equal", "y"},
-    {"math.not_equal", "NotEqual", "y"},
-    {"math.greater", "Greater", "y"},
-    {"math.greater_equal", "GreaterEqual", "y"},
-    {"math.less", "Less", "y"},
-    {"math.less_equal", "LessEqual", "y"},
-    {"math.logical_and", "LogicalAnd", "y"},
-    {"math.logical_or", "LogicalOr", "y"},
-    {"math.logical_not", "LogicalNot"},
-    {"where", "Where", "x y"},
-    {"math.negative", "Negative"},
-    {"__operators__.neg", "Negative"},
-    {"math.abs", "Absolute"},
-    {"math.sign", "Sign"},
-    {"math.square", "Square"},
-    {"math.sqrt", "Sqrt"},
-    {"math.rsqrt", "Rsqrt"},
-    {"math.exp", "Exp"},
-    {"math.log", "Log"},
-    {"math.log1p", "Log1p"},
-    {"math.sin", "Sin"},
-    {"math.cos", "Cos"},
-    {"math.erf", "Erf"},
-    {"math.tanh", "Tanh"},
-    {"math.sigmoid", "Sigmoid"},
-    {"math.softplus", "Softplus"},
-    {"nn.relu", "Relu"},
-    {"nn.relu6", "Relu6"},
-    {"nn.elu", "Elu"},
-    {"nn.selu", "Selu"},
-    {"nn.silu", "Silu"},
-    {"nn.gelu", "Gelu", "", "approximate"},
-    {"nn.leaky_relu", "LeakyRelu", "", "alpha=negative_slope"},
-    {"nn.softmax", "Softmax", "", "axis"},
-    {"nn.log_softmax", "LogSoftmax", "", "axis"},
-    {"math.reduce_sum", "Sum", "", "axis keepdims"},
-    {"math.reduce_mean", "Mean", "", "axis keepdims"},
-    {"math.reduce_prod", "Prod", "", "axis keepdims"},
-    {"math.reduce_max", "Max", "", "axis keepdims"},
-    {"math.reduce_min", "Min", "", "axis keepdims"},
-    {"math.reduce_std", "Std", "", "axis keepdims"},
-    {"math.reduce_variance", "Var", "", "axis keepdims"},
-    {"math.reduce_logsumexp", "Logsumexp", "", "axis keepdims"},
-    {"clip_by_value", "Clip", "", "clip_value_min=x_min clip_value_max=x_max"},
-    {"cast", "Cast", "", "dtype"},
-    {"concat", "Concatenate", "", "axis"},
-    {"stack", "Stack", "", "axis"},
-    {"reshape", "Reshape", "", "shape=newshape"},
-    {"expand_dims", "ExpandDims", "", "axis"},
-    {"squeeze", "Squeeze", "", "axis"},
-    {"compat.v1.squeeze", "Squeeze", "", "axis"},
-    {"compat.v1.transpose", "Transpose", "", "perm=axes"},
-    {"linalg.matmul", "Matmul", "b"},
+#include <nyala/layers/keras_ops.def>
 };
 
 // Where `word` stands in a list of words, and how: "alpha" in "alpha=slope" gives "slope".
@@ -108,26 +43,26 @@ void rename(Config& config, const char* from, const char* to) {
   if (!config.contains(to)) config[to] = copy;
 }
 
-void refuse(const std::string& key, const Config& value, const std::string& function) {
-  if (value.is_null() || value == Config(false)) return;
+void refuse(const std::string& key, const Argument& value, const std::string& function) {
+  if (value.is_plain() && (value.is_null() || value.plain() == Config(false))) return;
   throw UnsupportedError("the argument \"" + key.substr(0, 200) + "\" of tf." + function +
                          " is not supported");
 }
 
-Symbol call_known(const Function& known,
-                  const CallRecord& call,
-                  const std::vector<Symbol>& symbols,
-                  const std::string& name) {
-  Config args = call.args;
+std::vector<Symbol> call_known(const Function& known,
+                               const CallRecord& call,
+                               const std::vector<Symbol>& symbols,
+                               const std::string& name) {
+  Arguments args{call.arguments.positional, {}};
   std::istringstream arguments(known.arguments);
   for (std::string key; arguments >> key;) {
-    if (const Config* value = call.kwargs.find(key.c_str())) args.push_back(*value);
+    if (const Argument* value = call.arguments.find(key)) args.positional.push_back(*value);
   }
   Config options = Config::dict();
-  for (const auto& [key, value] : call.kwargs.as_dict()) {
+  for (const auto& [key, value] : call.arguments.named) {
     if (find_word(known.arguments, key)) continue;
     if (const auto ours = find_word(known.options, key))
-      options[*ours] = value;
+      options[*ours] = value.config();
     else
       refuse(key, value, known.name);
   }
@@ -135,23 +70,23 @@ Symbol call_known(const Function& known,
   const Config* axis = options.find("axis");
   if ((op == "Softmax" || op == "LogSoftmax") && (axis == nullptr || axis->is_null()))
     options["axis"] = -1;
-  return call_operation(op, symbols, args, options, Config::dict(), name);
+  return call_operation(op, symbols, std::move(args), options, name);
 }
 
 // tf.matmul can transpose its arguments, which takes a node of its own here.
-Symbol call_old_matmul(const CallRecord& call,
-                       const std::vector<Symbol>& symbols,
-                       const std::string& name) {
+std::vector<Symbol> call_old_matmul(const CallRecord& call,
+                                    const std::vector<Symbol>& symbols,
+                                    const std::string& name) {
   const auto flag = [&](const char* key) {
-    const Config* value = call.kwargs.find(key);
-    return value != nullptr && *value == Config(true);
+    const Argument* value = call.arguments.find(key);
+    return value != nullptr && value->is_plain() && value->plain() == Config(true);
   };
-  Config args = call.args;
-  if (const Config* b = call.kwargs.find("b")) args.push_back(*b);
-  for (const auto& [key, value] : call.kwargs.as_dict()) {
+  Arguments args{call.arguments.positional, {}};
+  if (const Argument* b = call.arguments.find("b")) args.positional.push_back(*b);
+  for (const auto& [key, value] : call.arguments.named) {
     if (key != "b" && key != "transpose_a" && key != "transpose_b") refuse(key, value, "matmul");
   }
-  if (symbols.size() != 2 || args.size() != 2)
+  if (symbols.size() != 2 || args.positional.size() != 2)
     throw UnsupportedError("tf.matmul of anything but two tensors is not supported");
   std::vector<Symbol> factors = symbols;
   const auto transpose = [&](Symbol& x) {
@@ -163,15 +98,16 @@ Symbol call_old_matmul(const CallRecord& call,
   };
   if (flag("transpose_a")) transpose(factors[0]);
   if (flag("transpose_b")) transpose(factors[1]);
-  return call_operation("Matmul", factors, args, Config::dict(), Config::dict(), name);
+  return call_operation("Matmul", factors, std::move(args), Config::dict(), name);
 }
 
 // {"start": 1, "stop": null, "step": null} as Keras 3 writes it; numbers, null and "..." stay.
-Config modern_slices(const Config& kwargs) {
-  const Config* spec = kwargs.find("slice_spec");
-  if (spec == nullptr || !spec->is_list()) throw FormatError("a slice has no list \"slice_spec\"");
+Config modern_slices(const Arguments& arguments) {
+  const Argument* spec = arguments.find("slice_spec");
+  if (spec == nullptr || !spec->is_plain() || !spec->is_list())
+    throw FormatError("a slice has no list \"slice_spec\"");
   Config slices = Config::list();
-  for (const Config& item : spec->as_list()) {
+  for (const Config& item : spec->plain().as_list()) {
     if (!item.is_dict() || item.contains("class_name")) {
       slices.push_back(item);
       continue;
@@ -213,15 +149,15 @@ bool is_old_operation(const Config& record) {
   return name == "TFOpLambda" || name == "SlicingOpLambda";
 }
 
-Symbol call_old_operation(const Config& record,
-                          const CallRecord& call,
-                          const std::vector<Symbol>& symbols,
-                          const std::string& name) {
+std::vector<Symbol> call_old_operation(const Config& record,
+                                       const CallRecord& call,
+                                       const std::vector<Symbol>& symbols,
+                                       const std::string& name) {
   const Config& function = dict_entry(record, "config").at("function");
   if (function == Config("__operators__.getitem")) {
-    Config args = call.args;
-    args.push_back(modern_slices(call.kwargs));
-    return call_operation("GetItem", symbols, args, Config::dict(), Config::dict(), name);
+    Arguments args{call.arguments.positional, {}};
+    args.positional.emplace_back(modern_slices(call.arguments));
+    return call_operation("GetItem", symbols, std::move(args), Config::dict(), name);
   }
   for (const Function& known : kFunctions) {
     if (!function.is_string() || function.as_string() != known.name) continue;

@@ -10,9 +10,9 @@ Config modern_config(const std::string& class_name, const Config& config);
 /// Whether a record is a call of a TensorFlow function (TFOpLambda, SlicingOpLambda).
 bool is_old_operation(const Config& record);
 /// Adds the op of Keras 3 that does the same; throws UnsupportedError when there is none.
-Symbol call_old_operation(const Config& record,
-                          const CallRecord& call,
-                          const std::vector<Symbol>& symbols,
-                          const std::string& name);
+std::vector<Symbol> call_old_operation(const Config& record,
+                                       const CallRecord& call,
+                                       const std::vector<Symbol>& symbols,
+                                       const std::string& name);
 
 }  // namespace nyala::saving

@@ -149,15 +149,16 @@ class GraphReader {
     }
     if (entry.layer == nullptr) return make_operation(entry, call, symbols);
     CallArgs args;
-    for (const auto& [key, value] : call.kwargs.as_dict()) {
+    for (const auto& [key, value] : call.arguments.named) {
       if (key == "training") {
-        if (value.is_bool()) args.training = value.as_bool();
+        if (value.is_plain() && value.plain().is_bool()) args.training = value.plain().as_bool();
       } else if (!value.is_null()) {
         throw UnsupportedError("the argument \"" + key.substr(0, 200) + "\" is not supported");
       }
     }
     if (symbols.empty()) throw FormatError("a call has no tensors");
-    const Config::List& given = call.args.as_list();
+    const Argument::List& given = call.arguments.positional;
+    if (given.empty()) throw FormatError("a call has no tensors");
     const CallForm form = given.size() > 1     ? CallForm::positional
                           : given[0].is_list() ? CallForm::list
                                                : CallForm::single;
@@ -167,17 +168,25 @@ class GraphReader {
     return entry.layer->apply(symbols, form, args);
   }
 
-  static std::vector<Symbol> make_operation(const Entry& entry,
-                                            const CallRecord& call,
-                                            const std::vector<Symbol>& symbols) {
-    if (entry.calls.size() > 1)
-      throw UnsupportedError("an operation that is called more than once is not supported");
+  std::vector<Symbol> make_operation(const Entry& entry,
+                                     const CallRecord& call,
+                                     const std::vector<Symbol>& symbols) {
+    const std::string name = operation_name(entry);
     if (is_old_operation(*entry.record))
-      return {call_old_operation(*entry.record, call, symbols, entry.name)};
+      return call_old_operation(*entry.record, call, symbols, name);
     Config options = dict_entry(*entry.record, "config");
     options.erase("name");
-    return {call_operation(
-        class_name_of(*entry.record), symbols, call.args, options, call.kwargs, entry.name)};
+    return call_operation(class_name_of(*entry.record), symbols, call.arguments, options, name);
+  }
+
+  // An operation is one call here: those behind the first of a record get names of their own.
+  std::string operation_name(const Entry& entry) {
+    if (entry.done == 0) return entry.name;
+    std::string name;
+    for (std::size_t i = entry.done; name.empty() || by_name_.count(name) != 0; ++i)
+      name = entry.name + "_call_" + std::to_string(i);
+    by_name_[name] = by_name_.at(entry.name);
+    return name;
   }
 
   Entry& entry_of(const std::string& name) {

@@ -18,32 +18,45 @@ bool has_class(const Config& value, const char* name) {
   return found != nullptr && found->is_string() && found->as_string() == name;
 }
 
-// Arguments with placeholders for tensors, which are collected.
-class Arguments {
- public:
-  explicit Arguments(std::vector<Reference>& tensors) : tensors_(tensors) {}
+// A constant: nested lists of numbers with their dtype.
+Argument read_constant(const Config& record, bool is_numpy) {
+  const Config& config = dict_entry(record, "config");
+  const Config* value = config.find("value");
+  const Config* dtype = config.find("dtype");
+  if (value == nullptr || dtype == nullptr || !dtype->is_string())
+    throw FormatError("a constant tensor has no value or dtype");
+  return Argument::tensor(
+      ops::cast(tensor_from_config(*value), dtype_from_name(dtype->as_string())), is_numpy);
+}
 
-  Config read(const Config& value, int depth = 0) {
+// Arguments with symbols for tensors, which are collected.
+class ArgumentReader {
+ public:
+  explicit ArgumentReader(std::vector<Reference>& tensors) : tensors_(tensors) {}
+
+  Argument read(const Config& value, int depth = 0) {
     if (depth > kArgumentDepth) throw LimitError("arguments nest too deep");
     if (value.is_list()) {
-      Config list = Config::list();
+      Argument::List list;
       for (const Config& item : value.as_list()) list.push_back(read(item, depth + 1));
-      return list;
+      return Argument(std::move(list));
     }
-    if (!value.is_dict()) return value;
+    if (!value.is_dict()) return Argument(value);
     if (has_class(value, "__keras_tensor__")) {
       const Config* history = dict_entry(value, "config").find("keras_history");
       if (history == nullptr || !is_triple(*history))
         throw FormatError("a tensor has no keras_history");
       return add(read_triple(*history));
     }
-    if (has_class(value, "__slice__") || has_class(value, "__ellipsis__")) return value;
+    if (has_class(value, "__tensor__")) return read_constant(value, false);
+    if (has_class(value, "__numpy__")) return read_constant(value, true);
+    if (has_class(value, "__slice__") || has_class(value, "__ellipsis__")) return Argument(value);
     throw UnsupportedError("the argument " + value.str().substr(0, 120) + " is not supported");
   }
 
-  Config add(Reference reference) {
+  Argument add(Reference reference) {
     tensors_.push_back(std::move(reference));
-    return Operation::symbol_at(tensors_.size() - 1);
+    return Argument::symbol(tensors_.size() - 1);
   }
 
  private:
@@ -59,14 +72,14 @@ bool holds_tensor(const Config& value) {
 
 CallRecord read_new_call(const Config& node) {
   CallRecord call;
-  Arguments arguments(call.tensors);
-  call.args = arguments.read(list_entry(node, "args"));
+  ArgumentReader reader(call.tensors);
+  call.arguments.positional = reader.read(list_entry(node, "args")).items();
   for (const auto& [key, value] : dict_entry(node, "kwargs").as_dict()) {
     if (key == "mask") {
       call.explicit_mask = holds_tensor(value);
       continue;
     }
-    call.kwargs[key] = arguments.read(value);
+    call.arguments.named.emplace_back(key, reader.read(value));
   }
   return call;
 }
@@ -74,8 +87,8 @@ CallRecord read_new_call(const Config& node) {
 // [[layer, call, output, kwargs], ...]; one alone may stand without the outer list.
 CallRecord read_old_call(const Config& node) {
   CallRecord call;
-  Arguments arguments(call.tensors);
-  Config tensors = Config::list();
+  ArgumentReader reader(call.tensors);
+  Argument::List tensors;
   const Config::List& items = node.as_list();
   const bool bare = !items.empty() && items[0].is_string();
   const Config::List one = {node};
@@ -84,26 +97,25 @@ CallRecord read_old_call(const Config& node) {
       throw FormatError("a call is no list of [layer, call, output, arguments]");
     const Config::List& parts = item.as_list();
     if (parts[0] == Config("_CONSTANT_VALUE")) {
-      tensors.push_back(arguments.read(parts[2]));
+      tensors.push_back(reader.read(parts[2]));
     } else {
       tensors.push_back(
-          arguments.add(read_triple(Config(Config::List(parts.begin(), parts.begin() + 3)))));
+          reader.add(read_triple(Config(Config::List(parts.begin(), parts.begin() + 3)))));
     }
     if (parts.size() < 4) continue;
     if (!parts[3].is_dict()) throw FormatError("the arguments of a call are no dict");
     for (const auto& [key, value] : parts[3].as_dict()) {
       if (key == "name" || key == "mask") continue;
-      if (key == "slice_spec")
-        call.kwargs[key] = value;
-      else
-        call.kwargs[key] =
-            is_triple(value) ? arguments.add(read_triple(value)) : arguments.read(value);
+      call.arguments.named.emplace_back(key,
+                                        key == "slice_spec" ? Argument(value)
+                                        : is_triple(value)  ? reader.add(read_triple(value))
+                                                            : reader.read(value));
     }
   }
   if (tensors.size() == 1)
-    call.args = std::move(tensors);
+    call.arguments.positional = std::move(tensors);
   else
-    call.args.push_back(std::move(tensors));
+    call.arguments.positional.emplace_back(std::move(tensors));
   return call;
 }
 

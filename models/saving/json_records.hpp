@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <nyala/core/config.hpp>
+#include <nyala/layers/argument.hpp>
 
 namespace nyala::saving {
 
@@ -18,10 +19,9 @@ struct Reference {
 /// A call as JSON has it, in Keras 3's form or in that of tf.keras 2.x.
 struct CallRecord {
   std::vector<Reference> tensors;
-  /// With `Operation::symbol_at(i)` in the place of the tensors; for a layer one list or several
+  /// With `Argument::symbol(i)` in the place of the tensors; for a layer one list or several
   /// tensors.
-  Config args = Config::list();
-  Config kwargs = Config::dict();
+  Arguments arguments;
   /// Whether a mask is computed by the graph rather than carried by the tensors.
   bool explicit_mask = false;
 };

@@ -56,7 +56,7 @@ Config call_record(const Graph& graph, const GraphNode& node) {
   std::vector<Config> tensors;
   for (const Symbol& input : node.inputs) tensors.push_back(tensor_record(graph, input));
   if (const auto* operation = dynamic_cast<const Operation*>(node.layer.get()))
-    return dict({{"args", operation->args_with(tensors)}, {"kwargs", Config::dict()}});
+    return operation->call_record(tensors);
   Config args = Config::list();
   if (node.form == CallForm::list)
     args.push_back(Config(std::move(tensors)));
