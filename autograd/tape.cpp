@@ -1,13 +1,16 @@
 #include <nyala/autograd/tape.hpp>
 
 #include <algorithm>
-#include <unordered_set>
+#include <unordered_map>
 
+#include <nyala/autograd/backward.hpp>
 #include <nyala/autograd/guard.hpp>
 #include <nyala/autograd/tape_log.hpp>
 
 namespace nyala {
 
+using detail::Adjoints;
+using detail::Paths;
 using detail::Record;
 using detail::TapeLog;
 
@@ -30,127 +33,6 @@ void expect_defined(const Tensor& tensor, const char* call, const char* role) {
 }
 void expect_defined(const Variable& variable, const char* call, const char* role) {
   if (!variable.defined()) throw_undefined(call, role, "variable");
-}
-
-// What flows back into each record: a gradient for each of its outputs.
-class Adjoints {
- public:
-  Adjoints(std::int64_t begin, std::int64_t end)
-      : begin_(begin), range_(static_cast<std::size_t>(end - begin)) {}
-
-  Tensors& at(std::int64_t node) {
-    if (node >= begin_) return range_[static_cast<std::size_t>(node - begin_)];
-    return before_[node];  // a watched tensor from before the tape began
-  }
-  void add(std::int64_t node, std::uint16_t output, const Tensor& gradient) {
-    Tensors& slots = at(node);
-    if (slots.size() <= output) slots.resize(std::size_t{output} + 1);
-    slots[output] = slots[output].defined() ? slots[output] + gradient : gradient;
-  }
-  Tensor get(std::int64_t node, std::uint16_t output) {
-    Tensors& slots = at(node);
-    return slots.size() > output ? slots[output] : Tensor();
-  }
-
- private:
-  std::int64_t begin_;
-  std::vector<Tensors> range_;
-  std::unordered_map<std::int64_t, Tensors> before_;
-};
-
-// Which records lead from a source: only these are walked back.
-class Paths {
- public:
-  Paths(TapeLog& log,
-        std::int64_t begin,
-        std::int64_t end,
-        const std::vector<std::int64_t>& sources)
-      : begin_(begin), on_path_(static_cast<std::size_t>(std::max<std::int64_t>(end - begin, 0))) {
-    for (std::int64_t node : sources) {
-      if (node >= begin && node < end)
-        on_path_[static_cast<std::size_t>(node - begin)] = true;
-      else if (node >= 0)
-        before_.insert(node);
-    }
-    for (std::int64_t node = begin; node < end; ++node) {
-      for (std::int64_t input : log.at(node).nodes) {
-        if (holds(input)) on_path_[static_cast<std::size_t>(node - begin)] = true;
-      }
-    }
-  }
-  bool holds(std::int64_t node) const {
-    if (node < 0) return false;
-    if (node >= begin_) return on_path_[static_cast<std::size_t>(node - begin_)];
-    return !before_.empty() && before_.count(node) > 0;
-  }
-
- private:
-  std::int64_t begin_;
-  std::vector<bool> on_path_;
-  std::unordered_set<std::int64_t> before_;
-};
-
-void fill_missing(const Record& record, Tensors& dys) {
-  dys.resize(record.outputs.size());
-  for (std::size_t i = 0; i < dys.size(); ++i) {
-    if (!dys[i].defined()) dys[i] = ops::zeros_like(record.outputs[i]);
-  }
-}
-
-// Whether the call gathered rows of its first input; then these join the slices.
-bool add_rows(const Record& record, const Tensor& dy, const bool* wanted, IndexedSlices& slices) {
-  const OpDef& def = record.op.def();
-  if (def.indexed_vjp == nullptr) return false;
-  const Saved saved(Inputs<Tensor>(record.inputs.data(), record.inputs.size()),
-                    Inputs<Tensor>(record.outputs.data(), record.outputs.size()),
-                    wanted);
-  Tensor values;
-  Tensor indices;
-  if (!def.indexed_vjp(record.op.options(), saved, dy, values, indices)) return false;
-  const auto join = [](Tensor& all, const Tensor& more) {
-    all = all.defined() ? ops::concatenate({all, more}, {.axis = 0}) : more;
-  };
-  join(slices.values, values);
-  join(slices.indices, indices);
-  return true;
-}
-
-// The gradients that a function of the user's gives, checked as an op's are by its rules.
-Grads custom_backward(const Record& record, const Tensor& dy, const bool* wanted) {
-  const std::vector<Tensor> given = (*record.custom)(dy);
-  if (given.size() != record.inputs.size()) {
-    throw ValueError("custom_gradient: its gradient function returned " +
-                     std::to_string(given.size()) + " gradients for " +
-                     std::to_string(record.inputs.size()) + " inputs");
-  }
-  Grads grads;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    grads.push_back(given[i]);
-    if (!wanted[i] || !given[i].defined()) continue;
-    const Spec& input = record.inputs[i].spec();
-    const std::string which = "custom_gradient: its gradient function returned for input " +
-                              std::to_string(i) + " a gradient of ";
-    if (given[i].shape() != input.shape) {
-      throw ShapeError(which + "shape " + given[i].shape().str() + ", expected the input's, " +
-                       input.shape.str());
-    }
-    if (given[i].dtype() != input.dtype) {
-      throw TypeError(which + "dtype " + std::string(name_of(given[i].dtype())) +
-                      ", expected the input's, " + std::string(name_of(input.dtype)));
-    }
-  }
-  return grads;
-}
-
-Grads backward(const Record& record, Tensors& dys, const bool* wanted) {
-  fill_missing(record, dys);
-  if (record.custom != nullptr) return custom_backward(record, dys[0], wanted);
-  const OpDef& def = record.op.def();
-  if (!def.differentiable) throw ValueError("op \"" + std::string(def.name) + "\" has no gradient");
-  const Saved saved(Inputs<Tensor>(record.inputs.data(), record.inputs.size()),
-                    Inputs<Tensor>(record.outputs.data(), record.outputs.size()),
-                    wanted);
-  return def.vjp(record.op.options(), saved, Inputs<Tensor>(dys.data(), dys.size()));
 }
 
 // What flows into a target: ones where nothing was given.
@@ -507,45 +389,5 @@ GradientTape::Pause::Pause() : saved_(detail::listeners().tape) {
   detail::listeners().tape = nullptr;
 }
 GradientTape::Pause::~Pause() { detail::listeners().tape = saved_; }
-
-namespace {
-
-void check_custom(const CustomGradient& result) {
-  if (!result.value.defined())
-    throw ValueError("custom_gradient: its function returned an undefined tensor as its value");
-  if (!result.gradient)
-    throw ValueError("custom_gradient: its function returned an empty function as its gradient");
-}
-
-}  // namespace
-
-Tensor custom_gradient(const std::function<CustomGradient(const std::vector<Tensor>&)>& f,
-                       const std::vector<Tensor>& inputs) {
-  if (!f) throw ValueError("custom_gradient: received an empty function");
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].defined()) {
-      throw ValueError("custom_gradient: input " + std::to_string(i) + " is an undefined tensor");
-    }
-  }
-  CustomGradient result;
-  {
-    const GradientTape::Pause pause;
-    result = f(inputs);
-  }
-  check_custom(result);
-  const bool watched = detail::listeners().tape != nullptr && is_floating(result.value.dtype()) &&
-                       std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) {
-                         return detail::is_watched(detail::listeners(), input);
-                       });
-  if (!watched) return result.value;
-  // An op, not a plain alias: a program being traced must know the new tensor too.
-  Tensor output;
-  {
-    const GradientTape::Pause pause;
-    output = ops::reshape(result.value, result.value.shape());
-  }
-  TapeLog::mine().record_custom(inputs, output, std::move(result.gradient));
-  return output;
-}
 
 }  // namespace nyala

@@ -53,8 +53,8 @@ namespace detail {
 
 void throw_range(const std::string& who, const char* name, double value, const Range& range) {
   std::ostringstream text;
-  text << who << ": received " << name << " = " << value << ", expected a number in "
-       << range.str();
+  text << who << ": received " << name << " = " << value << ", expected a number";
+  if (std::isfinite(range.min) || std::isfinite(range.max)) text << " in " << range.str();
   throw ValueError(text.str());
 }
 

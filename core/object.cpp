@@ -13,4 +13,12 @@ Config serialize_object(const Object* object) {
   return config;
 }
 
+namespace detail {
+
+void throw_empty_handle(const std::string& kind, const char* call) {
+  if (call == nullptr) throw StateError("an empty " + kind + " was used, expected an object");
+  throw StateError(std::string(call) + "() was called on an empty " + kind);
+}
+
+}  // namespace detail
 }  // namespace nyala

@@ -1,7 +1,9 @@
 #pragma once
 /// What Keras calls a serializable object: an initializer, a loss, an optimizer. Each has a class
 /// name and a configuration, is given by itself or by name, and comes back from JSON.
+#include <concepts>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -66,12 +68,18 @@ class ObjectRegistry {
 
   /// `kind` names it in messages: "initializer".
   ObjectRegistry(std::string kind, std::vector<Entry> entries)
-      : kind_(std::move(kind)), entries_(std::move(entries)) {}
+      : kind_(std::move(kind)), entries_(entries.begin(), entries.end()) {}
 
+  const std::string& kind() const { return kind_; }
+  /// Throws ValueError for an entry without a name or a function.
   void add(Entry entry) {
+    if (entry.names.empty() || !entry.make)
+      throw ValueError("the registry of each " + kind_ + " was given an entry without a " +
+                       (entry.make ? "name" : "function"));
     const std::lock_guard lock(mutex_);
-    entries_.insert(entries_.begin(), std::move(entry));
+    entries_.push_front(std::move(entry));
   }
+  /// Null when unknown. What it points to lives as long as the registry.
   const Make* find(std::string_view name) const {
     const std::lock_guard lock(mutex_);
     for (const Entry& entry : entries_) {
@@ -119,12 +127,16 @@ class ObjectRegistry {
   }
 
   std::string kind_;
-  std::vector<Entry> entries_;
+  std::list<Entry> entries_;  // not a vector: `find` gives pointers away
   mutable std::mutex mutex_;
 };
 
+namespace detail {
+[[noreturn]] void throw_empty_handle(const std::string& kind, const char* call);
+}
+
 /// A shared handle to an object. `Base` has `static ObjectRegistry<Base>& registry()`. Empty stands
-/// for none.
+/// for none; what is called on an empty one (a moved-from one too) throws StateError.
 template <class Base>
 class Handle {
  public:
@@ -136,10 +148,19 @@ class Handle {
 
   bool defined() const { return object_ != nullptr; }
   explicit operator bool() const { return defined(); }
-  Base* operator->() const { return object_.get(); }
-  Base& operator*() const { return *object_; }
+  Base* operator->() const { return &at(); }
+  Base& operator*() const { return at(); }
+  /// Null when empty.
   Base* get() const { return object_.get(); }
   const std::shared_ptr<Base>& shared() const { return object_; }
+
+ protected:
+  /// The object; `call` is named when there is none.
+  Base& at(const char* call = nullptr) const {
+    if (object_ == nullptr) [[unlikely]]
+      detail::throw_empty_handle(Base::registry().kind(), call);
+    return *object_;
+  }
 
  private:
   std::shared_ptr<Base> object_;
@@ -151,12 +172,30 @@ struct ConfigCodec<Handle<Base>> {
   static Handle<Base> from(const Config& config) { return Base::registry().from_config(config); }
 };
 
+/// What may stand alone as Keras's first positional argument, all others at their defaults:
+/// `Huber(0.5)` is `Huber({.delta = 0.5})`. Whole numbers stand for floating ones.
+template <class T, class Args>
+concept FirstArgument = !std::derived_from<T, Args> && (requires(T value) {
+  Args{std::move(value)};
+} || (std::is_integral_v<T> && !std::is_same_v<T, bool> &&
+      requires(double value) { Args{value}; }));
+
+template <class Args, class T>
+Args args_from_first(T value) {
+  if constexpr (requires { Args{std::move(value)}; })
+    return Args{std::move(value)};
+  else
+    return Args{static_cast<double>(value)};
+}
+
 /// The class that users name: `initializers::Constant({.value = 2})`. It is made by the function
 /// `make_object(Args)`, found beside the Args.
-template <class Base, class Args>
-class HandleOf : public Handle<Base> {
+template <class Base, class Args, class Parent = Handle<Base>>
+class HandleOf : public Parent {
  public:
-  HandleOf(Args args = unset_args<Args>()) : Handle<Base>(make_object(std::move(args))) {}
+  HandleOf(Args args = unset_args<Args>()) : Parent(make_object(std::move(args))) {}
+  template <FirstArgument<Args> T>
+  explicit HandleOf(T first) : HandleOf(args_from_first<Args>(std::move(first))) {}
 };
 
 }  // namespace nyala

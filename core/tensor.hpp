@@ -181,7 +181,7 @@ class Tensor {
   void check_concrete() const;
   void check_single() const;
   void check_dtype(DType dtype) const {
-    if (dtype != impl_->spec.dtype) [[unlikely]]
+    if (dtype != get().spec.dtype) [[unlikely]]
       throw_dtype(dtype);
   }
   [[noreturn]] void throw_dtype(DType asked) const;

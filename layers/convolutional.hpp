@@ -40,22 +40,22 @@ struct ConvLayerArgs {
   template <class A = ConvLayerArgs>
   static constexpr auto fields() {
     return layer_fields(
-            Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
-            Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-            Field{"strides", &A::strides, "Steps between windows."},
-            Field{"padding", &A::padding, "valid, same or, for Conv1D, causal."},
-            Field{"data_format", &A::data_format, "Where the channels stand."},
-            Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
-            Field{"groups", &A::groups, "Parts of the channels.", Range::at_least(1)},
-            Field{"activation", &A::activation, "Applied to the result."},
-            Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-            Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
-            Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-            Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
-            Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-            Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-            Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
-            Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
+        Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
+        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+        Field{"strides", &A::strides, "Steps between windows."},
+        Field{"padding", &A::padding, "valid, same or, for Conv1D, causal."},
+        Field{"data_format", &A::data_format, "Where the channels stand."},
+        Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
+        Field{"groups", &A::groups, "Parts of the channels.", Range::at_least(1)},
+        Field{"activation", &A::activation, "Applied to the result."},
+        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
+        Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
+        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
+        Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
+        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
+        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+        Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
+        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
   }
 };
 
@@ -94,29 +94,27 @@ struct ConvTransposeLayerArgs {
 
   static Config upgrade(Config config) { return upgrade_convolution(std::move(config)); }
   /// What tf.keras 2.x also writes.
-  static constexpr std::array<const char*, 1> ignored_keys() {
-    return {"groups"};
-  }
+  static constexpr std::array<const char*, 1> ignored_keys() { return {"groups"}; }
 
   template <class A = ConvTransposeLayerArgs>
   static constexpr auto fields() {
     return layer_fields(
-            Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
-            Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-            Field{"strides", &A::strides, "Steps between windows."},
-            Field{"padding", &A::padding, "valid or same."},
-            Field{"output_padding", &A::output_padding, "Added to the output's sizes."},
-            Field{"data_format", &A::data_format, "Where the channels stand."},
-            Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
-            Field{"activation", &A::activation, "Applied to the result."},
-            Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-            Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
-            Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-            Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
-            Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-            Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-            Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
-            Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
+        Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
+        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+        Field{"strides", &A::strides, "Steps between windows."},
+        Field{"padding", &A::padding, "valid or same."},
+        Field{"output_padding", &A::output_padding, "Added to the output's sizes."},
+        Field{"data_format", &A::data_format, "Where the channels stand."},
+        Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
+        Field{"activation", &A::activation, "Applied to the result."},
+        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
+        Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
+        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
+        Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
+        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
+        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+        Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
+        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
   }
 };
 
@@ -159,21 +157,24 @@ struct DepthwiseConvLayerArgs {
   template <class A = DepthwiseConvLayerArgs>
   static constexpr auto fields() {
     return layer_fields(
-            Field{"depth_multiplier", &A::depth_multiplier, "Kernels for each channel.", Range::at_least(1)},
-            Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-            Field{"strides", &A::strides, "Steps between windows."},
-            Field{"padding", &A::padding, "valid or same."},
-            Field{"data_format", &A::data_format, "Where the channels stand."},
-            Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
-            Field{"activation", &A::activation, "Applied to the result."},
-            Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-            Field{"depthwise_initializer", &A::depthwise_initializer, "Fills the kernel."},
-            Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-            Field{"depthwise_regularizer", &A::depthwise_regularizer, "Penalty on the kernel."},
-            Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-            Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-            Field{"depthwise_constraint", &A::depthwise_constraint, "Applied after each step."},
-            Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
+        Field{"depth_multiplier",
+              &A::depth_multiplier,
+              "Kernels for each channel.",
+              Range::at_least(1)},
+        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+        Field{"strides", &A::strides, "Steps between windows."},
+        Field{"padding", &A::padding, "valid or same."},
+        Field{"data_format", &A::data_format, "Where the channels stand."},
+        Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
+        Field{"activation", &A::activation, "Applied to the result."},
+        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
+        Field{"depthwise_initializer", &A::depthwise_initializer, "Fills the kernel."},
+        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
+        Field{"depthwise_regularizer", &A::depthwise_regularizer, "Penalty on the kernel."},
+        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
+        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+        Field{"depthwise_constraint", &A::depthwise_constraint, "Applied after each step."},
+        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
   }
 };
 
@@ -217,25 +218,28 @@ struct SeparableConvLayerArgs {
   template <class A = SeparableConvLayerArgs>
   static constexpr auto fields() {
     return layer_fields(
-            Field{"depth_multiplier", &A::depth_multiplier, "Kernels for each channel.", Range::at_least(1)},
-            Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
-            Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-            Field{"strides", &A::strides, "Steps between windows."},
-            Field{"padding", &A::padding, "valid or same."},
-            Field{"data_format", &A::data_format, "Where the channels stand."},
-            Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
-            Field{"activation", &A::activation, "Applied to the result."},
-            Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-            Field{"depthwise_initializer", &A::depthwise_initializer, "Fills the kernel."},
-            Field{"pointwise_initializer", &A::pointwise_initializer, "Fills the second kernel."},
-            Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-            Field{"depthwise_regularizer", &A::depthwise_regularizer, "Penalty on the kernel."},
-            Field{"pointwise_regularizer", &A::pointwise_regularizer, "Penalty on it."},
-            Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-            Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-            Field{"depthwise_constraint", &A::depthwise_constraint, "Applied after each step."},
-            Field{"pointwise_constraint", &A::pointwise_constraint, "Applied after each step."},
-            Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
+        Field{"depth_multiplier",
+              &A::depth_multiplier,
+              "Kernels for each channel.",
+              Range::at_least(1)},
+        Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
+        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+        Field{"strides", &A::strides, "Steps between windows."},
+        Field{"padding", &A::padding, "valid or same."},
+        Field{"data_format", &A::data_format, "Where the channels stand."},
+        Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
+        Field{"activation", &A::activation, "Applied to the result."},
+        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
+        Field{"depthwise_initializer", &A::depthwise_initializer, "Fills the kernel."},
+        Field{"pointwise_initializer", &A::pointwise_initializer, "Fills the second kernel."},
+        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
+        Field{"depthwise_regularizer", &A::depthwise_regularizer, "Penalty on the kernel."},
+        Field{"pointwise_regularizer", &A::pointwise_regularizer, "Penalty on it."},
+        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
+        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+        Field{"depthwise_constraint", &A::depthwise_constraint, "Applied after each step."},
+        Field{"pointwise_constraint", &A::pointwise_constraint, "Applied after each step."},
+        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
   }
 };
 
@@ -272,21 +276,21 @@ struct LocallyConnectedLayerArgs {
   template <class A = LocallyConnectedLayerArgs>
   static constexpr auto fields() {
     return layer_fields(
-            Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
-            Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-            Field{"strides", &A::strides, "Steps between windows."},
-            Field{"padding", &A::padding, "valid or same."},
-            Field{"data_format", &A::data_format, "Where the channels stand."},
-            Field{"activation", &A::activation, "Applied to the result."},
-            Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-            Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
-            Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-            Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
-            Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-            Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-            Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
-            Field{"bias_constraint", &A::bias_constraint, "Applied after each step."},
-            Field{"implementation", &A::implementation, "1, as Keras calls it."});
+        Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
+        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+        Field{"strides", &A::strides, "Steps between windows."},
+        Field{"padding", &A::padding, "valid or same."},
+        Field{"data_format", &A::data_format, "Where the channels stand."},
+        Field{"activation", &A::activation, "Applied to the result."},
+        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
+        Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
+        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
+        Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
+        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
+        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+        Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
+        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."},
+        Field{"implementation", &A::implementation, "1, as Keras calls it."});
   }
 };
 

@@ -1,63 +1,91 @@
 #include <nyala/layers/module.hpp>
 
-#include <algorithm>
+#include <unordered_set>
 
 namespace nyala {
 
+// What a search has found. Each module is entered once, however many others hold it.
+struct Module::Walk {
+  std::unordered_set<const Module*> entered = {};
+  std::unordered_set<std::uint64_t> known = {};  // ids of variables
+  std::vector<Variable> variables = {};
+  std::vector<std::shared_ptr<Module>> modules = {};
+
+  void add(const Variable& variable) {
+    if (known.insert(variable.id()).second) variables.push_back(variable);
+  }
+};
+
 void Module::set_trainable(bool trainable) {
-  trainable_ = trainable;
+  const auto set = [trainable](Module& module) {
+    module.trainable_ = trainable;
+    for (const Own& own : module.own_) {
+      if (own.is_trainable) own.variable.set_trainable(trainable);
+    }
+  };
+  set(*this);
+  for (const auto& module : submodules()) set(*module);
   detail::structure_changed();
-  for (const auto& child : children()) child->set_trainable(trainable);
 }
 
-void Module::collect(std::vector<Variable>& all) const {
-  for (bool trainable : {true, false}) {
-    for (const Variable& variable : own_) {
-      if (variable.trainable() == trainable && !contains(all, variable)) all.push_back(variable);
+void Module::add_variable(const Variable& variable) {
+  own_.push_back({variable, variable.trainable()});
+  if (!trainable_) variable.set_trainable(false);
+  detail::structure_changed();
+}
+
+void Module::collect(Walk& walk) const {
+  if (!walk.entered.insert(this).second) return;
+  for (const bool trainable : {true, false}) {
+    for (const Own& own : own_) {
+      if (own.is_trainable == trainable) walk.add(own.variable);
     }
   }
-  for (const auto& child : children()) child->collect(all);
+  for (const auto& child : children()) child->collect(walk);
 }
 
-void Module::collect_trainable(std::vector<Variable>& all) const {
-  if (!trainable_) return;
-  for (const Variable& variable : own_) {
-    if (variable.trainable() && !contains(all, variable)) all.push_back(variable);
+void Module::collect_trainable(Walk& walk) const {
+  if (!trainable_ || !walk.entered.insert(this).second) return;
+  for (const Own& own : own_) {
+    if (own.variable.trainable()) walk.add(own.variable);
   }
-  for (const auto& child : children()) child->collect_trainable(all);
+  for (const auto& child : children()) child->collect_trainable(walk);
+}
+
+void Module::collect_modules(Walk& walk) const {
+  for (const auto& child : children()) {
+    if (!walk.entered.insert(child.get()).second) continue;
+    walk.modules.push_back(child);
+    child->collect_modules(walk);
+  }
 }
 
 std::vector<Variable> Module::variables() const {
-  std::vector<Variable> all;
-  collect(all);
-  return all;
+  Walk walk;
+  collect(walk);
+  return std::move(walk.variables);
 }
 
 std::vector<Variable> Module::trainable_variables() const {
-  std::vector<Variable> all;
-  collect_trainable(all);
-  return all;
+  Walk walk;
+  collect_trainable(walk);
+  return std::move(walk.variables);
 }
 
 std::vector<Variable> Module::non_trainable_variables() const {
-  const std::vector<Variable> trainable = trainable_variables();
+  std::unordered_set<std::uint64_t> trainable;
+  for (const Variable& variable : trainable_variables()) trainable.insert(variable.id());
   std::vector<Variable> rest;
   for (const Variable& variable : variables()) {
-    if (!contains(trainable, variable)) rest.push_back(variable);
+    if (trainable.count(variable.id()) == 0) rest.push_back(variable);
   }
   return rest;
 }
 
 std::vector<std::shared_ptr<Module>> Module::submodules() const {
-  std::vector<std::shared_ptr<Module>> all;
-  for (const auto& child : children()) {
-    if (std::find(all.begin(), all.end(), child) != all.end()) continue;
-    all.push_back(child);
-    for (const auto& inner : child->submodules()) {
-      if (std::find(all.begin(), all.end(), inner) == all.end()) all.push_back(inner);
-    }
-  }
-  return all;
+  Walk walk;
+  collect_modules(walk);
+  return std::move(walk.modules);
 }
 
 }  // namespace nyala

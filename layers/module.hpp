@@ -20,10 +20,11 @@ class Module {
   const std::string& name_scope() const { return scope_; }
 
   bool trainable() const { return trainable_; }
-  /// Holds for all modules inside too.
+  /// Holds for all modules inside too, and for the variables that were made trainable: those of a
+  /// frozen module are not trainable.
   virtual void set_trainable(bool trainable);
 
-  /// Its own variables, trainable ones first, then those of the modules inside, each once.
+  /// Its own variables, those made trainable first, then those of the modules inside, each once.
   std::vector<Variable> variables() const;
   /// Those that training changes: none when the module is not trainable.
   std::vector<Variable> trainable_variables() const;
@@ -34,10 +35,7 @@ class Module {
   virtual std::vector<std::shared_ptr<Module>> children() const { return children_; }
 
  protected:
-  void add_variable(const Variable& variable) {
-    own_.push_back(variable);
-    detail::structure_changed();
-  }
+  void add_variable(const Variable& variable);
   void add_child(std::shared_ptr<Module> child) {
     children_.push_back(std::move(child));
     detail::structure_changed();
@@ -59,10 +57,17 @@ class Module {
   bool trainable_ = true;
 
  private:
-  void collect(std::vector<Variable>& all) const;
-  void collect_trainable(std::vector<Variable>& all) const;
+  struct Walk;
+  void collect(Walk& walk) const;
+  void collect_trainable(Walk& walk) const;
+  void collect_modules(Walk& walk) const;
 
-  std::vector<Variable> own_;
+  struct Own {
+    Variable variable;
+    bool is_trainable = true;  // as it was made, whether or not it is frozen now
+  };
+
+  std::vector<Own> own_;
   std::vector<std::shared_ptr<Module>> children_;
 };
 

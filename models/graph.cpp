@@ -93,6 +93,7 @@ Graph::Graph(const SymbolTree& inputs, const SymbolTree& outputs)
   sort();
   check();
   plan();
+  number_calls();
 }
 
 // Puts a new Input in the place of every input that a layer computes, and copies of the calls that
@@ -177,18 +178,17 @@ void Graph::sort() {
 }
 
 void Graph::check() const {
+  std::unordered_set<const GraphNode*> given;
+  for (const Symbol& input : inputs_.symbols()) given.insert(input.node().get());
   for (const Node& node : nodes_) {
-    const bool given = std::any_of(inputs_.symbols().begin(),
-                                   inputs_.symbols().end(),
-                                   [&](const Symbol& s) { return s.node() == node; });
-    if (is_input(*node) && !given) {
+    if (is_input(*node) && given.count(node.get()) == 0) {
       std::ostringstream text;
       text << "Graph disconnected: the input \"" << node->layer->name() << "\" of shape "
            << node->outputs[0].shape << " is needed for the outputs and is not among the inputs";
       throw ValueError(text.str());
     }
   }
-  std::map<std::string, int> uses;
+  std::unordered_map<std::string, int> uses;
   for (const LayerPtr& layer : operations_) ++uses[layer->name()];
   for (const LayerPtr& layer : operations_) {
     const int times = uses[layer->name()];
@@ -241,21 +241,25 @@ std::vector<Tensor> Graph::run(Inputs<Tensor> inputs, std::optional<bool> traini
   return outputs;
 }
 
-std::vector<Graph::Node> Graph::calls_of(const BaseLayer& layer) const {
-  std::vector<Node> calls;
-  for (const Node& node : nodes_) {
-    if (node->layer.get() == &layer) calls.push_back(node);
+void Graph::number_calls() {
+  for (const Node& node : nodes_) calls_[node->layer.get()].push_back(node);
+  for (auto& [layer, calls] : calls_) {
+    std::stable_sort(calls.begin(), calls.end(), [](const Node& a, const Node& b) {
+      return a->index < b->index;
+    });
+    for (std::size_t i = 0; i < calls.size(); ++i)
+      call_index_[calls[i].get()] = static_cast<std::int64_t>(i);
   }
-  std::stable_sort(
-      calls.begin(), calls.end(), [](const Node& a, const Node& b) { return a->index < b->index; });
-  return calls;
+}
+
+std::vector<Graph::Node> Graph::calls_of(const BaseLayer& layer) const {
+  const auto found = calls_.find(&layer);
+  return found == calls_.end() ? std::vector<Node>() : found->second;
 }
 
 std::int64_t Graph::index_of(const GraphNode& node) const {
-  const std::vector<Node> calls = calls_of(*node.layer);
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (calls[i].get() == &node) return static_cast<std::int64_t>(i);
-  }
+  const auto found = call_index_.find(&node);
+  if (found != call_index_.end()) return found->second;
   throw IndexError("a call of " + node.layer->label() + " is not part of the model");
 }
 

@@ -60,7 +60,7 @@ class Graph {
   const std::vector<LayerPtr>& operations() const { return operations_; }
   /// The calls of a layer that belong to this graph, in the order in which they were made.
   std::vector<Node> calls_of(const BaseLayer& layer) const;
-  /// Which of them it is.
+  /// Which of them it is. Throws IndexError for a call that is not part of the graph.
   std::int64_t index_of(const GraphNode& node) const;
   bool holds(const GraphNode& node) const { return first_slot_.count(&node) != 0; }
 
@@ -79,6 +79,7 @@ class Graph {
   void sort();
   void check() const;
   void plan();
+  void number_calls();
   std::size_t slot_of(const Symbol& symbol) const;
 
   SymbolTree inputs_;
@@ -86,6 +87,8 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<int> depths_;
   std::vector<LayerPtr> operations_;
+  std::unordered_map<const BaseLayer*, std::vector<Node>> calls_;
+  std::unordered_map<const GraphNode*, std::int64_t> call_index_;
   std::unordered_map<const GraphNode*, std::size_t> first_slot_;
   std::size_t slots_ = 0;
   std::vector<Step> steps_;

@@ -1,5 +1,7 @@
 #include <nyala/models/model.hpp>
 
+#include <algorithm>
+
 #include <nyala/autograd/graph/program.hpp>
 
 namespace nyala {
@@ -16,13 +18,29 @@ Model Model::from(const Layer& layer) {
   return Model(std::move(model));
 }
 
-ModelBase& Model::base() const {
-  if (layer_ == nullptr) throw StateError("a Model was used that holds none");
+ModelBase& Model::base(const char* call) const {
+  if (layer_ == nullptr)
+    throw StateError(std::string(call) + "() was called on an empty Model, which holds none");
   return static_cast<ModelBase&>(*layer_);
 }
 
+const Tensor& Outputs::operator[](const std::string& name) const {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  if (found != names_.end()) return (*this)[static_cast<std::size_t>(found - names_.begin())];
+  std::string known;
+  for (const std::string& other : names_) known += (known.empty() ? "'" : ", '") + other + "'";
+  throw IndexError("there is no output '" + name.substr(0, 200) + "'; the outputs are [" + known +
+                   "]");
+}
+
+void Outputs::expect_count(std::size_t count) const {
+  if (size() == count) return;
+  throw ValueError(std::to_string(count) + " outputs were unpacked of a model that has " +
+                   std::to_string(size()));
+}
+
 std::vector<Layer> Model::layers() const {
-  const auto layers = base().layers();
+  const auto layers = base("layers").layers();
   return {layers.begin(), layers.end()};
 }
 
@@ -58,46 +76,50 @@ Tensor only(List outputs, const ModelBase& model) {
 }  // namespace
 
 History Model::fit(const Data& x, const Data& y, const FitArgs& args) const {
-  return base().trainer().fit(x, y, args);
+  return base("fit").trainer().fit(x, y, args);
 }
 History Model::fit(DataSource& source, const FitArgs& args) const {
-  return base().trainer().fit(source, args);
+  return base("fit").trainer().fit(source, args);
 }
 EvaluateResult Model::evaluate(const Data& x, const Data& y, const EvaluateArgs& args) const {
-  return base().trainer().evaluate(x, y, args);
+  return base("evaluate").trainer().evaluate(x, y, args);
 }
 EvaluateResult Model::evaluate(DataSource& source, const EvaluateArgs& args) const {
-  return base().trainer().evaluate(source, args);
+  return base("evaluate").trainer().evaluate(source, args);
 }
 Tensor Model::predict(const Data& x, const PredictArgs& args) const {
-  return only(base().trainer().predict(x, args), base());
+  return only(base("predict").trainer().predict(x, args), base("predict"));
 }
-std::vector<Tensor> Model::predict_all(const Data& x, const PredictArgs& args) const {
-  return base().trainer().predict(x, args);
+Outputs Model::predict_all(const Data& x, const PredictArgs& args) const {
+  const ModelBase& model = base("predict_all");
+  std::vector<Tensor> tensors = model.trainer().predict(x, args);
+  std::vector<std::string> names;
+  if (model.graph() != nullptr) names = model.output_names();
+  return {std::move(tensors), std::move(names)};
 }
 EvaluateResult Model::train_on_batch(const Data& x,
                                      const Data& y,
                                      const TrainOnBatchArgs& args) const {
-  return base().trainer().train_on_batch(x, y, args);
+  return base("train_on_batch").trainer().train_on_batch(x, y, args);
 }
 EvaluateResult Model::test_on_batch(const Data& x,
                                     const Data& y,
                                     const TestOnBatchArgs& args) const {
-  return base().trainer().test_on_batch(x, y, args);
+  return base("test_on_batch").trainer().test_on_batch(x, y, args);
 }
 Tensor Model::predict_on_batch(const Data& x) const {
-  return only(base().trainer().predict_on_batch(x), base());
+  return only(base("predict_on_batch").trainer().predict_on_batch(x), base("predict_on_batch"));
 }
 
 graph::Program Model::train_program(const Data& x, const Data& y) const {
-  return base().trainer().train_program(x, y);
+  return base("train_program").trainer().train_program(x, y);
 }
 graph::Program Model::predict_program(const Data& x) const {
-  return base().trainer().predict_program(x);
+  return base("predict_program").trainer().predict_program(x);
 }
 
 void Model::summary(std::ostream& out, const SummaryArgs& args) const {
-  const Trainer& trainer = base().trainer();
+  const Trainer& trainer = base("summary").trainer();
   std::optional<OptimizerSize> slots;
   if (trainer.compiled() && trainer.optimizer()->built()) {
     slots.emplace();
@@ -120,13 +142,13 @@ Sequential::Sequential(const std::vector<Layer>& layers, const ModelArgs& args)
 }
 
 void Sequential::add(const Layer& layer) const {
-  static_cast<SequentialModel&>(base()).add({layer.shared()});
+  static_cast<SequentialModel&>(base("add")).add({layer.shared()});
 }
 
-Layer Sequential::pop() const { return static_cast<SequentialModel&>(base()).pop(); }
+Layer Sequential::pop() const { return static_cast<SequentialModel&>(base("pop")).pop(); }
 
 void Sequential::build(const Shape& input_shape) const {
-  base().build_for(Inputs<Shape>(&input_shape, 1));
+  base("build").build_for(Inputs<Shape>(&input_shape, 1));
 }
 
 }  // namespace nyala

@@ -4,18 +4,26 @@
 ///   Symbol x = Input({.shape = {4}});
 ///   Model model(x, layers::Dense({.units = 3})(x));
 ///   model.summary(std::cout);
+#include <array>
+#include <concepts>
 #include <iosfwd>
 #include <string>
 #include <vector>
 
 #include <nyala/models/model_base.hpp>
+#include <nyala/models/outputs.hpp>
 #include <nyala/models/summary.hpp>
 #include <nyala/models/training/trainer.hpp>
 
 namespace nyala {
 
 /// A shared handle to a model: copying it shares the weights. A model is a layer, and may stand
-/// inside another one.
+/// inside another one. Calls on a handle that holds none (a moved-from one too) throw StateError.
+///
+/// Threads (docs/threads.md): `predict`, `predict_on_batch` and calls may run on many threads at
+/// once. What changes the model (fit, train_on_batch, compile, set_weights, adding layers) may not
+/// run beside any other use of it; `predict` while another thread is in `fit`, `evaluate` or
+/// `train_on_batch` throws StateError.
 class Model : public Layer {
  public:
   /// No model.
@@ -28,7 +36,8 @@ class Model : public Layer {
   /// A layer that is a model; throws TypeError for one that is not.
   static Model from(const Layer& layer);
 
-  ModelBase& base() const;
+  /// `call` is what the error names when there is no model.
+  ModelBase& base(const char* call = "base") const;
 
   /// Without operations (`x + 1`), and for a Sequential without its Input.
   std::vector<Layer> layers() const;
@@ -38,16 +47,17 @@ class Model : public Layer {
   Layer get_layer(int index) const;
 
   // Each throws StateError for a model that is not built.
-  const std::vector<Symbol>& inputs() const { return base().inputs(); }
-  const std::vector<Symbol>& outputs() const { return base().outputs(); }
-  std::vector<std::string> input_names() const { return base().input_names(); }
-  std::vector<std::string> output_names() const { return base().output_names(); }
+  const std::vector<Symbol>& inputs() const { return base("inputs").inputs(); }
+  const std::vector<Symbol>& outputs() const { return base("outputs").outputs(); }
+  /// What data, losses, targets and metrics go by: the keys of a dict, else names of layers.
+  std::vector<std::string> input_names() const { return base("input_names").input_names(); }
+  std::vector<std::string> output_names() const { return base("output_names").output_names(); }
   Shape input_shape() const { return inputs().at(0).shape(); }
   Shape output_shape() const { return outputs().at(0).shape(); }
 
   /// Sets how the model is trained. Throws ValueError for names that are unknown and for options
   /// that do not fit its outputs, and then changes nothing.
-  void compile(const CompileArgs& args = {}) const { base().trainer().compile(args); }
+  void compile(const CompileArgs& args = {}) const { base("compile").trainer().compile(args); }
   /// Trains for a number of epochs. Throws StateError before `compile`, ValueError for data that do
   /// not fit each other or the model.
   History fit(const Data& x, const Data& y, const FitArgs& args = {}) const;
@@ -56,10 +66,16 @@ class Model : public Layer {
   EvaluateResult evaluate(const Data& x, const Data& y, const EvaluateArgs& args = {}) const;
   EvaluateResult evaluate(DataSource& source, const EvaluateArgs& args = {}) const;
   /// The output for x, batch by batch. May be called from several threads at once. Throws
-  /// StateError for a model with several outputs.
+  /// StateError for a model with several outputs: those come from `predict_all`.
   Tensor predict(const Data& x, const PredictArgs& args = {}) const;
-  /// All outputs.
-  std::vector<Tensor> predict_all(const Data& x, const PredictArgs& args = {}) const;
+  /// All outputs, by number or by name: `model.predict_all(x)["left"]`.
+  Outputs predict_all(const Data& x, const PredictArgs& args = {}) const;
+  /// The same for structured bindings: `auto [a, b] = model.predict_all<2>(x)`. Throws ValueError
+  /// for another number of outputs.
+  template <std::size_t count>
+  std::array<Tensor, count> predict_all(const Data& x, const PredictArgs& args = {}) const {
+    return predict_all(x, args).template unpack<count>();
+  }
 
   /// One step on these samples as they are; the loss and metrics of this batch alone.
   EvaluateResult train_on_batch(const Data& x,
@@ -77,7 +93,7 @@ class Model : public Layer {
   graph::Program predict_program(const Data& x) const;
 
   /// Throws StateError before `compile`.
-  const optimizers::Optimizer& optimizer() const { return base().trainer().optimizer(); }
+  const optimizers::Optimizer& optimizer() const { return base("optimizer").trainer().optimizer(); }
 
   /// Prints Keras's table of layers, shapes and parameters.
   void summary(std::ostream& out, const SummaryArgs& args = {}) const;
@@ -93,11 +109,16 @@ class Model : public Layer {
 class Sequential : public Model {
  public:
   Sequential() : Sequential(std::initializer_list<Layer>{}) {}
-  /// Throws ValueError for two layers of one name, ShapeError for layers that do not fit.
+  /// Throws ValueError for two layers of one name and for a layer that holds this model, ShapeError
+  /// for layers that do not fit.
   Sequential(std::initializer_list<Layer> layers, const ModelArgs& args = {});
   explicit Sequential(const std::vector<Layer>& layers, const ModelArgs& args = {});
+  /// Of layers of one kind: `std::vector<layers::Dense>`.
+  template <std::derived_from<Layer> L>
+  explicit Sequential(const std::vector<L>& layers, const ModelArgs& args = {})
+      : Sequential(std::vector<Layer>(layers.begin(), layers.end()), args) {}
 
-  /// Puts a layer on top.
+  /// Puts a layer on top. Throws ValueError and ShapeError as above, and then changes nothing.
   void add(const Layer& layer) const;
   /// Takes the last layer away and gives it back.
   Layer pop() const;

@@ -6,9 +6,10 @@
 namespace nyala {
 namespace {
 
-std::vector<std::string> layer_names(const std::vector<Symbol>& symbols) {
+std::vector<std::string> names_of(const SymbolTree& tree) {
+  if (tree.kind() == SymbolTree::Kind::dict) return tree.keys();
   std::vector<std::string> names;
-  for (const Symbol& symbol : symbols) names.push_back(symbol.node()->layer->name());
+  for (const Symbol& symbol : tree.symbols()) names.push_back(symbol.node()->layer->name());
   return names;
 }
 
@@ -44,15 +45,26 @@ const Graph& ModelBase::built_graph(const char* wanted) const {
 }
 
 ModelBase::ModelBase()
-    : trainer_(std::make_unique<Trainer>(*this, [this] {
-        if (graph() == nullptr) return ModelNames();
-        return ModelNames{input_names(), output_names()};
-      })) {}
+    : trainer_(std::make_unique<Trainer>(
+          *this,
+          [this] {
+            if (graph() == nullptr) return ModelNames();
+            constexpr auto dict = SymbolTree::Kind::dict;
+            return ModelNames{input_names(),
+                              output_names(),
+                              graph()->inputs().kind() == dict,
+                              graph()->outputs().kind() == dict};
+          },
+          this)) {}
 
 ModelBase::~ModelBase() = default;
 
-std::vector<std::string> ModelBase::input_names() const { return layer_names(inputs()); }
-std::vector<std::string> ModelBase::output_names() const { return layer_names(outputs()); }
+std::vector<std::string> ModelBase::input_names() const {
+  return names_of(built_graph("inputs").inputs());
+}
+std::vector<std::string> ModelBase::output_names() const {
+  return names_of(built_graph("outputs").outputs());
+}
 std::vector<Spec> ModelBase::input_specs() const { return specs_of(inputs()); }
 std::vector<Spec> ModelBase::output_specs() const { return specs_of(outputs()); }
 
@@ -94,6 +106,51 @@ std::vector<Tensor> ModelBase::call_all(Inputs<Tensor> inputs, const CallArgs& a
   }
   return graph()->run(fitted, args.training);
 }
+
+StepLogs ModelBase::train_step(const StepInputs& data) {
+  return trainer_->default_train_step(data);
+}
+StepLogs ModelBase::test_step(const StepInputs& data) { return trainer_->default_test_step(data); }
+std::vector<Tensor> ModelBase::predict_step(const StepInputs& data) {
+  return trainer_->default_predict_step(data);
+}
+Tensor ModelBase::compute_loss(const StepInputs& data, const std::vector<Tensor>& y_pred, bool) {
+  return trainer_->default_compute_loss(data, y_pred);
+}
+std::vector<IndexedSlices> ModelBase::process_gradients(std::vector<IndexedSlices> gradients,
+                                                        const std::vector<Variable>&) {
+  return gradients;
+}
+void ModelBase::build_optimizers(const std::vector<Variable>& trainable) {
+  if (!trainable.empty()) trainer_->optimizer().build(trainable);
+}
+void ModelBase::reset_metrics() {
+  for (const metrics::Metric& metric : own_metrics_) metric.reset_state();
+}
+
+SubclassedModel::SubclassedModel(const ModelArgs& args) {
+  start("Model", args.name, args.dtype, args.trainable.value_or(true));
+}
+
+std::vector<std::shared_ptr<BaseLayer>> SubclassedModel::layers() const {
+  std::vector<std::shared_ptr<BaseLayer>> layers;
+  for (const auto& child : children()) {
+    if (auto layer = std::dynamic_pointer_cast<BaseLayer>(child)) layers.push_back(layer);
+  }
+  return layers;
+}
+
+Config SubclassedModel::get_config() const {
+  throw UnsupportedError(label() + " has no get_config of its own, which a subclassed model needs");
+}
+
+Tensor SubclassedModel::operator()(const Tensor& x, const CallArgs& args) {
+  std::vector<Tensor> outputs = apply(Inputs<Tensor>(&x, 1), args);
+  if (outputs.size() == 1) return std::move(outputs[0]);
+  throw StateError(label() + " has " + std::to_string(outputs.size()) + " outputs; use apply");
+}
+
+const optimizers::Optimizer& SubclassedModel::optimizer() const { return trainer().optimizer(); }
 
 FunctionalModel::FunctionalModel(const SymbolTree& inputs,
                                  const SymbolTree& outputs,

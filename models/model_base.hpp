@@ -1,11 +1,15 @@
 #pragma once
 /// ModelBase: what every model is made of. Users hold one through Model or Sequential.
+#include <concepts>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <nyala/layers/layer.hpp>
 #include <nyala/models/graph.hpp>
+#include <nyala/models/metrics/metric.hpp>
+#include <nyala/models/optimizers/optimizer.hpp>
+#include <nyala/models/training/step.hpp>
 
 namespace nyala {
 
@@ -17,7 +21,8 @@ struct ModelArgs {
 
 class Trainer;
 
-class ModelBase : public BaseLayer {
+/// The base of all models. Steps are those of Keras unless a model overrides them.
+class ModelBase : public BaseLayer, public StepFunctions {
  public:
   ModelBase();
   ~ModelBase() override;
@@ -35,7 +40,8 @@ class ModelBase : public BaseLayer {
   // Throws StateError for a model that has none yet.
   const std::vector<Symbol>& inputs() const { return built_graph("inputs").inputs().symbols(); }
   const std::vector<Symbol>& outputs() const { return built_graph("outputs").outputs().symbols(); }
-  /// The names of the layers that give the inputs and the outputs.
+  /// What data, losses, targets and metrics go by: the keys of a dict of inputs (outputs), else the
+  /// names of the layers that give them.
   std::vector<std::string> input_names() const;
   std::vector<std::string> output_names() const;
   std::vector<Spec> input_specs() const;
@@ -52,13 +58,64 @@ class ModelBase : public BaseLayer {
   /// Of the form of to_json, as a value.
   Config get_config() const override;
 
+  StepLogs train_step(const StepInputs& data) override;
+  StepLogs test_step(const StepInputs& data) override;
+  std::vector<Tensor> predict_step(const StepInputs& data) override;
+  Tensor compute_loss(const StepInputs& data,
+                      const std::vector<Tensor>& y_pred,
+                      bool training) override;
+  std::vector<IndexedSlices> process_gradients(std::vector<IndexedSlices> gradients,
+                                               const std::vector<Variable>& variables) override;
+  void build_optimizers(const std::vector<Variable>& trainable) override;
+  /// Resets the metrics that are tracked.
+  void reset_metrics() override;
+
  protected:
+  using BaseLayer::track;
+  /// A metric of the model's own, reset with those of `compile`.
+  template <std::derived_from<metrics::Metric> M>
+  const M& track(const M& metric) {
+    own_metrics_.push_back(metric);
+    return metric;
+  }
   const Graph& built_graph(const char* wanted) const;
   /// The inputs as the graph wants them; throws ValueError that names the input that does not fit.
   std::vector<Tensor> standardize(Inputs<Tensor> inputs) const;
 
  private:
   std::unique_ptr<Trainer> trainer_;
+  std::vector<metrics::Metric> own_metrics_;
+};
+
+/// What a model of your own derives from, as from keras.Model in Python: its constructor tracks
+/// layers, `call` (or `call_all`) computes with them, and steps may be overridden. A
+/// std::shared_ptr of it makes a Model.
+///
+///   class VAE final : public nyala::SubclassedModel {
+///    public:
+///     VAE() : SubclassedModel({.name = "vae"}) { track(encoder_); track(decoder_); }
+///     Tensor call(Inputs<Tensor> x, const CallArgs&) override { return decoder_(encoder_(x[0])); }
+///     StepLogs train_step(const StepInputs& data) override;
+///     ...
+///   };
+///   Model model(std::make_shared<VAE>());
+class SubclassedModel : public ModelBase {
+ public:
+  explicit SubclassedModel(const ModelArgs& args = {});
+
+  /// Null: it has no graph.
+  const Graph* graph() const override { return nullptr; }
+  std::vector<std::shared_ptr<BaseLayer>> layers() const override;
+  std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& args) override {
+    return {call(inputs, args)};
+  }
+  /// Throws UnsupportedError unless it is overridden: Keras has none either.
+  Config get_config() const override;
+
+  /// Calls the model: for steps of its own.
+  Tensor operator()(const Tensor& x, const CallArgs& args = {});
+  /// That of `compile`. Throws StateError before.
+  const optimizers::Optimizer& optimizer() const;
 };
 
 /// A model from its inputs and outputs.
@@ -86,7 +143,8 @@ class SequentialModel final : public ModelBase {
   std::vector<std::shared_ptr<Module>> children() const override;
 
   /// Puts layers on top, and builds the graph when the shape of the input is known. Throws
-  /// ValueError for a name that is taken or an Input that is not the first, ShapeError for a layer
+  /// ValueError for a name that is taken, an Input that is not the first and a layer that holds
+  /// this model, ShapeError for a layer
   /// that does not fit, and then changes nothing.
   void add(const std::vector<std::shared_ptr<BaseLayer>>& layers);
   /// Takes the last layer away; throws StateError when there is none.
@@ -97,7 +155,7 @@ class SequentialModel final : public ModelBase {
 
  private:
   using Layers = std::vector<std::shared_ptr<BaseLayer>>;
-  void check_new(const Layers& layers, const BaseLayer& layer) const;
+  void check_new(const Layers& layers, const Layers& added) const;
   void rebuild(Layers layers);
   void set_graph(Layers layers);
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <unordered_map>
+
 #include <nyala/layers/core.hpp>
 #include <nyala/models/model_base.hpp>
 #include <nyala/models/training/trainer.hpp>
@@ -6,6 +9,14 @@ namespace nyala {
 namespace {
 
 bool is_input(const BaseLayer& layer) { return layer.class_name() == "InputLayer"; }
+
+// Whether `module` is `wanted`, or holds it at any depth.
+bool holds(const Module& module, const Module& wanted) {
+  if (&module == &wanted) return true;
+  const auto inside = module.submodules();
+  return std::any_of(
+      inside.begin(), inside.end(), [&](const auto& other) { return other.get() == &wanted; });
+}
 
 }  // namespace
 
@@ -22,29 +33,37 @@ std::vector<std::shared_ptr<Module>> SequentialModel::children() const {
   return {layers_.begin(), layers_.end()};
 }
 
-void SequentialModel::check_new(const Layers& layers, const BaseLayer& layer) const {
-  for (const auto& other : layers) {
-    if (other->name() == layer.name() && other.get() != &layer) {
+void SequentialModel::check_new(const Layers& layers, const Layers& added) const {
+  std::unordered_map<std::string, const BaseLayer*> names;
+  for (const auto& layer : layers) names.emplace(layer->name(), layer.get());
+  std::size_t position = layers.size();
+  for (const auto& layer : added) {
+    if (layer == nullptr) throw ValueError("Sequential model '" + name() + "' was given no layer");
+    if (holds(*layer, *this)) {
       throw ValueError(
-          "All layers added to a Sequential model should have unique names. Name '" + layer.name() +
+          "Sequential model '" + name() + "' cannot be put into itself: " +
+          (layer.get() == this ? "it was given itself" : layer->label() + " holds it"));
+    }
+    if (names.emplace(layer->name(), layer.get()).first->second != layer.get()) {
+      throw ValueError(
+          "All layers added to a Sequential model should have unique names. Name '" +
+          layer->name() +
           "' is already the name of a layer in this model. Update the `name` argument to pass a "
           "unique name.");
     }
-  }
-  if (is_input(layer) && !layers.empty()) {
-    throw ValueError("Sequential model '" + name() +
-                     "': an Input must come first and only once, received \"" + layer.name() +
-                     "\" as layer " + std::to_string(layers.size()));
+    if (is_input(*layer) && position != 0) {
+      throw ValueError("Sequential model '" + name() +
+                       "': an Input must come first and only once, received \"" + layer->name() +
+                       "\" as layer " + std::to_string(position));
+    }
+    ++position;
   }
 }
 
 void SequentialModel::add(const std::vector<std::shared_ptr<BaseLayer>>& added) {
+  check_new(layers_, added);
   Layers layers = layers_;
-  for (const auto& layer : added) {
-    if (layer == nullptr) throw ValueError("Sequential model '" + name() + "' was given no layer");
-    check_new(layers, *layer);
-    layers.push_back(layer);
-  }
+  layers.insert(layers.end(), added.begin(), added.end());
   rebuild(std::move(layers));
 }
 

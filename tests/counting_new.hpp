@@ -1,13 +1,14 @@
 #pragma once
-/// Counts what a thread allocates with `new`, in `t_news`, and lets it fail after `t_news_left`
-/// more (never while that is negative). It replaces the program's operators: one file of a test
-/// program includes it.
+/// Counts what a thread allocates with `new`, in `t_news`, what of it is still there, in `t_live`,
+/// and lets allocations fail: `t_news_left` is how many more succeed, negative for all. It replaces
+/// the program's operators: one file of a test program includes it.
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 
 namespace {
-thread_local std::uint64_t t_news = 0;
+[[maybe_unused]] thread_local std::uint64_t t_news = 0;
+[[maybe_unused]] thread_local std::int64_t t_live = 0;
 [[maybe_unused]] thread_local std::int64_t t_news_left = -1;
 }  // namespace
 
@@ -18,9 +19,16 @@ thread_local std::uint64_t t_news = 0;
   ++t_news;
   if (t_news_left == 0) throw std::bad_alloc();
   if (t_news_left > 0) --t_news_left;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
+  void* memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  ++t_live;
+  return memory;
 }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  if (memory != nullptr) --t_live;
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+  ::operator delete(memory);
+}
 #endif

@@ -59,6 +59,7 @@ struct ProgramCache::Entry {
   std::vector<std::uint64_t> variant = {};
   std::vector<Spec> specs = {};
   Program program = {};
+  std::int64_t bytes = 0;
   std::atomic<std::uint64_t> used{0};
   std::atomic<Entry*> next{nullptr};
 
@@ -119,13 +120,14 @@ Program ProgramCache::add(const ProgramKey& key, const TensorFunction& f) {
     entry->variant.assign(key.variant.begin(), key.variant.end());
     for (const Tensor& input : key.inputs) entry->specs.push_back(input.spec());
     entry->program = Program(f, entry->specs);
+    entry->bytes = entry->program.stats().arena_bytes;
 
     const std::lock_guard lock(mutex_);
     if (const Entry* known = lookup(key, entry->hash)) return known->program;
     if (buckets_.load() == nullptr) buckets_.store(new Buckets{});
     entries_.reserve(entries_.size() + 1);
     retired_.reserve(retired_.size() + entries_.size() + 1);  // so that dropping never throws
-    drop_beyond(capacity_ - 1);
+    drop_beyond(capacity_ - 1, entry->bytes);
     const std::uint64_t now = clock_.load(std::memory_order_relaxed) + 2;
     clock_.store(now, std::memory_order_relaxed);
     entry->used.store(now, std::memory_order_relaxed);
@@ -134,6 +136,7 @@ Program ProgramCache::add(const ProgramKey& key, const TensorFunction& f) {
     num_added_.fetch_add(1, std::memory_order_relaxed);
     Entry* const added = entry.release();
     entries_.push_back(added);
+    bytes_ += added->bytes;
     first.store(added);
     return added->program;
   });
@@ -143,11 +146,17 @@ void ProgramCache::unlink(Entry* entry) {
   std::atomic<Entry*>* link = &(*buckets_.load())[entry->hash % kBuckets];
   while (link->load() != entry) link = &link->load()->next;
   link->store(entry->next.load());  // the entry still leads whoever looks at it to the next one
+  bytes_ -= entry->bytes;
   retired_.emplace_back(entry);
 }
 
-void ProgramCache::drop_beyond(std::size_t capacity) {
-  while (entries_.size() > capacity) {
+// Makes room for an entry of `more_bytes`.
+void ProgramCache::drop_beyond(std::size_t capacity, std::int64_t more_bytes) {
+  const auto is_over = [&] {
+    return entries_.size() > capacity ||
+           (entries_.size() >= kAlwaysKept && bytes_ + more_bytes > memory_limit_);
+  };
+  while (is_over()) {
     const auto oldest =
         std::min_element(entries_.begin(), entries_.end(), [](const Entry* a, const Entry* b) {
           return a->used.load(std::memory_order_relaxed) < b->used.load(std::memory_order_relaxed);
@@ -184,6 +193,21 @@ void ProgramCache::set_capacity(std::size_t capacity) {
   const std::lock_guard lock(mutex_);
   capacity_ = capacity;
   drop_beyond(capacity);
+}
+
+std::int64_t ProgramCache::memory_limit() const {
+  const std::lock_guard lock(mutex_);
+  return memory_limit_;
+}
+
+void ProgramCache::set_memory_limit(std::int64_t bytes) {
+  if (bytes < 0) {
+    throw ValueError("ProgramCache: received a memory limit of " + std::to_string(bytes) +
+                     " bytes, expected 0 or more");
+  }
+  const std::lock_guard lock(mutex_);
+  memory_limit_ = bytes;
+  drop_beyond(capacity_);
 }
 
 std::size_t ProgramCache::size() const {

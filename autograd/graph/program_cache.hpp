@@ -20,13 +20,17 @@ struct ProgramKey {
   Inputs<Tensor> inputs;
 };
 
-/// At most `capacity` programs: a new one beyond that takes the place of the one that was used
-/// least recently (uses are told apart by the programs traced between them). Finding one takes
-/// constant time and no lock. All calls are safe from several threads at once; a program that is
-/// dropped lives on while somebody holds it or runs it.
+/// At most `capacity` programs, whose arenas together take at most `memory_limit` bytes (the last
+/// kAlwaysKept of them may take more; each thread that runs a program at the same time has an arena
+/// of its own). A new one beyond that takes the place of those used least recently; uses are told
+/// apart by the programs traced between them. Finding one takes constant time and no lock. All
+/// calls are safe from several threads at once; a program that is dropped lives on while somebody
+/// holds it or runs it.
 class ProgramCache {
  public:
   static constexpr std::size_t kDefaultCapacity = 256;
+  static constexpr std::int64_t kDefaultMemoryLimit = std::int64_t{128} << 20;
+  static constexpr std::size_t kAlwaysKept = 8;
 
   explicit ProgramCache(std::size_t capacity = kDefaultCapacity);
   ~ProgramCache();
@@ -43,6 +47,9 @@ class ProgramCache {
   std::size_t capacity() const;
   /// Drops what is beyond it. Throws ValueError for 0.
   void set_capacity(std::size_t capacity);
+  std::int64_t memory_limit() const;
+  /// Drops what is beyond it. Throws ValueError for a negative one.
+  void set_memory_limit(std::int64_t bytes);
   /// How many programs it holds.
   std::size_t size() const;
   /// How many programs were added so far; one that was dropped and is traced anew counts again.
@@ -58,12 +65,14 @@ class ProgramCache {
   using Buckets = std::array<std::atomic<Entry*>, kBuckets>;
 
   Entry* lookup(const ProgramKey& key, std::uint64_t hash) const;
-  void drop_beyond(std::size_t capacity);
+  void drop_beyond(std::size_t capacity, std::int64_t more_bytes = 0);
   void unlink(Entry* entry);
   void free_retired();
 
   mutable std::mutex mutex_;  // of all that changes entries
   std::size_t capacity_;
+  std::int64_t memory_limit_ = kDefaultMemoryLimit;
+  std::int64_t bytes_ = 0;                       // of the entries
   std::vector<Entry*> entries_;                  // in the order in which they were added
   std::vector<std::unique_ptr<Entry>> retired_;  // unlinked, maybe still looked at
   std::atomic<Buckets*> buckets_{nullptr};       // made with the first entry

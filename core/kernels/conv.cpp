@@ -55,11 +55,9 @@ class ConvByTaps final : public ConvPlan {
     }
   }
 
-  void run(
-      const void* a, const void* b, const void* bias, void* out, std::byte*) const override {
+  void run(const void* a, const void* b, const void* bias, void* out, std::byte*) const override {
     switch (kind_) {
-      case ConvKind::forward:
-        return forward(cast(a), cast(b), cast(bias), static_cast<T*>(out));
+      case ConvKind::forward: return forward(cast(a), cast(b), cast(bias), static_cast<T*>(out));
       case ConvKind::input_grad: return input_grad(cast(a), cast(b), static_cast<T*>(out));
       case ConvKind::weight_grad: return weight_grad(cast(a), cast(b), static_cast<T*>(out));
     }
@@ -75,14 +73,11 @@ class ConvByTaps final : public ConvPlan {
     const MatmulOptions options{.accumulate = true};
     switch (kind_) {
       case ConvKind::forward:
-        return plan_matmul(
-            dtype, pixels, group_out, group_in, {step, 1}, {oc, 1}, oc, options);
+        return plan_matmul(dtype, pixels, group_out, group_in, {step, 1}, {oc, 1}, oc, options);
       case ConvKind::input_grad:
-        return plan_matmul(
-            dtype, pixels, group_in, group_out, {oc, 1}, {1, oc}, step, options);
+        return plan_matmul(dtype, pixels, group_in, group_out, {oc, 1}, {1, oc}, step, options);
       default:
-        return plan_matmul(
-            dtype, group_in, group_out, pixels, {1, step}, {oc, 1}, oc, options);
+        return plan_matmul(dtype, group_in, group_out, pixels, {1, step}, {oc, 1}, oc, options);
     }
   }
 
@@ -120,24 +115,24 @@ class ConvByTaps final : public ConvPlan {
       T* to = y + row * width * oc;
       start_row(to, width, oc, bias);
       const std::int64_t image = row / rows, o = row % rows;
-      each_row_pair(
-          window,
-          o / window.axes[1].out,
-          o % window.axes[1].out,
-          [&](std::int64_t row_tap, std::int64_t in_row) {
-            each_tap(row_tap,
-                     image * in_rows + in_row,
-                     row,
-                     [&](std::size_t t, std::int64_t tap, std::int64_t in, std::int64_t out) {
-                       const T* weights = w + tap * weights_of_tap();
-                       if (shape_.is_depthwise())
-                         return add_products(
-                             x + in * ic, step, weights, 0, y + out * oc, oc, pixels(t), oc);
-                       each_group([&](std::int64_t gi, std::int64_t go) {
-                         products_[t](x + in * ic + gi, weights + go, y + out * oc + go);
-                       });
-                     });
-          });
+      each_row_pair(window,
+                    o / window.axes[1].out,
+                    o % window.axes[1].out,
+                    [&](std::int64_t row_tap, std::int64_t in_row) {
+                      each_tap(
+                          row_tap,
+                          image * in_rows + in_row,
+                          row,
+                          [&](std::size_t t, std::int64_t tap, std::int64_t in, std::int64_t out) {
+                            const T* weights = w + tap * weights_of_tap();
+                            if (shape_.is_depthwise())
+                              return add_products(
+                                  x + in * ic, step, weights, 0, y + out * oc, oc, pixels(t), oc);
+                            each_group([&](std::int64_t gi, std::int64_t go) {
+                              products_[t](x + in * ic + gi, weights + go, y + out * oc + go);
+                            });
+                          });
+                    });
       finish_row(to, width, oc, relu_);
     });
   }

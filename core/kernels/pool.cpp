@@ -13,8 +13,7 @@ constexpr std::int64_t kChannels = 256;
 
 // f(input pixel) for each input of the window of output (o0, o1, o2) that exists.
 template <class F>
-void each_input(
-    const Window& window, std::int64_t o0, std::int64_t o1, std::int64_t o2, F&& f) {
+void each_input(const Window& window, std::int64_t o0, std::int64_t o1, std::int64_t o2, F&& f) {
   const WindowAxis &d = window.axes[0], &h = window.axes[1], &w = window.axes[2];
   for (std::int64_t t0 = 0; t0 < d.size; ++t0) {
     const std::int64_t i0 = d.input_of(o0, t0);
@@ -171,26 +170,22 @@ void spread_average(const PoolShape& shape, const T* dy, T* dx) {
 }  // namespace
 
 void max_pool(DType dtype, const PoolShape& shape, const void* x, void* y) {
-  visit_float(dtype, [&]<class T>() {
-    max_of(shape, static_cast<const T*>(x), static_cast<T*>(y));
-  });
+  visit_float(dtype,
+              [&]<class T>() { max_of(shape, static_cast<const T*>(x), static_cast<T*>(y)); });
 }
 void max_pool_pick(DType dtype, const PoolShape& shape, const void* x, const void* from, void* y) {
   visit_float(dtype, [&]<class T>() {
     pick(shape, static_cast<const T*>(x), static_cast<const T*>(from), static_cast<T*>(y));
   });
 }
-void max_pool_spread(
-    DType dtype, const PoolShape& shape, const void* x, const void* dy, void* dx) {
+void max_pool_spread(DType dtype, const PoolShape& shape, const void* x, const void* dy, void* dx) {
   visit_float(dtype, [&]<class T>() {
-    spread_maximum(
-        shape, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<T*>(dx));
+    spread_maximum(shape, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<T*>(dx));
   });
 }
 void average_pool(DType dtype, const PoolShape& shape, const void* x, void* y) {
-  visit_float(dtype, [&]<class T>() {
-    average(shape, static_cast<const T*>(x), static_cast<T*>(y));
-  });
+  visit_float(dtype,
+              [&]<class T>() { average(shape, static_cast<const T*>(x), static_cast<T*>(y)); });
 }
 void average_pool_spread(DType dtype, const PoolShape& shape, const void* dy, void* dx) {
   visit_float(dtype, [&]<class T>() {

@@ -16,11 +16,9 @@ struct PoolShape {
 /// The largest of each window; a NaN is larger than any number.
 void max_pool(DType dtype, const PoolShape& shape, const void* x, void* y);
 /// Each window's element of `from` where x is largest; of equal ones, the first.
-void max_pool_pick(
-    DType dtype, const PoolShape& shape, const void* x, const void* from, void* y);
+void max_pool_pick(DType dtype, const PoolShape& shape, const void* x, const void* from, void* y);
 /// The way back: dy added where x is largest in its window.
-void max_pool_spread(
-    DType dtype, const PoolShape& shape, const void* x, const void* dy, void* dx);
+void max_pool_spread(DType dtype, const PoolShape& shape, const void* x, const void* dy, void* dx);
 /// The mean of the elements of each window that exist; 0 where none does.
 void average_pool(DType dtype, const PoolShape& shape, const void* x, void* y);
 /// The way back: each window's share of dy added to its elements.

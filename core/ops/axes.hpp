@@ -18,27 +18,33 @@ class Axes {
  public:
   Axes() = default;
   Axes(int axis) : axes_{axis}, given_(true) {}
-  Axes(std::initializer_list<int> axes) : axes_(axes), given_(true) {}
-  Axes(std::vector<int> axes) : axes_(std::move(axes)), given_(true) {}
+  Axes(std::initializer_list<int> axes) : axes_(axes), given_(true), is_list_(true) {}
+  Axes(std::vector<int> axes) : axes_(std::move(axes)), given_(true), is_list_(true) {}
 
   bool given() const { return given_; }
+  /// Whether it was given as a list, which is how it is saved then: `-1` or `[-1]`.
+  bool is_list() const { return is_list_; }
   const std::vector<int>& axes() const { return axes_; }
   /// One flag for each axis of the rank; throws IndexError, naming `who`, for an axis out of range
   /// and ValueError for one named twice.
   std::vector<bool> flags(int rank, const char* who) const;
 
-  friend bool operator==(const Axes&, const Axes&) = default;
+  /// Whether they mean the same: a list of one axis is that axis.
+  friend bool operator==(const Axes& a, const Axes& b) {
+    return a.given_ == b.given_ && a.axes_ == b.axes_;
+  }
 
  private:
   std::vector<int> axes_;
   bool given_ = false;
+  bool is_list_ = false;
 };
 /// null, a number or a list; Keras 3 writes a tuple as {"class_name": "__tuple__", "items"}.
 template <>
 struct ConfigCodec<Axes> {
   static Config to(const Axes& axes) {
     if (!axes.given()) return {};
-    if (axes.axes().size() == 1) return axes.axes()[0];
+    if (!axes.is_list()) return axes.axes()[0];
     return ConfigCodec<std::vector<int>>::to(axes.axes());
   }
   static Axes from(const Config& config) {

@@ -22,8 +22,7 @@ struct OfConv : Sliding {
 
   [[noreturn]] static void refuse(Inputs<Spec> in, const std::string& wanted) {
     std::string shapes;
-    for (std::size_t i = 0; i < in.size(); ++i)
-      shapes += (i == 0 ? "" : ", ") + in[i].shape.str();
+    for (std::size_t i = 0; i < in.size(); ++i) shapes += (i == 0 ? "" : ", ") + in[i].shape.str();
     throw ShapeError(std::string(Self::name) + ": received shapes " + shapes + ", expected " +
                      wanted + " of one dtype, float32 or float64");
   }
@@ -121,9 +120,8 @@ struct ConvInputGrad : OfConv<ConvInputGrad> {
   }
   auto plan(Inputs<Tensor> in, const Tensor& out) const {
     const Extents sizes = spatial_sizes(in[1].shape(), 0, extra.count());
-    return kernels::plan_conv(out.dtype(),
-                              kernels::ConvKind::input_grad,
-                              geometry(out.shape(), in[0].shape(), sizes));
+    return kernels::plan_conv(
+        out.dtype(), kernels::ConvKind::input_grad, geometry(out.shape(), in[0].shape(), sizes));
   }
   Grads vjp(const Saved& saved, const Tensor& d) const;
   static std::vector<SampleOf<ConvInputGrad>> samples();
@@ -156,17 +154,15 @@ struct ConvWeightGrad : OfConv<ConvWeightGrad> {
     return {w, in[0].dtype};
   }
   auto plan(Inputs<Tensor> in, const Tensor& out) const {
-    return kernels::plan_conv(out.dtype(),
-                              kernels::ConvKind::weight_grad,
-                              geometry(in[0].shape(), in[1].shape(), sizes));
+    return kernels::plan_conv(
+        out.dtype(), kernels::ConvKind::weight_grad, geometry(in[0].shape(), in[1].shape(), sizes));
   }
   Grads vjp(const Saved& saved, const Tensor& d) const;
   static std::vector<SampleOf<ConvWeightGrad>> samples();
 };
 
 Extents extra_of(const Sliding& sliding, const Shape& x, const Shape& y, int rank) {
-  return each_extent(
-      rank, [&](int i) { return x[i + 1] - (y[i + 1] - 1) * sliding.strides[i]; });
+  return each_extent(rank, [&](int i) { return x[i + 1] - (y[i + 1] - 1) * sliding.strides[i]; });
 }
 
 ConvInputGrad input_grad_of(const Sliding& s, int groups, const Shape& x, const Shape& y) {
@@ -200,8 +196,10 @@ struct Conv : OfConv<Conv> {
             (w.back() == None || w.back() % groups == 0);
     if (in.size() > 2)
       right = right && in[2].shape.rank() == 1 && sizes_fit(in[2].shape[0], w.back());
-    expect(right, in, "(batch, spatial..., channels), (spatial..., channels / groups, filters) "
-                      "and a bias for each filter");
+    expect(right,
+           in,
+           "(batch, spatial..., channels), (spatial..., channels / groups, filters) "
+           "and a bias for each filter");
     const Shape y = output(x, w);
     for (int i = 0; i < rank; ++i) {
       if (y[i + 1] == 0 && x[i + 1] > 0)
@@ -229,8 +227,7 @@ struct Conv : OfConv<Conv> {
     auto of_w = with_geometry<ConvWeightGrad>(x, y, sizes);
     of_w.sizes = sizes;
     Grads grads(saved.num_inputs());
-    if (saved.wants(0))
-      grads[0] = run_op(input_grad_of(of_w, groups, x, y), {d, saved.input(1)});
+    if (saved.wants(0)) grads[0] = run_op(input_grad_of(of_w, groups, x, y), {d, saved.input(1)});
     if (saved.wants(1)) grads[1] = run_op(of_w, {saved.input(0), d});
     if (saved.num_inputs() > 2 && saved.wants(2)) grads[2] = sum_to(d, {y.back()});
     return grads;
@@ -292,9 +289,7 @@ Op op_of(const ConvSample& sample) {
   return op;
 }
 
-Shape output_of(const ConvSample& sample) {
-  return op_of<Conv>(sample).output(sample.x, sample.w);
-}
+Shape output_of(const ConvSample& sample) { return op_of<Conv>(sample).output(sample.x, sample.w); }
 
 std::vector<SampleOf<Conv>> Conv::samples() {
   std::vector<SampleOf<Conv>> all;
@@ -446,9 +441,8 @@ Tensor conv_transpose(const Tensor& inputs, const Tensor& kernel, const ConvTran
     return has_padding ? span(i) % 2 + more[i] : stride;
   });
   // What the convolution of the output would have added.
-  op.before = each_extent(rank, [&](int i) {
-    return same ? std::max<std::int64_t>(span(i) - op.extra[i], 0) / 2 : 0;
-  });
+  op.before = each_extent(
+      rank, [&](int i) { return same ? std::max<std::int64_t>(span(i) - op.extra[i], 0) / 2 : 0; });
   return in_window_dtype(inputs, kernel, [&](const Tensor& x, const Tensor& w) {
     return in_channels_last(x, args.data_format, who, [&](const Tensor& last) {
       return run_op(op, {last, w});

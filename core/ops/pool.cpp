@@ -28,9 +28,9 @@ struct OfPool : Sliding {
     const Shape& x = in[0].shape;
     if (x.rank() != rank() + 2 ||
         (in[0].dtype != DType::float32 && in[0].dtype != DType::float64)) {
-      throw ShapeError(std::string(Self::name) + ": received " +
-                       std::string(name_of(in[0].dtype)) + " of shape " + x.str() +
-                       ", expected floats of rank " + std::to_string(rank() + 2));
+      throw ShapeError(std::string(Self::name) + ": received " + std::string(name_of(in[0].dtype)) +
+                       " of shape " + x.str() + ", expected floats of rank " +
+                       std::to_string(rank() + 2));
     }
     const Shape y = output(x);
     for (int i = 0; i < rank(); ++i) {
@@ -50,8 +50,8 @@ struct OfPool : Sliding {
     bool right = in[1].shape.rank() == wanted.rank() && in[1].dtype == in[0].dtype;
     for (int i = 0; right && i < wanted.rank(); ++i) right = sizes_fit(in[1].shape[i], wanted[i]);
     if (right) return;
-    throw ShapeError(std::string(Self::name) + ": received shapes " + in[0].shape.str() +
-                     " and " + in[1].shape.str() + ", expected the second to be " + wanted.str() +
+    throw ShapeError(std::string(Self::name) + ": received shapes " + in[0].shape.str() + " and " +
+                     in[1].shape.str() + ", expected the second to be " + wanted.str() +
                      " of the same dtype");
   }
 
@@ -83,9 +83,8 @@ struct OfPool : Sliding {
     for (const Tensor& tensor : in) {
       if (!tensor.is_contiguous()) return {};
     }
-    return [shape = self().shape_of(in, out[0]),
-            dtype = out[0].dtype(),
-            last = in.size() - 1](const void* const* from, void* const* to) {
+    return [shape = self().shape_of(in, out[0]), dtype = out[0].dtype(), last = in.size() - 1](
+               const void* const* from, void* const* to) {
       Self::compute(dtype, shape, from[0], from[last], to[0]);
     };
   }
@@ -100,13 +99,12 @@ struct PoolSample {
   Shape x;
 };
 const std::vector<PoolSample>& pool_samples() {
-  static const std::vector<PoolSample> all = {
-      {{2}, {2}, false, {2, 5, 3}},
-      {{3}, {2}, true, {1, 6, 2}},
-      {{2, 3}, {1, 2}, true, {1, 3, 4, 2}},
-      {{2, 2}, {3, 3}, false, {2, 5, 5, 1}},
-      {{2, 1, 2}, {1, 2, 2}, true, {1, 3, 2, 3, 2}},
-      {{2, 2}, {2, 2}, true, {0, 3, 2, 2}}};
+  static const std::vector<PoolSample> all = {{{2}, {2}, false, {2, 5, 3}},
+                                              {{3}, {2}, true, {1, 6, 2}},
+                                              {{2, 3}, {1, 2}, true, {1, 3, 4, 2}},
+                                              {{2, 2}, {3, 3}, false, {2, 5, 5, 1}},
+                                              {{2, 1, 2}, {1, 2, 2}, true, {1, 3, 2, 3, 2}},
+                                              {{2, 2}, {2, 2}, true, {0, 3, 2, 2}}};
   return all;
 }
 template <class Op>
@@ -297,11 +295,10 @@ Tensor pool(const Tensor& inputs, const Extents& pool_size, const PoolArgs& args
   options.strides =
       args.strides.given() ? args.strides.spread(rank, who, "strides") : options.sizes;
   options.same = is_same_padding(args.padding, who.c_str());
-  const Tensor y =
-      in_channels_last(cast(inputs, window_dtype(inputs)),
-                       args.data_format,
-                       who.c_str(),
-                       [&](const Tensor& x) { return run_op(pool_op<Op>(options), {x}); });
+  const Tensor y = in_channels_last(
+      cast(inputs, window_dtype(inputs)), args.data_format, who.c_str(), [&](const Tensor& x) {
+        return run_op(pool_op<Op>(options), {x});
+      });
   return cast(y, inputs.dtype());
 }
 

@@ -21,7 +21,8 @@ kernels::WindowAxis Sliding::axis(int i, std::int64_t in, std::int64_t size) con
 Sliding Sliding::settled(const Shape& x, const Shape& y, const Extents& sizes) const {
   Sliding all = *this;
   all.same = false;
-  all.before = each_extent(sizes.count(), [&](int i) { return axis(i, x[i + 1], sizes[i]).before; });
+  all.before =
+      each_extent(sizes.count(), [&](int i) { return axis(i, x[i + 1], sizes[i]).before; });
   all.after = each_extent(sizes.count(), [&](int i) {
     const std::int64_t span = (sizes[i] - 1) * std::int64_t{dilation[i]} + 1;
     return (y[i + 1] - 1) * strides[i] + span - x[i + 1] - all.before[i];

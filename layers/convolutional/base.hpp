@@ -27,7 +27,8 @@ class ConvolutionLayer : public LayerBase<Args> {
   void check(Inputs<Shape> inputs) const override {
     this->expect_inputs(inputs.size(), 1);
     this->expect_rank(inputs[0], kRank + 2);
-    if (this->built()) this->expect_size(inputs[0], channel_axis(), channels_);
+    if (this->built())
+      this->expect_size(inputs[0], channel_axis(), channels_);
     else if (inputs[0][channel_axis()] == None)
       throw ShapeError(this->label() + " received shape " + inputs[0].str() +
                        ", expected a known number of channels");

@@ -124,7 +124,7 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
     Config::List inputs, outputs;
     for (std::size_t i = 0; i < equation_.kernel.size(); ++i) {
       const bool is_output = equation_.output.find(equation_.kernel[i]) != std::string::npos;
-      (is_output ? outputs : inputs).push_back(static_cast<std::int64_t>(i));
+      (is_output ? outputs : inputs).emplace_back(static_cast<std::int64_t>(i));
     }
     config["input_axes"] = inputs;
     config["output_axes"] = outputs;

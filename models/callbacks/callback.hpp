@@ -97,7 +97,24 @@ class Callback {
   Params params_;
 };
 
-/// A callback as it is given to `fit`.
+/// The state of a callback whose copies share it. There is no moving from it: what it was moved
+/// from stays usable.
+template <class T>
+class SharedState {
+ public:
+  SharedState() : state_(std::make_shared<T>()) {}
+  explicit SharedState(T state) : state_(std::make_shared<T>(std::move(state))) {}
+  SharedState(const SharedState&) = default;
+  SharedState& operator=(const SharedState&) = default;
+
+  T* operator->() const { return state_.get(); }
+  T& operator*() const { return *state_; }
+
+ private:
+  std::shared_ptr<T> state_;
+};
+
+/// A callback as it is given to `fit`: a std::shared_ptr, a std::ref or the object itself.
 class CallbackRef {
  public:
   template <std::derived_from<Callback> T>
@@ -108,6 +125,18 @@ class CallbackRef {
   template <std::derived_from<Callback> T>
   requires std::copy_constructible<T> CallbackRef(const T& callback)
       : callback_(std::make_shared<T>(callback)) {}
+  template <class T, class Delete>
+  CallbackRef(std::unique_ptr<T, Delete>) {
+    static_assert(!std::is_same_v<T, T>,
+                  "a callback is given as std::shared_ptr, std::ref or by value, not as "
+                  "std::unique_ptr");
+  }
+  template <class T>
+  CallbackRef(T*) {
+    static_assert(!std::is_same_v<T, T>,
+                  "a callback is given as std::shared_ptr, std::ref or by value, not as a pointer");
+  }
+  CallbackRef(std::nullptr_t) {}
 
   Callback* operator->() const { return callback_.get(); }
   Callback& operator*() const { return *callback_; }

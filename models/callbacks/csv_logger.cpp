@@ -30,7 +30,6 @@ CSVLogger::CSVLogger(CSVLoggerArgs args) {
   if (args.separator.size() != 1) {
     throw ValueError("CSVLogger: separator is \"" + args.separator + "\", expected one character");
   }
-  state_ = std::make_shared<State>();
   state_->args = std::move(args);
 }
 
@@ -48,6 +47,10 @@ void CSVLogger::on_train_begin() {
 }
 
 void CSVLogger::write_row(const std::vector<std::string>& cells) {
+  if (!state_->file.is_open()) {
+    throw StateError("CSVLogger: on_epoch_end came before on_train_begin, which opens \"" +
+                     state_->args.filename + "\"");
+  }
   std::string row;
   for (const std::string& cell : cells) {
     if (&cell != &cells.front()) row += state_->args.separator;

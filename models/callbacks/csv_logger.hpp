@@ -38,7 +38,7 @@ class CSVLogger : public Callback {
     bool header = true;
   };
   void write_row(const std::vector<std::string>& cells);
-  std::shared_ptr<State> state_;
+  SharedState<State> state_;
 };
 
 }  // namespace nyala::callbacks

@@ -13,8 +13,6 @@ namespace callbacks {
 /// Keeps the numbers of each epoch; `fit` returns one. Copies share what they keep.
 class History : public Callback {
  public:
-  History() : state_(std::make_shared<State>()) {}
-
   /// One number for each epoch. Throws IndexError, with the names there are, for another name.
   const std::vector<double>& operator[](const std::string& name) const;
   bool contains(const std::string& name) const { return state_->values.contains(name); }
@@ -37,7 +35,7 @@ class History : public Callback {
     std::vector<int> epochs;
     Params params;
   };
-  std::shared_ptr<State> state_;
+  SharedState<State> state_;
 };
 
 }  // namespace callbacks

@@ -30,21 +30,27 @@ bool Monitor::find_direction(const Trainer& model) const {
   if (mode_ != "auto") return mode_ == "max";
   const std::string name = name_.rfind("val_", 0) == 0 ? name_.substr(4) : name_;
   if (name == "loss") return false;
-  for (const metrics::Metric& metric : model.metrics()) {
-    // With several outputs the name begins with that of the output.
-    if (name != metric.name() && !ends_with(name, "_" + metric.name())) continue;
-    if (metric->direction() != metrics::Direction::none)
-      return metric->direction() == metrics::Direction::up;
+  if (model.metric_results().contains(name)) {
+    for (const metrics::Metric& metric : model.metrics()) {
+      // With several outputs the name begins with that of the output.
+      if (name != metric.name() && !ends_with(name, "_" + metric.name())) continue;
+      if (metric.direction() != metrics::Direction::none)
+        return metric.direction() == metrics::Direction::up;
+    }
+    if (ends_with(name, "_loss")) return false;
   }
-  if (ends_with(name, "_loss")) return false;
   throw ValueError(who_ + " callback received monitor=" + name_ +
                    ", but it cannot be determined whether that metric should be maximized or "
                    "minimized. Pass `mode='max'` in order to monitor based on the highest metric "
                    "value, or pass `mode='min'` in order to use the lowest value.");
 }
 
-bool Monitor::is_better(double value, std::optional<double> reference, const Trainer& model) {
+void Monitor::settle(const Trainer& model) {
   if (!more_is_better_) more_is_better_ = find_direction(model);
+}
+
+bool Monitor::is_better(double value, std::optional<double> reference, const Trainer& model) {
+  settle(model);
   if (!reference) return true;
   // Compared in float32, as the numbers come.
   const auto bar = static_cast<float>(*reference);
@@ -52,13 +58,15 @@ bool Monitor::is_better(double value, std::optional<double> reference, const Tra
                           : static_cast<float>(value + min_delta_) < bar;
 }
 
-EarlyStopping::EarlyStopping(EarlyStoppingArgs args) {
+EarlyStopping::State EarlyStopping::start(EarlyStoppingArgs args) {
   Monitor monitor("EarlyStopping", args.monitor, args.mode, args.min_delta);
   if (args.patience < 0)
     throw ValueError("EarlyStopping: patience is " + std::to_string(args.patience) +
                      ", expected 0 or more");
-  state_ = std::make_shared<State>(State{std::move(args), std::move(monitor)});
+  return {std::move(args), std::move(monitor)};
 }
+
+EarlyStopping::EarlyStopping(EarlyStoppingArgs args) : state_(start(std::move(args))) {}
 
 void EarlyStopping::on_train_begin() {
   state_->wait = 0;
@@ -70,6 +78,7 @@ void EarlyStopping::on_train_begin() {
 
 void EarlyStopping::on_epoch_end(int epoch, Logs& logs) {
   State& state = *state_;
+  state.monitor.settle(model());
   const double* current = logs.find(state.args.monitor);
   if (current == nullptr) {
     log_warning("Early stopping conditioned on metric `" + state.args.monitor +
@@ -108,14 +117,16 @@ void EarlyStopping::on_train_end(const Logs&) {
   model().layer().set_weights(state.best_weights);
 }
 
-ReduceLROnPlateau::ReduceLROnPlateau(ReduceLROnPlateauArgs args) {
+ReduceLROnPlateau::State ReduceLROnPlateau::start(ReduceLROnPlateauArgs args) {
   Monitor monitor("ReduceLROnPlateau", args.monitor, args.mode, args.min_delta);
   if (!(args.factor < 1)) {
     throw ValueError("ReduceLROnPlateau does not support a factor >= 1.0. Received factor=" +
                      detail::python_repr(args.factor));
   }
-  state_ = std::make_shared<State>(State{std::move(args), std::move(monitor)});
+  return {std::move(args), std::move(monitor)};
 }
+
+ReduceLROnPlateau::ReduceLROnPlateau(ReduceLROnPlateauArgs args) : state_(start(std::move(args))) {}
 
 void ReduceLROnPlateau::on_train_begin() {
   state_->wait = 0;
@@ -140,6 +151,7 @@ bool ReduceLROnPlateau::reduce(int epoch) {
 void ReduceLROnPlateau::on_epoch_end(int epoch, Logs& logs) {
   State& state = *state_;
   logs["learning_rate"] = model().optimizer()->learning_rate().item<double>();
+  state.monitor.settle(model());
   const double* current = logs.find(state.args.monitor);
   if (current == nullptr) {
     log_warning("Learning rate reduction is conditioned on metric `" + state.args.monitor +

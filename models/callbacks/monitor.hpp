@@ -17,8 +17,11 @@ class Monitor {
   Monitor(std::string who, std::string name, std::string mode, double min_delta);
 
   const std::string& name() const { return name_; }
+  /// Finds out which way the number should go. Throws ValueError when the mode is "auto" and it is
+  /// neither the loss nor made by a metric of the model.
+  void settle(const Trainer& model);
   /// Whether `value` is better than `reference` (or there is none) by more than min_delta. Throws
-  /// ValueError when the mode is "auto" and nothing tells which way the number should go.
+  /// what `settle` does.
   bool is_better(double value, std::optional<double> reference, const Trainer& model);
 
  private:
@@ -49,7 +52,8 @@ struct EarlyStoppingArgs {
   int start_from_epoch = 0;
 };
 
-/// Stops training when a number no longer improves. Copies share what they have seen.
+/// Stops training when a number no longer improves. Throws ValueError as Monitor does. Copies share
+/// what they have seen.
 class EarlyStopping : public Callback {
  public:
   EarlyStopping(EarlyStoppingArgs args = {});
@@ -74,7 +78,8 @@ class EarlyStopping : public Callback {
     std::optional<double> best = {};
     std::vector<Tensor> best_weights = {};
   };
-  std::shared_ptr<State> state_;
+  static State start(EarlyStoppingArgs args);
+  SharedState<State> state_;
 };
 
 struct ReduceLROnPlateauArgs {
@@ -110,8 +115,9 @@ class ReduceLROnPlateau : public Callback {
     int cooldown = 0;
     std::optional<double> best = {};
   };
+  static State start(ReduceLROnPlateauArgs args);
   bool reduce(int epoch);
-  std::shared_ptr<State> state_;
+  SharedState<State> state_;
 };
 
 }  // namespace nyala::callbacks

@@ -17,8 +17,6 @@ void print_some(const std::string& text) {
 
 }  // namespace
 
-ProgbarLogger::ProgbarLogger() : state_(std::make_shared<State>()) {}
-
 void ProgbarLogger::set_params(const Params& params) {
   Callback::set_params(params);
   state_->target = params.steps;

@@ -13,8 +13,6 @@ namespace nyala::callbacks {
 /// elsewhere each epoch ends with one plain line.
 class ProgbarLogger : public Callback {
  public:
-  ProgbarLogger();
-
   void set_params(const Params& params) override;
   bool wants_batch_logs() override;
   void on_train_begin() override;
@@ -39,7 +37,7 @@ class ProgbarLogger : public Callback {
     std::int64_t seen = 0;
     bool in_fit = false;
   };
-  std::shared_ptr<State> state_;
+  SharedState<State> state_;
 };
 
 }  // namespace nyala::callbacks

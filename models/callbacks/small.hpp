@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include <nyala/core/error.hpp>
 #include <nyala/models/callbacks/callback.hpp>
 
 namespace nyala::callbacks {
@@ -35,21 +36,31 @@ class LambdaCallback : public Callback {
   LambdaCallbackArgs args_;
 };
 
-/// The learning rate of an epoch (from 0), from the present one or from the epoch alone.
+/// The learning rate of an epoch (from 0), from the present one or from the epoch alone. Throws
+/// ValueError for an empty function.
 class Schedule {
  public:
   template <class F>
   requires std::is_invocable_r_v<double, const F&, int, double> Schedule(F function)
-      : function_(std::move(function)) {}
+      : function_(checked(std::move(function))) {}
   template <class F>
   requires(std::is_invocable_r_v<double, const F&, int> &&
            !std::is_invocable_v<const F&, int, double> && !std::same_as<F, Schedule>)  //
       Schedule(F function)
-      : function_([f = std::move(function)](int epoch, double) { return f(epoch); }) {}
+      : function_([f = checked(std::move(function))](int epoch, double) { return f(epoch); }) {}
 
   double operator()(int epoch, double rate) const { return function_(epoch, rate); }
 
  private:
+  template <class F>
+  static F checked(F function) {
+    if constexpr (requires { function == nullptr; }) {
+      if (function == nullptr)
+        throw ValueError("LearningRateScheduler: received an empty function as schedule");
+    }
+    return function;
+  }
+
   std::function<double(int, double)> function_;
 };
 

@@ -102,7 +102,9 @@ Tensor sparse_categorical_crossentropy(const Tensor& y_true,
                                        const Tensor& y_pred,
                                        const SparseCrossentropyOptions& options = {});
 /// (1 - p^q) / q for class numbers, where p is the probability of the true class.
-Tensor categorical_generalized_cross_entropy(const Tensor& y_true, const Tensor& y_pred, double q);
+Tensor categorical_generalized_cross_entropy(const Tensor& y_true,
+                                             const Tensor& y_pred,
+                                             double q = 0.5);
 
 // Segmentation and similarity.
 

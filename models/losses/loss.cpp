@@ -29,6 +29,17 @@ Tensor reduce(const Tensor& values, const Tensor& sample_weight, Reduction::Kind
   return ops::mean(values);
 }
 
+// NumPy's broadcasting, with an error that says what was multiplied.
+Tensor weighted(const std::string& name, const Tensor& values, const Tensor& weights) {
+  try {
+    return values * weights;
+  } catch (const ShapeError&) {
+    throw ShapeError("loss \"" + name + "\": sample weights (or a mask) of shape " +
+                     weights.shape().str() + " do not fit its values of shape " +
+                     values.shape().str());
+  }
+}
+
 // A function of the user's own.
 class FunctionLoss final : public LossBase {
  public:
@@ -37,7 +48,10 @@ class FunctionLoss final : public LossBase {
   std::string class_name() const override { return "LossFunctionWrapper"; }
   Tensor call(const Tensor& y_true, const Tensor& y_pred) const override {
     const auto [t, p] = to_same_rank(y_true, y_pred);
-    return function_(t, p);
+    Tensor values = function_(t, p);
+    if (!values.defined())
+      throw ValueError("loss \"" + name() + "\": its function returned an undefined tensor");
+    return values;
   }
   Config get_config() const override {
     Config config = LossBase::get_config();
@@ -110,6 +124,9 @@ LossBase::LossBase(LossOptions options)
 Tensor LossBase::operator()(const Tensor& y_true,
                             const Tensor& y_pred,
                             const Tensor& sample_weight) const {
+  if (!y_true.defined() || !y_pred.defined())
+    throw ValueError("loss \"" + name() + "\": received an undefined " +
+                     (y_pred.defined() ? "y_true" : "y_pred"));
   Tensor mask = y_pred.mask();
   const Tensor targets = takes_any_targets() ? y_true : ops::cast(y_true, dtype_);
   const Tensor values = ops::cast(call(targets, ops::cast(y_pred, dtype_)), dtype_);
@@ -120,7 +137,7 @@ Tensor LossBase::operator()(const Tensor& y_true,
   const Tensor weights = apply_mask(sample_weight, mask, dtype_, kind == Reduction::Kind::mean);
   if (!weights.defined()) return reduce(values, {}, kind);
   const auto [v, w] = to_same_rank(values, weights);
-  return reduce(v * w, w, kind);
+  return reduce(weighted(name(), v, w), w, kind);
 }
 
 Config LossBase::get_config() const {
@@ -138,15 +155,33 @@ ObjectRegistry<LossBase>& LossBase::registry() {
 Tensor Loss::operator()(const Tensor& y_true,
                         const Tensor& y_pred,
                         const Tensor& sample_weight) const {
-  if (!defined()) throw StateError("a loss was called that is not there");
-  return (**this)(y_true, y_pred, sample_weight);
+  return at("operator()")(y_true, y_pred, sample_weight);
+}
+
+Loss Loss::known(void (*function)()) {
+  if (function == nullptr) throw ValueError("a loss was made of a null function");
+  const std::string name = detail::function_name(function);
+  if (name.empty()) {
+    throw ValueError(
+        "a loss was made of a function with options of its own; wrap it in a lambda of y_true and "
+        "y_pred");
+  }
+  return Loss(name);
+}
+
+Loss Loss::known_or(Tensor (*function)(const Tensor&, const Tensor&)) {
+  if (!detail::function_name(reinterpret_cast<void (*)()>(function)).empty())
+    return known(reinterpret_cast<void (*)()>(function));
+  return Loss(from_function(function, {.name = "loss"}));
 }
 
 std::shared_ptr<LossBase> from_function(LossFunction function, LossOptions options) {
+  if (!function) throw ValueError("loss \"" + options.name + "\": received an empty function");
   return std::make_shared<FunctionLoss>(std::move(function), std::move(options));
 }
 
 void register_loss(const std::string& name, LossFunction function) {
+  if (!function) throw ValueError("register_loss: received an empty function for \"" + name + '"');
   LossBase::registry().add({{name}, [name, function = std::move(function)](const Config&) {
                               return from_function(function, {.name = name});
                             }});

@@ -79,11 +79,18 @@ class LossBase : public Object {
 
 using LossFunction = std::function<Tensor(const Tensor& y_true, const Tensor& y_pred)>;
 
-/// A loss from a function that gives one value for each sample.
+/// A loss from a function that gives one value for each sample. Throws ValueError for an empty one.
 std::shared_ptr<LossBase> from_function(LossFunction function, LossOptions options);
 
-/// A shared handle to a loss; made from an object, a name ("mse", "MeanSquaredError") or a
-/// function of y_true and y_pred. Empty stands for none.
+namespace detail {
+/// The name of a function of models/losses/functions.hpp or models/metrics/functions.hpp; empty for
+/// any other one.
+std::string function_name(void (*function)());
+}  // namespace detail
+
+/// A shared handle to a loss; made from an object, a name ("mse", "MeanSquaredError"), a function
+/// of y_true and y_pred, or one of Keras's functions (`losses::huber`, which is then "huber", with
+/// its options at their defaults). Empty stands for none: calling it throws StateError.
 class Loss : public Handle<LossBase> {
  public:
   Loss() = default;
@@ -98,22 +105,41 @@ class Loss : public Handle<LossBase> {
            !std::derived_from<F, Handle<LossBase>>)  //
       Loss(F function, std::string name = "loss")
       : Loss(from_function(std::move(function), {.name = std::move(name)})) {}
+  Loss(Tensor (*function)(const Tensor&, const Tensor&)) : Loss(known_or(function)) {}
+  /// Throws ValueError for a function that is not one of Keras's.
+  template <class First, class... Options>
+  Loss(Tensor (*function)(const Tensor&, const Tensor&, First, Options...))
+      : Loss(known(reinterpret_cast<void (*)()>(function))) {}
 
   /// The name that it was asked for by, which is what a compiled model saves; empty otherwise.
   const std::string& identifier() const { return identifier_; }
+  const std::string& name() const { return at("name").name(); }
+  const Reduction& reduction() const { return at("reduction").reduction(); }
+  DType dtype() const { return at("dtype").dtype(); }
+  Config get_config() const { return at("get_config").get_config(); }
+  /// One value for each sample.
+  Tensor call(const Tensor& y_true, const Tensor& y_pred) const {
+    return at("call").call(y_true, y_pred);
+  }
+  /// As LossBase's.
   Tensor operator()(const Tensor& y_true,
                     const Tensor& y_pred,
                     const Tensor& sample_weight = {}) const;
 
  private:
+  static Loss known(void (*function)());
+  static Loss known_or(Tensor (*function)(const Tensor&, const Tensor&));
+
   std::string identifier_;
 };
 
-/// The class that users name: `losses::Huber({.delta = 0.5})`.
+/// The class that users name: `losses::Huber({.delta = 0.5})`, `losses::Huber(0.5)`.
 template <class Args>
 class LossOf : public Loss {
  public:
   LossOf(Args args = {}) : Loss(make_object(std::move(args))) {}
+  template <FirstArgument<Args> T>
+  explicit LossOf(T first) : LossOf(args_from_first<Args>(std::move(first))) {}
 };
 
 /// Makes `Loss("name")` work, and files that name it load, for a function of your own.

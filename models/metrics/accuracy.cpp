@@ -61,10 +61,18 @@ Tensor binary_accuracy(const Tensor& y_true, const Tensor& y_pred, double thresh
   return ops::cast(ops::equal(t, ops::cast(p > threshold, t.dtype())), floatx());
 }
 
+// As Keras: y_true (one-hot) may have a rank more than y_pred only where that makes one column.
 Tensor categorical_accuracy(const Tensor& y_true, const Tensor& y_pred) {
-  const auto [t, p] =
-      to_same_rank(ops::argmax(y_true, {.axis = -1}), ops::argmax(y_pred, {.axis = -1}));
-  return ops::cast(ops::equal(t, p), floatx());
+  Tensor t = ops::argmax(y_true, {.axis = -1});
+  if (t.rank() == y_pred.rank() && t.rank() > 0) {
+    if (t.shape().back() != 1 && t.shape().back() != None) {
+      throw ShapeError("categorical_accuracy: received y_true of shape " + y_true.shape().str() +
+                       " and y_pred of shape " + y_pred.shape().str() +
+                       ", expected scores of one shape");
+    }
+    t = ops::squeeze(t, {-1});
+  }
+  return ops::cast(ops::equal(t, ops::argmax(y_pred, {.axis = -1})), floatx());
 }
 
 Tensor sparse_categorical_accuracy(const Tensor& y_true, const Tensor& y_pred) {

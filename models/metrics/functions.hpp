@@ -1,9 +1,26 @@
 #pragma once
-/// Metrics as functions: one value for each sample. The losses of models/losses/functions.hpp are
-/// metrics as well.
+/// Metrics as functions: one value for each sample. As in Keras most losses are metrics as well.
 #include <nyala/core/tensor.hpp>
+#include <nyala/models/losses/functions.hpp>
 
 namespace nyala::metrics {
+
+using losses::binary_crossentropy;
+using losses::binary_focal_crossentropy;
+using losses::categorical_crossentropy;
+using losses::categorical_focal_crossentropy;
+using losses::categorical_hinge;
+using losses::hinge;
+using losses::huber;
+using losses::kl_divergence;
+using losses::log_cosh;
+using losses::mean_absolute_error;
+using losses::mean_absolute_percentage_error;
+using losses::mean_squared_error;
+using losses::mean_squared_logarithmic_error;
+using losses::poisson;
+using losses::sparse_categorical_crossentropy;
+using losses::squared_hinge;
 
 /// 1 where y_pred equals y_true, else 0.
 Tensor accuracy(const Tensor& y_true, const Tensor& y_pred);

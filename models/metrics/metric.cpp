@@ -30,7 +30,10 @@ class FunctionMetric final : public MeanFunctionMetric {
     return config;
   }
   Tensor values(const Tensor& y_true, const Tensor& y_pred) const override {
-    return function_(y_true, y_pred);
+    Tensor values = function_(y_true, y_pred);
+    if (!values.defined())
+      throw ValueError("metric \"" + name() + "\": its function returned an undefined tensor");
+    return values;
   }
 
  private:
@@ -137,16 +140,31 @@ void MeanFunctionMetric::update_state(const Tensor& y_true,
   add(values(y_true, y_pred), losses::apply_mask(sample_weight, y_pred.mask(), dtype(), false));
 }
 
-MetricBase& Metric::at() const {
-  if (!defined()) throw StateError("a metric was used that is not there");
-  return **this;
+Metric Metric::known(void (*function)()) {
+  if (function == nullptr) throw ValueError("a metric was made of a null function");
+  const std::string name = losses::detail::function_name(function);
+  if (name.empty()) {
+    throw ValueError(
+        "a metric was made of a function with options of its own; wrap it in a lambda of y_true "
+        "and y_pred");
+  }
+  return Metric(name);
+}
+
+Metric Metric::known_or(Tensor (*function)(const Tensor&, const Tensor&)) {
+  if (!losses::detail::function_name(reinterpret_cast<void (*)()>(function)).empty())
+    return known(reinterpret_cast<void (*)()>(function));
+  return Metric(from_function(function, {.name = "metric"}));
 }
 
 std::shared_ptr<MetricBase> from_function(MetricFunction function, MetricOptions options) {
+  if (!function) throw ValueError("metric \"" + options.name + "\": received an empty function");
   return std::make_shared<FunctionMetric>(std::move(function), std::move(options));
 }
 
 void register_metric(const std::string& name, MetricFunction function) {
+  if (!function)
+    throw ValueError("register_metric: received an empty function for \"" + name + '"');
   MetricBase::registry().add({{name}, [name, function = std::move(function)](const Config&) {
                                 return from_function(function, {.name = name});
                               }});

@@ -85,11 +85,12 @@ class MeanMetric : public MetricBase {
 
 using MetricFunction = std::function<Tensor(const Tensor& y_true, const Tensor& y_pred)>;
 
-/// The mean of a function that gives one value for each sample.
+/// The mean of a function that gives one value for each sample. Throws ValueError for an empty one.
 std::shared_ptr<MetricBase> from_function(MetricFunction function, MetricOptions options);
 
-/// A shared handle to a metric; made from an object, a name ("accuracy", "mae") or a function of
-/// y_true and y_pred. Copies share the state. Empty stands for none.
+/// A shared handle to a metric; made from an object, a name ("accuracy", "mae"), a function of
+/// y_true and y_pred, or one of Keras's functions (`metrics::binary_accuracy`). Copies share the
+/// state. Empty stands for none: calls throw StateError.
 class Metric : public Handle<MetricBase> {
  public:
   Metric() = default;
@@ -106,20 +107,27 @@ class Metric : public Handle<MetricBase> {
            !std::derived_from<F, Handle<MetricBase>>)  //
       Metric(F function, std::string name = "metric")
       : Metric(from_function(std::move(function), {.name = std::move(name)})) {}
+  Metric(Tensor (*function)(const Tensor&, const Tensor&)) : Metric(known_or(function)) {}
+  /// Throws ValueError for a function that is not one of Keras's.
+  template <class First, class... Options>
+  Metric(Tensor (*function)(const Tensor&, const Tensor&, First, Options...))
+      : Metric(known(reinterpret_cast<void (*)()>(function))) {}
 
   /// The name that it was asked for by, which is what a compiled model saves; empty otherwise.
   const std::string& identifier() const { return identifier_; }
 
-  const std::string& name() const { return at().name(); }
+  const std::string& name() const { return at("name").name(); }
   void update_state(const Tensor& y_true,
                     const Tensor& y_pred,
                     const Tensor& sample_weight = {}) const {
-    at().update_state(y_true, y_pred, sample_weight);
+    at("update_state").update_state(y_true, y_pred, sample_weight);
   }
-  Tensor result() const { return at().result(); }
-  void reset_state() const { at().reset_state(); }
-  const std::vector<Variable>& variables() const { return at().variables(); }
-  Config get_config() const { return at().get_config(); }
+  Tensor result() const { return at("result").result(); }
+  void reset_state() const { at("reset_state").reset_state(); }
+  DType dtype() const { return at("dtype").dtype(); }
+  Direction direction() const { return at("direction").direction(); }
+  const std::vector<Variable>& variables() const { return at("variables").variables(); }
+  Config get_config() const { return at("get_config").get_config(); }
   /// Adds a batch and gives the result so far.
   Tensor operator()(const Tensor& y_true,
                     const Tensor& y_pred,
@@ -128,10 +136,10 @@ class Metric : public Handle<MetricBase> {
     return result();
   }
 
- protected:
-  MetricBase& at() const;
-
  private:
+  static Metric known(void (*function)());
+  static Metric known_or(Tensor (*function)(const Tensor&, const Tensor&));
+
   std::string identifier_;
 };
 
@@ -141,6 +149,8 @@ class MetricOf : public Metric {
  public:
   MetricOf(Args args) : Metric(make_object(std::move(args))) {}
   MetricOf() requires std::is_default_constructible_v<Args> : Metric(make_object(Args{})) {}
+  template <FirstArgument<Args> T>
+  explicit MetricOf(T first) : MetricOf(args_from_first<Args>(std::move(first))) {}
 };
 
 /// One that takes values rather than y_true and y_pred: Mean and Sum.
@@ -148,8 +158,10 @@ template <class Args>
 class ValueMetricOf : public Metric {
  public:
   ValueMetricOf(Args args = {}) : Metric(make_object(std::move(args))) {}
+  template <FirstArgument<Args> T>
+  explicit ValueMetricOf(T first) : ValueMetricOf(args_from_first<Args>(std::move(first))) {}
   void update_state(const Tensor& values, const Tensor& sample_weight = {}) const {
-    at().update_state(values, sample_weight);
+    at("update_state").update_state(values, sample_weight);
   }
   Tensor operator()(const Tensor& values, const Tensor& sample_weight = {}) const {
     update_state(values, sample_weight);

@@ -227,16 +227,16 @@ std::shared_ptr<OptimizerBase> make_object(LambArgs args);
 std::shared_ptr<OptimizerBase> make_object(LionArgs args);
 std::shared_ptr<OptimizerBase> make_object(FtrlArgs args);
 
-using SGD = HandleOf<OptimizerBase, SGDArgs>;
-using RMSprop = HandleOf<OptimizerBase, RMSpropArgs>;
-using Adagrad = HandleOf<OptimizerBase, AdagradArgs>;
-using Adadelta = HandleOf<OptimizerBase, AdadeltaArgs>;
-using Adam = HandleOf<OptimizerBase, AdamArgs>;
-using AdamW = HandleOf<OptimizerBase, AdamWArgs>;
-using Adamax = HandleOf<OptimizerBase, AdamaxArgs>;
-using Nadam = HandleOf<OptimizerBase, NadamArgs>;
-using Lamb = HandleOf<OptimizerBase, LambArgs>;
-using Lion = HandleOf<OptimizerBase, LionArgs>;
-using Ftrl = HandleOf<OptimizerBase, FtrlArgs>;
+using SGD = HandleOf<OptimizerBase, SGDArgs, Optimizer>;
+using RMSprop = HandleOf<OptimizerBase, RMSpropArgs, Optimizer>;
+using Adagrad = HandleOf<OptimizerBase, AdagradArgs, Optimizer>;
+using Adadelta = HandleOf<OptimizerBase, AdadeltaArgs, Optimizer>;
+using Adam = HandleOf<OptimizerBase, AdamArgs, Optimizer>;
+using AdamW = HandleOf<OptimizerBase, AdamWArgs, Optimizer>;
+using Adamax = HandleOf<OptimizerBase, AdamaxArgs, Optimizer>;
+using Nadam = HandleOf<OptimizerBase, NadamArgs, Optimizer>;
+using Lamb = HandleOf<OptimizerBase, LambArgs, Optimizer>;
+using Lion = HandleOf<OptimizerBase, LionArgs, Optimizer>;
+using Ftrl = HandleOf<OptimizerBase, FtrlArgs, Optimizer>;
 
 }  // namespace nyala::optimizers

@@ -135,12 +135,20 @@ std::vector<Variable> OptimizerBase::add_slot(const std::vector<Variable>& varia
 
 void OptimizerBase::build(const std::vector<Variable>& variables) {
   if (built_) return;
+  expect_defined(variables, class_name());
   const nyala::detail::InitScope scope;  // the first step may be inside a traced function
-  if (common_.use_ema) averages_ = add_slot(variables, "average");
-  if (common_.gradient_accumulation_steps)
-    accumulators_ = add_slot(variables, "gradient_accumulator");
+  const std::size_t own = own_.size();
+  try {
+    if (common_.use_ema) averages_ = add_slot(variables, "average");
+    if (common_.gradient_accumulation_steps)
+      accumulators_ = add_slot(variables, "gradient_accumulator");
+    build_slots(variables);
+  } catch (...) {
+    own_.resize(own);
+    throw;
+  }
   targets_ = variables;
-  build_slots(variables);
+  for (std::size_t i = 0; i < targets_.size(); ++i) target_index_.emplace(targets_[i].id(), i);
   built_ = true;
 }
 
@@ -155,10 +163,17 @@ void OptimizerBase::exclude_from_weight_decay(const std::vector<Variable>& varia
 
 // ---- a step ----
 
-std::size_t OptimizerBase::index_of(const Variable& variable) const {
-  for (std::size_t i = 0; i < targets_.size(); ++i) {
-    if (targets_[i].is(variable)) return i;
+void OptimizerBase::expect_defined(const std::vector<Variable>& variables, const std::string& who) {
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!variables[i].defined())
+      throw ValueError(who + ": variable " + std::to_string(i) + " of " +
+                       std::to_string(variables.size()) + " is an empty one");
   }
+}
+
+std::size_t OptimizerBase::index_of(const Variable& variable) const {
+  const auto found = target_index_.find(variable.id());
+  if (found != target_index_.end()) return found->second;
   throw ValueError(class_name() + ": received the unknown variable \"" + variable.path() +
                    "\"; an optimizer takes the variables that it was built on, a new one others");
 }
@@ -169,6 +184,7 @@ OptimizerBase::Updates OptimizerBase::checked_updates(const std::vector<IndexedS
     throw ValueError(class_name() + ": received " + std::to_string(gradients.size()) +
                      " gradients for " + std::to_string(variables.size()) + " variables");
   }
+  expect_defined(variables, class_name());
   Updates updates;
   std::string missing;
   for (std::size_t i = 0; i < variables.size(); ++i) {

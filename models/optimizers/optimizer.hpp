@@ -1,9 +1,11 @@
 #pragma once
 /// Optimizers: how gradients change variables. Every step is made of ops on variables, so that it
 /// can be traced as part of a function.
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -24,7 +26,10 @@ struct LearningRate {
 
   template <class T>
   requires std::is_arithmetic_v<T> LearningRate(T rate) : value(static_cast<double>(rate)) {}
-  LearningRate(schedules::Schedule rates) : schedule(std::move(rates)) {}
+  /// Throws ValueError for an empty one.
+  LearningRate(schedules::Schedule rates) : schedule(std::move(rates)) {
+    if (!schedule) throw ValueError("learning_rate is an empty schedule, expected a number or one");
+  }
 };
 
 // The options that every optimizer takes, in Keras's order, behind its own.
@@ -209,6 +214,7 @@ class OptimizerBase : public Object {
   Updates checked_updates(const std::vector<IndexedSlices>& gradients,
                           const std::vector<Variable>& variables);
   std::size_t index_of(const Variable& variable) const;
+  static void expect_defined(const std::vector<Variable>& variables, const std::string& who);
   void clip(std::vector<Tensor>& gradients) const;
   void add_update(Updates& updates, const IndexedSlices& gradient, const Variable& variable);
   void decay(const Variable& variable, const Tensor& rate) const;
@@ -226,6 +232,7 @@ class OptimizerBase : public Object {
   bool built_ = false;
   bool warned_ = false;
   std::vector<Variable> targets_;
+  std::unordered_map<std::uint64_t, std::size_t> target_index_;  // by the variable's id
   std::vector<Variable> own_;
   std::vector<Variable> averages_;
   std::vector<Variable> accumulators_;
@@ -236,10 +243,57 @@ class OptimizerBase : public Object {
   Tensor condition_;  // whether it counts; undefined when it does for sure
 };
 
-/// An optimizer, made by its class or by its name: "adam", "Adam".
-using Optimizer = Handle<OptimizerBase>;
+/// A shared handle to an optimizer, made by its class or by its name: "adam", "Adam". Its methods
+/// are those of OptimizerBase; on an empty handle they throw StateError.
+class Optimizer : public Handle<OptimizerBase> {
+ public:
+  using Handle::Handle;
+  Optimizer() = default;
+  Optimizer(const Handle& handle) : Handle(handle) {}
+  template <std::derived_from<OptimizerBase> T>
+  Optimizer(std::shared_ptr<T> object)
+      : Handle(std::shared_ptr<OptimizerBase>(std::move(object))) {}
+
+  const std::string& name() const { return at("name").name(); }
+  void build(const std::vector<Variable>& variables) const { at("build").build(variables); }
+  bool built() const { return at("built").built(); }
+  void apply(const std::vector<Tensor>& gradients,
+             const std::vector<Variable>& variables = {}) const {
+    at("apply").apply(gradients, variables);
+  }
+  void apply_indexed(const std::vector<IndexedSlices>& gradients,
+                     const std::vector<Variable>& variables = {}) const {
+    at("apply_indexed").apply_indexed(gradients, variables);
+  }
+  void apply_gradients(
+      const std::vector<std::pair<Tensor, Variable>>& gradients_and_variables) const {
+    at("apply_gradients").apply_gradients(gradients_and_variables);
+  }
+  const Variable& iterations() const { return at("iterations").iterations(); }
+  Tensor learning_rate() const { return at("learning_rate").learning_rate(); }
+  void set_learning_rate(const LearningRate& rate) const {
+    at("set_learning_rate").set_learning_rate(rate);
+  }
+  bool has_schedule() const { return at("has_schedule").has_schedule(); }
+  std::vector<Variable> variables() const { return at("variables").variables(); }
+  void set_weights(const std::vector<Tensor>& weights) const {
+    at("set_weights").set_weights(weights);
+  }
+  void exclude_from_weight_decay(const std::vector<Variable>& variables,
+                                 const std::vector<std::string>& names = {}) const {
+    at("exclude_from_weight_decay").exclude_from_weight_decay(variables, names);
+  }
+  Tensor scale_loss(const Tensor& loss) const { return at("scale_loss").scale_loss(loss); }
+  void finalize_variable_values(const std::vector<Variable>& variables) const {
+    at("finalize_variable_values").finalize_variable_values(variables);
+  }
+  Config get_config() const { return at("get_config").get_config(); }
+};
 
 }  // namespace optimizers
+
+template <>
+struct ConfigCodec<optimizers::Optimizer> : ConfigCodec<Handle<optimizers::OptimizerBase>> {};
 
 /// The number as the float32 that Keras keeps, or the schedule.
 template <>

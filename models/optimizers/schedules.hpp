@@ -1,8 +1,10 @@
 #pragma once
 /// Learning-rate schedules: the learning rate as a function of the step.
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <nyala/core/object.hpp>
@@ -19,7 +21,24 @@ class ScheduleBase : public Object {
   /// The schedules by name; a program may add its own.
   static ObjectRegistry<ScheduleBase>& registry();
 };
-using Schedule = Handle<ScheduleBase>;
+
+/// A shared handle to a schedule: `schedule(step)` is the rate at that step. On an empty handle
+/// calls throw StateError.
+class Schedule : public Handle<ScheduleBase> {
+ public:
+  using Handle::Handle;
+  Schedule() = default;
+  Schedule(const Handle& handle) : Handle(handle) {}
+  template <std::derived_from<ScheduleBase> T>
+  Schedule(std::shared_ptr<T> object) : Handle(std::shared_ptr<ScheduleBase>(std::move(object))) {}
+
+  Tensor operator()(const Tensor& step) const { return at("operator()")(step); }
+  template <class T>
+  requires std::is_arithmetic_v<T> Tensor operator()(T step) const {
+    return (*this)(Tensor::scalar(step, dtype_of<T>));
+  }
+  Config get_config() const { return at("get_config").get_config(); }
+};
 
 /// A number of steps: whole or not, and written as it was given.
 class Steps {
@@ -152,12 +171,12 @@ std::shared_ptr<ScheduleBase> make_object(InverseTimeDecayArgs args);
 std::shared_ptr<ScheduleBase> make_object(CosineDecayArgs args);
 std::shared_ptr<ScheduleBase> make_object(CosineDecayRestartsArgs args);
 
-using ExponentialDecay = HandleOf<ScheduleBase, ExponentialDecayArgs>;
-using PiecewiseConstantDecay = HandleOf<ScheduleBase, PiecewiseConstantDecayArgs>;
-using PolynomialDecay = HandleOf<ScheduleBase, PolynomialDecayArgs>;
-using InverseTimeDecay = HandleOf<ScheduleBase, InverseTimeDecayArgs>;
-using CosineDecay = HandleOf<ScheduleBase, CosineDecayArgs>;
-using CosineDecayRestarts = HandleOf<ScheduleBase, CosineDecayRestartsArgs>;
+using ExponentialDecay = HandleOf<ScheduleBase, ExponentialDecayArgs, Schedule>;
+using PiecewiseConstantDecay = HandleOf<ScheduleBase, PiecewiseConstantDecayArgs, Schedule>;
+using PolynomialDecay = HandleOf<ScheduleBase, PolynomialDecayArgs, Schedule>;
+using InverseTimeDecay = HandleOf<ScheduleBase, InverseTimeDecayArgs, Schedule>;
+using CosineDecay = HandleOf<ScheduleBase, CosineDecayArgs, Schedule>;
+using CosineDecayRestarts = HandleOf<ScheduleBase, CosineDecayRestartsArgs, Schedule>;
 
 }  // namespace optimizers::schedules
 

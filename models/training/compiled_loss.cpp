@@ -109,25 +109,31 @@ std::vector<double> CompiledLoss::flat_weights(const std::vector<std::string>& n
   }
 }
 
-void CompiledLoss::resolve(const std::vector<std::string>& names, std::size_t num_outputs) {
+void CompiledLoss::resolve_dict(const std::vector<std::string>& names, bool outputs_are_dict) {
+  const std::vector<std::string>& found = loss_.names();
+  const auto is_output = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  const bool all_known = std::all_of(found.begin(), found.end(), is_output);
+  if (!all_known || (!outputs_are_dict && found.size() != names.size())) {
+    throw ValueError("Expected keys " + detail::python_list(names) +
+                     " in loss dict, but found loss.keys()=" + detail::python_list(found));
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto at = std::find(found.begin(), found.end(), names[i]);
+    if (at == found.end()) continue;
+    add(i, names[i], loss_.items()[static_cast<std::size_t>(at - found.begin())]);
+  }
+}
+
+void CompiledLoss::resolve(const std::vector<std::string>& names,
+                           std::size_t num_outputs,
+                           bool outputs_are_dict) {
   if (resolved_ || !given()) return;
   items_.clear();
   const auto name_of_output = [&](std::size_t i) { return i < names.size() ? names[i] : ""; };
   if (loss_.kind() == LossOption::Kind::dict) {
-    std::vector<std::string> wanted = names;
-    std::vector<std::string> found = loss_.names();
-    std::sort(wanted.begin(), wanted.end());
-    std::sort(found.begin(), found.end());
-    if (wanted != found) {
-      throw ValueError(
-          "Expected keys " + detail::python_list(names) +
-          " in loss dict, but found loss.keys()=" + detail::python_list(loss_.names()));
-    }
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const auto& known = loss_.names();
-      const auto at = std::find(known.begin(), known.end(), names[i]) - known.begin();
-      add(i, names[i], loss_.items()[static_cast<std::size_t>(at)]);
-    }
+    resolve_dict(names, outputs_are_dict);
   } else if (loss_.kind() == LossOption::Kind::list) {
     const std::size_t count = loss_.items().size();
     if (num_outputs > 1 && count != num_outputs) {
@@ -144,7 +150,10 @@ void CompiledLoss::resolve(const std::vector<std::string>& names, std::size_t nu
   }
 
   if (weights_.given()) {
-    const std::vector<double> flat = flat_weights(names);
+    std::vector<std::string> losses;
+    for (const Item& item : items_) losses.push_back(item.name);
+    const bool some = loss_.kind() == LossOption::Kind::dict && outputs_are_dict;
+    const std::vector<double> flat = flat_weights(some ? losses : names);
     const std::size_t leaves = count_leaves(loss_);
     if (flat.size() != leaves || leaves > items_.size()) {
       throw ValueError("`loss_weights` must match the number of losses, got " +
@@ -178,9 +187,14 @@ Tensor CompiledLoss::compute(const std::vector<Tensor>& y_true,
     const Tensor weight =
         item.output < sample_weight.size() ? sample_weight[item.output] : Tensor();
     Tensor value = ops::cast(item.loss(t, p, weight), floatx());
+    // As in Keras, losses give the values themselves for an empty batch: it counts as 0.
+    if (value.shape() == Shape{0}) value = ops::sum(value);
     if (value.rank() != 0) {
       throw ShapeError("loss \"" + item.loss->name() + "\" gave a tensor of shape " +
-                       value.shape().str() + ", expected one number: its reduction is none");
+                       value.shape().str() + ", expected one number" +
+                       (item.loss.reduction().kind() == losses::Reduction::Kind::none
+                            ? ": its reduction is none"
+                            : ""));
     }
     values.push_back(value);
     if (item.weighted) value = value * item.weight;
@@ -190,6 +204,7 @@ Tensor CompiledLoss::compute(const std::vector<Tensor>& y_true,
 }
 
 void CompiledLoss::track(const std::vector<Tensor>& values, std::int64_t batch) const {
+  if (values.size() < trackers_.size()) return;  // a loss of the model's own
   for (std::size_t i = 0; i < trackers_.size(); ++i) trackers_[i].update(values[i], batch);
 }
 

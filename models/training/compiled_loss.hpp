@@ -34,8 +34,11 @@ class CompiledLoss {
 
   bool given() const { return loss_.given(); }
   /// Finds the losses of each output; does nothing the second time. `names` may be empty for one
-  /// output. Throws ValueError when names or counts do not fit.
-  void resolve(const std::vector<std::string>& names, std::size_t num_outputs);
+  /// output. Throws ValueError when names or counts do not fit. A dict of losses may leave outputs
+  /// out only where these are a dict themselves, as in Keras.
+  void resolve(const std::vector<std::string>& names,
+               std::size_t num_outputs,
+               bool outputs_are_dict = false);
   /// Whether some loss looks at this output.
   bool uses(std::size_t output) const;
 
@@ -58,6 +61,7 @@ class CompiledLoss {
     std::string name;
   };
   void add(std::size_t output, const std::string& output_name, const PerOutput<losses::Loss>& loss);
+  void resolve_dict(const std::vector<std::string>& names, bool outputs_are_dict);
   std::vector<double> flat_weights(const std::vector<std::string>& names) const;
 
   PerOutput<losses::Loss> loss_;

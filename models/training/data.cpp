@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <nyala/autograd/random.hpp>
 #include <nyala/core/kernels/gather.hpp>
@@ -17,11 +18,18 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 Tensor view_rows(const Tensor& tensor, std::int64_t begin, std::int64_t end) {
+  if (tensor.rank() == 0 || begin < 0 || begin > end || end > tensor.shape()[0]) {
+    throw IndexError("rows " + std::to_string(begin) + " to " + std::to_string(end) +
+                     " were asked of data of shape " + tensor.shape().str());
+  }
   Shape shape = tensor.shape();
   shape[0] = end - begin;
   return Tensor::strided(
       tensor, shape, tensor.strides(), begin == end ? 0 : begin * tensor.strides()[0]);
 }
+
+// a / b, rounded up, without a sum that could overflow.
+std::int64_t div_up(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 // The rows that `order` names.
 Tensor copy_rows(const Tensor& tensor, const std::int64_t* order, std::int64_t count) {
@@ -71,6 +79,13 @@ void list_sizes(const char* what, const Data& data, std::string& text) {
 }
 
 }  // namespace
+
+void Data::add(std::string name, Tensor tensor) {
+  if (std::find(names_.begin(), names_.end(), name) != names_.end())
+    throw ValueError("the name \"" + name.substr(0, 200) + "\" comes twice in the data");
+  names_.push_back(std::move(name));
+  tensors_.push_back(std::move(tensor));
+}
 
 Tensors Data::in_order(const std::vector<std::string>& names, const char* what) const {
   if (!is_named()) return tensors_;
@@ -154,10 +169,14 @@ Tensor class_weight_to_sample_weight(const Tensor& y, const std::map<int, double
     throw ValueError("`class_weight` needs one label for each sample; received targets of shape " +
                      y.shape().str());
   }
-  if (is_floating(labels.dtype())) labels = ops::round(labels);
   std::vector<double> weights;
-  for (const std::int64_t label : ops::cast(labels, DType::int64).to_vector<std::int64_t>()) {
-    const auto found = class_weight.find(static_cast<int>(label));
+  for (const double label : ops::cast(labels, DType::float64).to_vector<double>()) {
+    if (std::isnan(label))
+      throw ValueError("`class_weight` needs class numbers; one of the targets is nan");
+    const double number = std::nearbyint(label);
+    const bool is_int =
+        number >= std::numeric_limits<int>::min() && number <= std::numeric_limits<int>::max();
+    const auto found = is_int ? class_weight.find(static_cast<int>(number)) : class_weight.end();
     weights.push_back(found == class_weight.end() ? 1.0 : found->second);
   }
   return ops::cast(Tensor::from(weights), floatx());
@@ -176,7 +195,7 @@ std::int64_t choose_batch_size(std::optional<std::int64_t> batch_size,
                                std::optional<std::int64_t> steps,
                                std::int64_t samples) {
   if (batch_size) return *batch_size;
-  if (steps && *steps > 0) return std::max<std::int64_t>(1, (samples + *steps - 1) / *steps);
+  if (steps && *steps > 0) return std::max<std::int64_t>(1, div_up(samples, *steps));
   return 32;
 }
 
@@ -194,7 +213,7 @@ ArraySource::ArraySource(const Batch& arrays, const ArraySourceArgs& args) : arg
 }
 
 std::optional<std::int64_t> ArraySource::num_batches() const {
-  return (samples_ + args_.batch_size - 1) / args_.batch_size;
+  return div_up(samples_, args_.batch_size);
 }
 
 void ArraySource::start() {
@@ -206,7 +225,7 @@ std::optional<Batch> ArraySource::next() {
   if (position_ >= samples_) return {};
   if (args_.shuffle && !order_.defined()) order_ = random::permutation(samples_);
   const std::int64_t begin = position_;
-  const std::int64_t end = std::min(samples_, begin + args_.batch_size);
+  const std::int64_t end = begin + std::min(args_.batch_size, samples_ - begin);
   position_ = end;
   return each_part(arrays_, [&](const Tensor& tensor) {
     return order_.defined() ? copy_rows(tensor, order_.data<std::int64_t>() + begin, end - begin)

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,8 +14,10 @@
 
 namespace nyala {
 
-/// One tensor, a list of tensors, or tensors by input (or output) name. The first axis of each is
-/// that of the samples. Tensors are shared, not copied.
+/// One tensor, a list of tensors, or tensors by input (or output) name: the keys of a model whose
+/// inputs (outputs) are a dict, else the names of its layers. The first axis of each is that of the
+/// samples. Tensors are shared; a vector of numbers is copied. A name that comes twice is a
+/// ValueError.
 class Data {
  public:
   /// No data.
@@ -26,6 +29,10 @@ class Data {
   Data(const std::vector<Tensor>& tensors) : single_(false) {
     for (const Tensor& tensor : tensors) tensors_.push_back(tensor);
   }
+  /// Numbers, one for each sample.
+  template <class T>
+  requires std::is_arithmetic_v<T> Data(const std::vector<T>& values)
+      : Data(Tensor::from(values)) {}
   explicit Data(Tensors tensors) : tensors_(std::move(tensors)), single_(false) {}
   Data(std::initializer_list<std::pair<std::string, Tensor>> named) : single_(false) {
     for (const auto& [name, tensor] : named) add(name, tensor);
@@ -46,14 +53,11 @@ class Data {
   /// for a name that is missing or that the model does not have. `what` says what the names are:
   /// "input".
   Tensors in_order(const std::vector<std::string>& names, const char* what) const;
-  /// Rows [begin, end) of each tensor, as views.
+  /// Rows [begin, end) of each tensor, as views. Throws IndexError for rows that are not there.
   Data rows(std::int64_t begin, std::int64_t end) const;
 
  private:
-  void add(std::string name, Tensor tensor) {
-    names_.push_back(std::move(name));
-    tensors_.push_back(std::move(tensor));
-  }
+  void add(std::string name, Tensor tensor);
 
   Tensors tensors_;
   std::vector<std::string> names_;
@@ -102,7 +106,8 @@ struct ArraySourceArgs {
 /// shuffled. Each `start` shuffles anew, from the program's generator (`set_random_seed`).
 class ArraySource final : public DataSource {
  public:
-  /// Throws ValueError when the arrays differ in their number of samples, or have none.
+  /// Throws ValueError when the arrays differ in their number of samples, or have none, and for a
+  /// batch_size below 1; one above the number of samples makes one batch.
   ArraySource(const Batch& arrays, const ArraySourceArgs& args);
 
   std::optional<std::int64_t> num_batches() const override;

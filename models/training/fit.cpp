@@ -96,6 +96,7 @@ History Trainer::fit(DataSource& source, const FitArgs& args) {
 }
 
 History Trainer::fit_source(DataSource& source, DataSource* validation, const FitArgs& args) {
+  const Use use(*this, Use::kTrain, "fit");
   const GradientTape::Pause pause;
   EpochIterator batches(source, args.steps_per_epoch);
   const int verbose = args.verbose.level();
@@ -176,6 +177,7 @@ EvaluateResult Trainer::evaluate(const Data& x, const Data& y, const EvaluateArg
 
 EvaluateResult Trainer::evaluate(DataSource& source, const EvaluateArgs& args) {
   need_compiled("evaluate");
+  const Use use(*this, Use::kEvaluate, "evaluate");
   const GradientTape::Pause pause;
   const int verbose = args.verbose.level();
   const std::optional<std::int64_t> steps = EpochIterator(source, args.steps).num_batches();

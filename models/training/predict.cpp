@@ -78,7 +78,9 @@ std::vector<Tensor> Trainer::predict(const Data& x, const PredictArgs& args) {
   const std::int64_t samples = detail::count_samples(arrays);
   const std::int64_t size = detail::choose_batch_size(args.batch_size, args.steps, samples);
   ArraySource source(arrays, {.batch_size = size});
-  return predict_source(source, args, args.steps ? std::min(samples, *args.steps * size) : samples);
+  // Compared by division: the product may overflow.
+  const bool all = !args.steps || *args.steps < 1 || *args.steps > samples / size;
+  return predict_source(source, args, all ? samples : *args.steps * size);
 }
 
 std::vector<Tensor> Trainer::predict(DataSource& source, const PredictArgs& args) {
@@ -88,6 +90,7 @@ std::vector<Tensor> Trainer::predict(DataSource& source, const PredictArgs& args
 std::vector<Tensor> Trainer::predict_source(DataSource& source,
                                             const PredictArgs& args,
                                             std::int64_t samples) {
+  expect_no_training_elsewhere("predict");
   const GradientTape::Pause pause;
   EpochIterator batches(source, args.steps);
   const int verbose = args.verbose.level();

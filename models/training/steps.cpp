@@ -50,11 +50,12 @@ const Tensors& in_order(const Data& data,
   return room = data.in_order(names, what);
 }
 
-}  // namespace
-
-Trainer::StepData::StepData(const FeedShape& shape, Inputs<Tensor> tensors) {
+// The tensors of a feed part by part: those that are not there are undefined.
+template <class FeedShape>
+StepInputs step_inputs(const FeedShape& shape, Inputs<Tensor> tensors) {
+  StepInputs data;
   std::size_t place = 0, next = 0;
-  const std::array<std::vector<Tensor>*, 3> parts{&x, &y, &sample_weight};
+  const std::array<std::vector<Tensor>*, 3> parts{&data.x, &data.y, &data.sample_weight};
   for (std::size_t part = 0; part < parts.size(); ++part) {
     for (std::size_t i = 0; i < shape.sizes[part]; ++i, ++place) {
       const auto& missing = shape.missing;
@@ -62,7 +63,27 @@ Trainer::StepData::StepData(const FeedShape& shape, Inputs<Tensor> tensors) {
       parts[part]->push_back(is_there ? tensors[next++] : Tensor());
     }
   }
+  if (std::none_of(data.y.begin(), data.y.end(), [](const Tensor& t) { return t.defined(); }))
+    data.y.clear();
+  return data;
 }
+
+// What layers add to the loss in the step that runs on this thread.
+thread_local const LossCollector* t_added = nullptr;
+
+class AddedLosses {
+ public:
+  AddedLosses() : outer_(std::exchange(t_added, &collector_)) {}
+  ~AddedLosses() { t_added = outer_; }
+  AddedLosses(const AddedLosses&) = delete;
+  AddedLosses& operator=(const AddedLosses&) = delete;
+
+ private:
+  LossCollector collector_;
+  const LossCollector* outer_;
+};
+
+}  // namespace
 
 Trainer::Feed Trainer::feed(const Parts& batch, const char* who, bool with_targets) const {
   const ModelNames& names = programs_->names;
@@ -74,6 +95,12 @@ Trainer::Feed Trainer::feed(const Parts& batch, const char* who, bool with_targe
   const Tensor none;
   const Tensors& x = in_order(batch.x, names.inputs, "input", room);
   if (x.empty()) refuse("no input");
+  if (names.inputs_are_dict && !batch.x.is_named() &&
+      (!batch.x.is_single() || x.size() != 1 || names.inputs.size() != 1)) {
+    refuse(std::string(batch.x.is_single() ? "one tensor" : "a list") +
+           ", but its inputs are a dict with the keys " + detail::python_list(names.inputs) +
+           "; give data by key");
+  }
   if (!names.inputs.empty() && x.size() != names.inputs.size()) {
     refuse(std::to_string(x.size()) + " inputs, expected " + std::to_string(names.inputs.size()));
   }
@@ -106,16 +133,49 @@ Trainer::Feed Trainer::feed(const Parts& batch, const char* who, bool with_targe
   return feed;
 }
 
-void Trainer::build(const Tensors& x) {
-  if (layer_.built() && !programs_->names.outputs.empty()) {
-    programs_->num_outputs = programs_->names.outputs.size();
+// Building runs the layer, whose code may come back here: a Sequential that gets its graph calls
+// `invalidate`. So this is one lock for all trainers, which a thread may take again, and no other
+// one is held meanwhile.
+void Trainer::build_layer(const Parts& batch) {
+  static std::recursive_mutex building;
+  const std::lock_guard lock(building);
+  if (programs_->num_outputs != 0 && layer_.built()) return;
+  ModelNames& names = programs_->names;
+  names = names_ ? names_() : ModelNames();
+  if (layer_.built() && !names.outputs.empty()) {
+    programs_->num_outputs = names.outputs.size();
     return;
   }
   std::vector<Tensor> abstract;
-  for (const Tensor& tensor : x)
+  for (const Tensor& tensor : feed(batch, "a step", false).tensors)
     abstract.push_back(Tensor::abstract(tensor.shape(), tensor.dtype()));
   const LossCollector collector;
   programs_->num_outputs = layer_.apply(Inputs<Tensor>(abstract), {.training = false}).size();
+}
+
+// What is read by other threads without a lock (the names, the variables) is written only when it
+// differs.
+void Trainer::update_state(bool for_training) {
+  Programs& state = *programs_;
+  const std::uint64_t version = detail::structure_version();
+  if (ModelNames names = names_ ? names_() : ModelNames(); names != state.names)
+    state.names = std::move(names);
+  std::vector<std::uint64_t> layout = layout_of(layer_);
+  if (layout != state.layout) {
+    std::vector<Variable> trainable = layer_.trainable_variables();
+    const std::lock_guard lock(state.mutex);
+    state.layout = std::move(layout);
+    state.cache.clear();
+    state.reports = {};
+    state.trainable = std::move(trainable);
+    state.optimizer_ready = false;
+  }
+  if (compiled_ != nullptr) compiled_->resolve(state.names, state.num_outputs);
+  if (for_training && !state.optimizer_ready) {
+    functions_->build_optimizers(state.trainable);
+    state.optimizer_ready = true;
+  }
+  state.version = version;
 }
 
 void Trainer::prepare(const Parts& batch, bool for_training) {
@@ -124,27 +184,9 @@ void Trainer::prepare(const Parts& batch, bool for_training) {
            (!for_training || programs_->optimizer_ready);
   };
   if (is_ready()) return;
-  const std::lock_guard lock(programs_->mutex);
-  if (is_ready()) return;
-  // Written only when they differ: other threads may be reading them.
-  if (ModelNames names = names_ ? names_() : ModelNames(); names != programs_->names)
-    programs_->names = std::move(names);
-  if (programs_->num_outputs == 0 || !layer_.built()) {
-    build(feed(batch, "a step", false).tensors);
-  }
-  std::vector<std::uint64_t> layout = layout_of(layer_);
-  if (layout != programs_->layout) {
-    programs_->layout = std::move(layout);
-    programs_->cache.clear();
-    programs_->trainable = layer_.trainable_variables();
-    programs_->optimizer_ready = false;
-  }
-  if (compiled_ != nullptr) compiled_->resolve(programs_->names.outputs, programs_->num_outputs);
-  if (for_training && !programs_->optimizer_ready) {
-    if (!programs_->trainable.empty()) compiled_->args.optimizer->build(programs_->trainable);
-    programs_->optimizer_ready = true;
-  }
-  programs_->version = detail::structure_version();
+  if (programs_->num_outputs == 0) build_layer(batch);
+  const std::lock_guard lock(programs_->preparing);
+  if (!is_ready()) update_state(for_training);
 }
 
 void Trainer::invalidate() {
@@ -152,11 +194,41 @@ void Trainer::invalidate() {
   programs_->version = 0;
   programs_->layout.clear();
   programs_->cache.clear();
+  programs_->reports = {};
   programs_->num_outputs = 0;
 }
 
-std::vector<Tensor> Trainer::call(int step, const StepData& data) const {
-  return step == kTrain ? train_step(data) : step == kTest ? test_step(data) : predict_step(data);
+std::vector<Tensor> Trainer::call(int step, const StepInputs& data) {
+  const AddedLosses added;
+  if (step == kPredict) return functions_->predict_step(data);
+  programs_->reports[static_cast<std::size_t>(step)].is_default = false;  // until that one runs
+  return logged(step, step == kTrain ? functions_->train_step(data) : functions_->test_step(data));
+}
+
+// Notes what a step reports by name; its programs give the values.
+std::vector<Tensor> Trainer::logged(int step, StepLogs logs) {
+  std::vector<std::string> names;
+  std::vector<Tensor> values;
+  for (auto& [name, value] : logs) {
+    if (!value.defined() || value.rank() != 0) {
+      throw ShapeError(layer_.label() + ": a step reported \"" + name + "\" as " +
+                       (value.defined() ? "a tensor of shape " + value.shape().str()
+                                        : std::string("an undefined tensor")) +
+                       ", expected one number");
+    }
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      throw ValueError(layer_.label() + ": a step reported \"" + name + "\" twice");
+    names.push_back(name);
+    values.push_back(std::move(value));
+  }
+  // Programs of other signatures, traced before, report under these names too.
+  std::vector<std::string>& known = programs_->reports[static_cast<std::size_t>(step)].names;
+  if (!known.empty() && known != names) {
+    throw ValueError(layer_.label() + ": a step reported " + detail::python_list(names) +
+                     ", before that " + detail::python_list(known));
+  }
+  known = std::move(names);
+  return values;
 }
 
 graph::Program Trainer::program(int step, const Feed& feed) {
@@ -166,26 +238,30 @@ graph::Program Trainer::program(int step, const Feed& feed) {
                               .inputs = as_inputs(feed.tensors)};
   if (graph::Program known = programs_->cache.find(key)) return known;
   return programs_->cache.add(key, [&](const std::vector<Tensor>& tensors) {
-    return call(step, StepData(feed.shape, tensors));
+    return call(step, step_inputs(feed.shape, Inputs<Tensor>(tensors)));
   });
 }
 
 Tensors Trainer::run(int step, const Feed& feed) {
   const DenormalGuard guard;
   const Inputs<Tensor> inputs = as_inputs(feed.tensors);
-  if (compiled_ != nullptr && compiled_->args.run_eagerly)
-    return as_tensors(call(step, StepData(feed.shape, inputs)));
   Tensors outputs;
-  program(step, feed).replay(inputs, outputs);
-  return outputs;
+  if (compiled_ != nullptr && compiled_->args.run_eagerly)
+    outputs = as_tensors(call(step, step_inputs(feed.shape, inputs)));
+  else
+    program(step, feed).replay(inputs, outputs);
+  if (step == kPredict) return outputs;
+  programs_->last_step = step;
+  programs_->reports[static_cast<std::size_t>(step)].values = std::move(outputs);
+  return {};
 }
 
-Tensor Trainer::compute_loss(const StepData& data,
-                             const std::vector<Tensor>& y_pred,
-                             const std::vector<Tensor>& added,
-                             std::vector<Tensor>& values) const {
-  Tensor total = compiled_->loss.compute(data.y, y_pred, data.sample_weight, values);
-  std::vector<Tensor> penalties = added;
+Tensor Trainer::default_compute_loss(const StepInputs& data, const std::vector<Tensor>& y_pred) {
+  std::vector<Tensor> losses;
+  Tensor total =
+      need_compiled("compute_loss").loss.compute(data.y, y_pred, data.sample_weight, losses);
+  std::vector<Tensor> penalties;
+  if (t_added != nullptr) penalties = t_added->losses();
   for (const Tensor& penalty : layer_.regularization_losses()) penalties.push_back(penalty);
   for (const Tensor& penalty : penalties) {
     const Tensor scalar = ops::sum(ops::cast(penalty, floatx()));
@@ -193,47 +269,56 @@ Tensor Trainer::compute_loss(const StepData& data,
   }
   if (!total.defined())
     throw ValueError("No loss to compute. Provide a `loss` argument in `compile()`.");
+  compiled_->losses = std::move(losses);
   return total;
 }
 
-std::vector<Tensor> Trainer::train_step(const StepData& data) const {
+// Counts a step: the loss, its parts and the metrics of `compile`.
+void Trainer::track(const StepInputs& data,
+                    const std::vector<Tensor>& y_pred,
+                    const Tensor& loss) const {
+  const std::int64_t batch = data.batch_size();
+  compiled_->loss_tracker.update(loss, batch);
+  compiled_->loss.track(compiled_->losses, batch);
+  compiled_->metrics.update(data.y, y_pred, data.sample_weight);
+  compiled_->losses.clear();
+}
+
+StepLogs Trainer::default_train_step(const StepInputs& data) {
+  need_compiled("train_step");
   const std::vector<Variable>& trainable = programs_->trainable;
   const optimizers::Optimizer& optimizer = compiled_->args.optimizer;
-  std::vector<Tensor> values;
+  programs_->reports[kTrain].is_default = true;
+  compiled_->losses.clear();
   std::vector<Tensor> y_pred;
   std::vector<IndexedSlices> gradients;
   Tensor loss;
   {
     GradientTape tape;
-    const LossCollector collector;
-    y_pred = layer_.apply(data.x, {.training = true});
-    loss = compute_loss(data, y_pred, collector.losses(), values);
+    y_pred = layer_.apply(Inputs<Tensor>(data.x), {.training = true});
+    loss = functions_->compute_loss(data, y_pred, true);
     if (!trainable.empty())
-      gradients = tape.indexed_gradients(optimizer->scale_loss(loss), trainable);
+      gradients = tape.indexed_gradients(optimizer.scale_loss(loss), trainable);
   }
-  if (!trainable.empty()) optimizer->apply_indexed(gradients, trainable);
-  const std::int64_t batch = data.x[0].shape()[0];
-  compiled_->loss_tracker.update(loss, batch);
-  compiled_->loss.track(values, batch);
-  compiled_->metrics.update(data.y, y_pred, data.sample_weight);
+  if (!trainable.empty()) {
+    gradients = functions_->process_gradients(std::move(gradients), trainable);
+    optimizer.apply_indexed(gradients, trainable);
+  }
+  track(data, y_pred, loss);
   return {};
 }
 
-std::vector<Tensor> Trainer::test_step(const StepData& data) const {
-  const LossCollector collector;
-  const std::vector<Tensor> y_pred = layer_.apply(data.x, {.training = false});
-  std::vector<Tensor> values;
-  const Tensor loss = compute_loss(data, y_pred, collector.losses(), values);
-  const std::int64_t batch = data.x[0].shape()[0];
-  compiled_->loss_tracker.update(loss, batch);
-  compiled_->loss.track(values, batch);
-  compiled_->metrics.update(data.y, y_pred, data.sample_weight);
+StepLogs Trainer::default_test_step(const StepInputs& data) {
+  need_compiled("test_step");
+  programs_->reports[kTest].is_default = true;
+  compiled_->losses.clear();
+  const std::vector<Tensor> y_pred = layer_.apply(Inputs<Tensor>(data.x), {.training = false});
+  track(data, y_pred, functions_->compute_loss(data, y_pred, false));
   return {};
 }
 
-std::vector<Tensor> Trainer::predict_step(const StepData& data) const {
-  const LossCollector collector;
-  return layer_.apply(data.x, {.training = false});
+std::vector<Tensor> Trainer::default_predict_step(const StepInputs& data) {
+  return layer_.apply(Inputs<Tensor>(data.x), {.training = false});
 }
 
 graph::Program Trainer::train_program(const Data& x, const Data& y, const Data& weight) {

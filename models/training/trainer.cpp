@@ -13,8 +13,12 @@ JitCompile::JitCompile(const char* text) {
                      "\", expected true, false or \"auto\"");
 }
 
-Trainer::Trainer(BaseLayer& layer, Names names)
-    : layer_(layer), names_(std::move(names)), programs_(std::make_unique<Programs>()) {}
+Trainer::Trainer(BaseLayer& layer, Names names, StepFunctions* functions)
+    : layer_(layer),
+      names_(std::move(names)),
+      programs_(std::make_unique<Programs>()),
+      default_steps_(std::make_unique<DefaultSteps>(*this)),
+      functions_(functions != nullptr ? functions : default_steps_.get()) {}
 Trainer::~Trainer() = default;
 
 void Trainer::compile(const CompileArgs& args) {
@@ -25,10 +29,44 @@ void Trainer::compile(const CompileArgs& args) {
   }
   auto fresh = std::make_unique<Compiled>(args);
   if (const ModelNames names = names_ ? names_() : ModelNames(); !names.outputs.empty())
-    fresh->resolve(names.outputs, names.outputs.size());
+    fresh->resolve(names, names.outputs.size());
   compiled_ = std::move(fresh);
   stop_training_ = false;
   invalidate();
+}
+
+namespace {
+
+// Tells threads apart.
+const void* this_thread() {
+  thread_local const char here = 0;
+  return &here;
+}
+
+}  // namespace
+
+Trainer::Use::Use(const Trainer& trainer, Kind kind, const char* who)
+    : programs_(*trainer.programs_) {
+  const void* user = nullptr;
+  is_outer_ = programs_.user.compare_exchange_strong(user, this_thread());
+  if (!is_outer_ && user != this_thread()) {
+    throw StateError(trainer.layer_.label() + ": " + who +
+                     " was called while another thread trains or evaluates it; one at a time may");
+  }
+  trained_before_ = programs_.is_training.exchange(kind == kTrain || programs_.is_training);
+}
+
+Trainer::Use::~Use() {
+  programs_.is_training = trained_before_;
+  if (is_outer_) programs_.user = nullptr;
+}
+
+void Trainer::expect_no_training_elsewhere(const char* who) const {
+  if (!programs_->is_training.load(std::memory_order_relaxed)) return;
+  if (programs_->user.load(std::memory_order_relaxed) == this_thread()) return;
+  throw StateError(layer_.label() + ": " + who +
+                   " was called while another thread trains it; wait for that, or predict with a "
+                   "copy of the model");
 }
 
 bool Trainer::compiled() const { return compiled_ != nullptr; }
@@ -52,16 +90,22 @@ void Trainer::reset_metrics() {
   compiled_->loss_tracker.reset();
   for (const RunningMean& tracker : compiled_->loss.trackers()) tracker.reset();
   compiled_->metrics.reset();
+  functions_->reset_metrics();
 }
 
 callbacks::Logs Trainer::metric_results() const {
   const Compiled& compiled = need_compiled("metric_results");
   const GradientTape::Pause pause;
   callbacks::Logs logs;
-  logs["loss"] = compiled.loss_tracker.result();
-  compiled.metrics.results(logs);
-  for (const RunningMean& tracker : compiled.loss.trackers())
-    logs[tracker.name()] = tracker.result();
+  const StepReport& report = programs_->reports[static_cast<std::size_t>(programs_->last_step)];
+  if (report.is_default) {
+    logs["loss"] = compiled.loss_tracker.result();
+    compiled.metrics.results(logs);
+    for (const RunningMean& tracker : compiled.loss.trackers())
+      logs[tracker.name()] = tracker.result();
+  }
+  for (std::size_t i = 0; i < report.values.size(); ++i)
+    logs[report.names[i]] = report.values[i].item<double>();
   logs.sort();
   return logs;
 }
@@ -81,6 +125,7 @@ EvaluateResult Trainer::in_keras_order(callbacks::Logs&& logs) const {
 
 EvaluateResult Trainer::train_on_batch(const Data& x, const Data& y, const TrainOnBatchArgs& args) {
   need_compiled("train_on_batch");
+  const Use use(*this, Use::kTrain, "train_on_batch");
   const GradientTape::Pause pause;
   if (!args.class_weight.empty()) {
     Batch batch{x, y, args.sample_weight};
@@ -97,6 +142,7 @@ EvaluateResult Trainer::train_on_batch(const Data& x, const Data& y, const Train
 
 EvaluateResult Trainer::test_on_batch(const Data& x, const Data& y, const TestOnBatchArgs& args) {
   need_compiled("test_on_batch");
+  const Use use(*this, Use::kEvaluate, "test_on_batch");
   const GradientTape::Pause pause;
   const Parts batch(x, y, args.sample_weight);
   detail::count_samples(batch);
@@ -107,6 +153,7 @@ EvaluateResult Trainer::test_on_batch(const Data& x, const Data& y, const TestOn
 }
 
 Tensors Trainer::predict_on_batch(const Data& x) {
+  expect_no_training_elsewhere("predict_on_batch");
   const GradientTape::Pause pause;
   const Data none = Data();
   const Parts batch(x, none, none);

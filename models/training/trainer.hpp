@@ -1,5 +1,6 @@
 #pragma once
 /// Trainer: compile, fit, evaluate and predict for a layer. Models forward these to theirs.
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,16 +10,20 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/models/callbacks/history.hpp>
 #include <nyala/models/training/arguments.hpp>
+#include <nyala/models/training/step.hpp>
 
 namespace nyala {
 namespace graph {
 class Program;
 }
 
-/// Names of a model's inputs and outputs; empty while they are not known.
+/// What a model's inputs and outputs go by; empty while that is not known.
 struct ModelNames {
   std::vector<std::string> inputs = {};
   std::vector<std::string> outputs = {};
+  /// Whether these are the keys of a dict.
+  bool inputs_are_dict = false;
+  bool outputs_are_dict = false;
 
   friend bool operator==(const ModelNames&, const ModelNames&) = default;
 };
@@ -26,12 +31,17 @@ struct ModelNames {
 /// Trains one layer. A step (forward, loss, gradients, update, metrics) is traced into a program
 /// once for each signature of a batch and replayed. After a call that throws, the model and its
 /// trainer are as they were after the last step that ended.
+///
+/// `predict` and `predict_on_batch` may run on many threads at once, also for a layer that is not
+/// built yet. All else is for one thread at a time: fit, evaluate, train_on_batch and test_on_batch
+/// throw StateError where another thread is in one of them, predict where another thread trains.
 class Trainer {
  public:
   using Names = std::function<ModelNames()>;
 
-  /// The layer must outlive its trainer.
-  explicit Trainer(BaseLayer& layer, Names names = {});
+  /// The layer must outlive its trainer, and so must the functions; without them it does Keras's
+  /// steps.
+  explicit Trainer(BaseLayer& layer, Names names = {}, StepFunctions* functions = nullptr);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -76,9 +86,17 @@ class Trainer {
   callbacks::Logs metric_results() const;
   void reset_metrics();
 
-  /// Set by a callback, ends `fit` after this batch.
+  /// Set by a callback (or another thread), ends `fit` after this batch.
   bool stop_training() const { return stop_training_; }
   void set_stop_training(bool stop) { stop_training_ = stop; }
+
+  // Keras's steps, which a model's own may call.
+  StepLogs default_train_step(const StepInputs& data);
+  StepLogs default_test_step(const StepInputs& data);
+  std::vector<Tensor> default_predict_step(const StepInputs& data);
+  /// The losses of `compile`, weighted, and the penalties of layers. Throws ValueError when there
+  /// is neither.
+  Tensor default_compute_loss(const StepInputs& data, const std::vector<Tensor>& y_pred);
 
   /// Forgets the traced programs; for models whose layers change.
   void invalidate();
@@ -94,23 +112,22 @@ class Trainer {
   struct Programs;
   struct FeedShape;
   struct Feed;
-  struct StepData;
+  struct DefaultSteps;
   using Parts = detail::BatchParts;
 
+  /// Holds the trainer for this thread while it lives.
+  class Use;
   Compiled& need_compiled(const char* who) const;
+  void expect_no_training_elsewhere(const char* who) const;
   void prepare(const Parts& batch, bool for_training);
-  void build(const Tensors& x);
+  void build_layer(const Parts& batch);
+  void update_state(bool for_training);
   Feed feed(const Parts& batch, const char* who, bool with_targets) const;
   Tensors run(int step, const Feed& feed);
-  std::vector<Tensor> call(int step, const StepData& data) const;
+  std::vector<Tensor> call(int step, const StepInputs& data);
   graph::Program program(int step, const Feed& feed);
-  std::vector<Tensor> train_step(const StepData& data) const;
-  std::vector<Tensor> test_step(const StepData& data) const;
-  std::vector<Tensor> predict_step(const StepData& data) const;
-  Tensor compute_loss(const StepData& data,
-                      const std::vector<Tensor>& y_pred,
-                      const std::vector<Tensor>& added,
-                      std::vector<Tensor>& values) const;
+  std::vector<Tensor> logged(int step, StepLogs logs);
+  void track(const StepInputs& data, const std::vector<Tensor>& y_pred, const Tensor& loss) const;
   void train_batch(const Parts& batch);
   void test_batch(const Parts& batch);
   Tensors predict_batch(const Parts& batch);
@@ -127,7 +144,9 @@ class Trainer {
   Names names_;
   std::unique_ptr<Compiled> compiled_;
   std::unique_ptr<Programs> programs_;
-  bool stop_training_ = false;
+  std::unique_ptr<DefaultSteps> default_steps_;
+  StepFunctions* functions_;
+  std::atomic<bool> stop_training_{false};
 };
 
 }  // namespace nyala

@@ -24,15 +24,16 @@ struct Trainer::Compiled {
         metrics(given.metrics, given.weighted_metrics),
         loss_tracker("loss") {}
 
-  void resolve(const std::vector<std::string>& names, std::size_t num_outputs) {
-    loss.resolve(names, num_outputs);
-    metrics.resolve(names, num_outputs);
+  void resolve(const ModelNames& names, std::size_t num_outputs) {
+    loss.resolve(names.outputs, num_outputs, names.outputs_are_dict);
+    metrics.resolve(names.outputs, num_outputs);
   }
 
   CompileArgs args;
   CompiledLoss loss;
   CompiledMetrics metrics;
   RunningMean loss_tracker;
+  std::vector<Tensor> losses = {};  // of the step that runs, one for each item of `loss`
 };
 
 /// Which tensors a step is given.
@@ -66,25 +67,68 @@ struct Trainer::Feed {
   }
 };
 
-/// The same part by part: as a step reads them.
-struct Trainer::StepData {
-  std::vector<Tensor> x;
-  std::vector<Tensor> y;
-  std::vector<Tensor> sample_weight;
+/// What steps do that no model overrides.
+struct Trainer::DefaultSteps final : StepFunctions {
+  explicit DefaultSteps(Trainer& owner) : trainer(owner) {}
+  StepLogs train_step(const StepInputs& data) override { return trainer.default_train_step(data); }
+  StepLogs test_step(const StepInputs& data) override { return trainer.default_test_step(data); }
+  std::vector<Tensor> predict_step(const StepInputs& data) override {
+    return trainer.default_predict_step(data);
+  }
+  Tensor compute_loss(const StepInputs& data, const std::vector<Tensor>& y_pred, bool) override {
+    return trainer.default_compute_loss(data, y_pred);
+  }
+  std::vector<IndexedSlices> process_gradients(std::vector<IndexedSlices> gradients,
+                                               const std::vector<Variable>&) override {
+    return gradients;
+  }
+  void build_optimizers(const std::vector<Variable>& trainable) override {
+    if (!trainable.empty()) trainer.optimizer().build(trainable);
+  }
+  void reset_metrics() override {}
 
-  StepData(const FeedShape& shape, Inputs<Tensor> tensors);
+  Trainer& trainer;
+};
+
+/// What the steps of one kind report beside (or in place of) the loss and the metrics of `compile`.
+struct StepReport {
+  bool is_default = true;          // whether Keras's step was part of it
+  std::vector<std::string> names;  // as the step gave them when it was traced
+  Tensors values;                  // of the last step
 };
 
 /// The traced steps, and what they were traced for. `predict` reads it from several threads.
 struct Trainer::Programs {
-  std::mutex mutex;
-  std::size_t num_outputs = 0;            // 0: not known yet
-  std::atomic<std::uint64_t> version{0};  // of all structure, when the rest was made
-  std::vector<std::uint64_t> layout;      // modules, variables and what is trainable
+  std::mutex mutex;                // of what invalidate() drops; never held over other code
+  std::recursive_mutex preparing;  // of what is below; the code called may come back
+  std::atomic<std::size_t> num_outputs{0};  // 0: not known, the layer may not be built yet
+  std::atomic<std::uint64_t> version{0};    // of all structure, when the rest was made
+  std::vector<std::uint64_t> layout;        // modules, variables and what is trainable
   ModelNames names;
   graph::ProgramCache cache;  // of all kinds of steps
   std::vector<Variable> trainable;
+  std::array<StepReport, 3> reports;  // by kind of step
+  int last_step = 0;                  // the kind of the last step of training or testing
   std::atomic<bool> optimizer_ready{false};
+  // The thread in fit, evaluate or *_on_batch, and whether it changes weights.
+  std::atomic<const void*> user{nullptr};
+  std::atomic<bool> is_training{false};
+};
+
+/// Keeps a trainer to the thread that trains or evaluates; the same thread may come again.
+class Trainer::Use {
+ public:
+  enum Kind : bool { kEvaluate, kTrain };
+  /// Throws StateError when another thread uses it.
+  Use(const Trainer& trainer, Kind kind, const char* who);
+  ~Use();
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  Programs& programs_;
+  bool is_outer_;
+  bool trained_before_;
 };
 
 }  // namespace nyala

@@ -256,7 +256,7 @@ TEST_CASE("a function may give undefined tensors") {
   for (int run = 0; run < 2; ++run) {
     const std::vector<Tensor> got = some(x);
     REQUIRE(got.size() == 6);
-    for (std::size_t i : {0, 2, 3, 5}) CHECK_FALSE(got[i].defined());
+    for (std::size_t i : {0U, 2U, 3U, 5U}) CHECK_FALSE(got[i].defined());
     CHECK(ops::array_equal(got[1], ops::full({2}, 2.0)));
     CHECK(ops::array_equal(got[4], x));
   }

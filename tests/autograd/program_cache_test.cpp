@@ -44,6 +44,21 @@ TEST_CASE("many signatures leave as many programs as the bound says") {
   CHECK(twice.programs().size() == graph::ProgramCache::kDefaultCapacity);
 }
 
+TEST_CASE("programs with large arenas leave when these take too much together") {
+  // The product is read twice, so that it lies in the arena: 4 n bytes and more.
+  const auto f = function([](const Tensor& x) {
+    const Tensor y = ops::matmul(x, ops::transpose(x));
+    return ops::sum(ops::sort(ops::reshape(y, {-1})) * ops::reshape(y, {-1}));
+  });
+  f.programs().set_memory_limit(std::int64_t{4} << 20);
+  for (std::int64_t n = 300; n < 340; ++n) f(rows(n));  // 360 KB and more each
+  CHECK(f.programs().size() >= graph::ProgramCache::kAlwaysKept - 1);
+  CHECK(f.programs().size() <= 11);
+  f.programs().set_memory_limit(0);
+  CHECK(f.programs().size() < graph::ProgramCache::kAlwaysKept);
+  CHECK_THROWS_AS(f.programs().set_memory_limit(-1), ValueError);
+}
+
 TEST_CASE("a program that was dropped lives while somebody holds it") {
   const auto twice = function([](const Tensor& x) { return x * 2.0; });
   twice.programs().set_capacity(1);

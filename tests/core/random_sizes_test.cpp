@@ -2,6 +2,7 @@
 // nyala::Error. NYALA_RANDOM_DRAWS says how many calls an op gets (by hand: 1000000, under UBSan).
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <limits>
@@ -147,7 +148,8 @@ void run_once(Draw& draw, const Sample& sample, const Config& usual, Count& coun
 
 }  // namespace
 
-TEST_CASE("random sizes and options give results or errors") {
+// Not part of the usual run until it has been run once in full: core_tests --no-skip.
+TEST_CASE("random sizes and options give results or errors" * doctest::skip()) {
   const SmallMemory small;
   for (const OpDef* def : all_ops()) {
     const std::vector<Sample> samples = def->samples();
@@ -162,7 +164,7 @@ TEST_CASE("random sizes and options give results or errors") {
   }
 }
 
-TEST_CASE("random sizes through the functions made of ops") {
+TEST_CASE("random sizes through the functions made of ops" * doctest::skip()) {
   const SmallMemory small;
   using Call = std::function<void(Draw&, const Tensor&)>;
   const std::vector<std::pair<const char*, Call>> calls = {

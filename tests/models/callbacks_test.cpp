@@ -93,7 +93,8 @@ TEST_CASE("EarlyStopping waits for its patience") {
   }
   SUBCASE("what is missing stops nothing") {
     const Quiet quiet;
-    CHECK(run.fit(3, {EarlyStopping({.monitor = "val_nothing"})}).epoch().size() == 3);
+    CHECK(run.fit(3, {EarlyStopping({.monitor = "val_nothing", .mode = "min"})}).epoch().size() ==
+          3);
   }
   SUBCASE("a metric knows which way is better") {
     CHECK_NOTHROW(run.fit(2, {EarlyStopping({.monitor = "mae"})}));

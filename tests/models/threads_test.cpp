@@ -130,3 +130,108 @@ TEST_CASE("threads draw different numbers without a seed") {
         }) == 0);
   CHECK(drawn.size() > 20);  // of 24, for two may be equal by chance
 }
+
+TEST_CASE("a model that is not built yet is built by whoever comes first") {
+  const Tensor x = random::normal({8, 6}, {.seed = 6});
+  for (int round = 0; round < 5; ++round) {
+    const Sequential model({layers::Dense({.units = 5, .activation = "tanh"}),
+                            layers::BatchNormalization(),
+                            layers::Dense({.units = 1})});
+    std::mutex mutex;
+    std::vector<Tensor> results;
+    CHECK(failures_on_threads([&](int) {
+            const Tensor y = model.predict(x, {.verbose = 0});
+            const std::lock_guard lock(mutex);
+            results.push_back(y);
+            return ops::array_equal(y, results[0]);
+          }) == 0);
+    CHECK(model.weights().size() == 8);
+  }
+}
+
+TEST_CASE("every call builds a model that is not built yet") {
+  const Tensor x = ops::ones({4, 3});
+  const Tensor y = ops::ones({4, 1});
+  const std::function<void(const Sequential&)> calls[] = {
+      [&](const Sequential& m) { m.predict(x, {.verbose = 0}); },
+      [&](const Sequential& m) { m.predict_on_batch(x); },
+      [&](const Sequential& m) { m.predict_program(x); },
+      [&](const Sequential& m) { m.fit(x, y, {.verbose = 0}); },
+      [&](const Sequential& m) { m.evaluate(x, y, {.verbose = 0}); },
+      [&](const Sequential& m) { m.train_on_batch(x, y); },
+      [&](const Sequential& m) { m.test_on_batch(x, y); },
+      [&](const Sequential& m) { m.train_program(x, y); }};
+  for (const auto& call : calls) {
+    const Sequential inner({layers::Dense({.units = 2})});
+    const Sequential model({inner, layers::Dense({.units = 1})});
+    model.compile({.optimizer = "sgd", .loss = "mse"});
+    call(model);
+    CHECK(model.weights().size() == 4);
+    call(model);
+  }
+}
+
+TEST_CASE("using a model while another thread trains it is refused") {
+  const Tensor x = ops::ones({4, 3});
+  const Tensor y = ops::ones({4, 1});
+  const Sequential model({Input({.shape = {3}}), layers::Dense({.units = 1})});
+  model.compile({.optimizer = "sgd", .loss = "mse"});
+  int refused = 0;
+  bool served_itself = false;
+  const auto elsewhere = [&] {
+    const auto refuses = [&](const auto& call) {
+      try {
+        call();
+      } catch (const StateError&) {
+        ++refused;
+      }
+    };
+    std::thread([&] {
+      refuses([&] { model.predict(x, {.verbose = 0}); });
+      refuses([&] { model.predict_on_batch(x); });
+      refuses([&] { model.fit(x, y, {.verbose = 0}); });
+      refuses([&] { model.evaluate(x, y, {.verbose = 0}); });
+      refuses([&] { model.train_on_batch(x, y); });
+    }).join();
+  };
+  model.fit(
+      x, y, {.verbose = 0, .callbacks = {callbacks::LambdaCallback({.on_epoch_begin = [&](int) {
+                             elsewhere();
+                             served_itself = model.predict(x, {.verbose = 0}).size() == 4;
+                           }})}});
+  CHECK(refused == 5);
+  CHECK(served_itself);
+  // Afterwards, and after a fit that threw, it serves again.
+  CHECK_THROWS_AS(model.fit(x, ops::ones({4, 7, 5}), {.verbose = 0}), const Error&);
+  refused = 0;
+  elsewhere();
+  CHECK(refused == 0);
+}
+
+TEST_CASE("training gives the same bits on any number of threads") {
+  const Tensor x = random::normal({96, 64}, {.seed = 7});
+  const Tensor y = ops::cast(ops::greater(ops::sum(x, {.axis = 1}), 0.0), "float32");
+  const int threads_before = num_threads();
+  const auto train = [&](int threads) {
+    set_num_threads(threads);
+    set_random_seed(8);
+    const Sequential model({Input({.shape = {64}}),
+                            layers::Dense({.units = 256, .activation = "relu"}),
+                            layers::BatchNormalization(),
+                            layers::Dropout({.rate = 0.2}),
+                            layers::Dense({.units = 256, .activation = "tanh"}),
+                            layers::Dense({.units = 1, .activation = "sigmoid"})});
+    model.compile({.optimizer = "adam", .loss = "binary_crossentropy", .metrics = {"auc"}});
+    model.fit(x, y, {.batch_size = 32, .epochs = 3, .verbose = 0});
+    std::vector<Tensor> all = model.get_weights();
+    all.push_back(model.predict(x, {.verbose = 0}));
+    return all;
+  };
+  const std::vector<Tensor> want = train(1);
+  for (const int threads : {2, 3, 8, 16}) {
+    const std::vector<Tensor> got = train(threads);
+    REQUIRE(got.size() == want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK(ops::array_equal(got[i], want[i]));
+  }
+  set_num_threads(threads_before);
+}
