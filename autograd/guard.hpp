@@ -3,10 +3,9 @@
 #include <new>
 #include <utility>
 
-namespace nyala::detail {
+#include <nyala/core/memory.hpp>
 
-/// Throws a LimitError that was made when the program started, since nothing can be made now.
-[[noreturn]] void throw_out_of_memory();
+namespace nyala::detail {
 
 /// Calls `f`; std::bad_alloc leaves as LimitError.
 template <class F>

@@ -276,7 +276,7 @@ Tensor run_op(const O& op, Inputs<Tensor> inputs) try {
       detail::throw_undefined(O::name, i);
     abstract |= inputs[i].is_abstract();
     if constexpr (!detail::kAliases<O>) {
-      if (is_half(inputs[i].dtype())) [[unlikely]]
+      if (is_half(inputs[i].dtype()) && !inputs[i].is_abstract()) [[unlikely]]
         detail::throw_half(O::name, inputs[i].dtype());
     }
   }
@@ -325,7 +325,8 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) tr
     bool abstract = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].defined()) throw_undefined(O::name, i);
-      if (is_half(inputs[i].dtype())) throw_half(O::name, inputs[i].dtype());
+      if (is_half(inputs[i].dtype()) && !inputs[i].is_abstract())
+        throw_half(O::name, inputs[i].dtype());
       abstract |= inputs[i].is_abstract();
     }
     Specs specs;

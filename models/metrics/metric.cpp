@@ -4,6 +4,7 @@
 #include <cctype>
 #include <numeric>
 
+#include <nyala/autograd/init_scope.hpp>
 #include <nyala/layers/naming.hpp>
 #include <nyala/models/metrics/mean_metrics.hpp>
 #include <nyala/models/metrics/support.hpp>
@@ -94,6 +95,7 @@ MetricBase::MetricBase(MetricOptions options, std::string_view class_name)
       direction_(options.direction) {}
 
 Variable MetricBase::add_variable(const std::string& name, const Shape& shape) {
+  const nyala::detail::InitScope scope;  // the first batch may be inside a traced function
   variables_.emplace_back(ops::zeros(shape, {dtype_}),
                           VariableArgs{.trainable = false, .name = name});
   return variables_.back();

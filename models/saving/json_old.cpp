@@ -70,6 +70,7 @@ std::vector<Symbol> call_known(const Function& known,
   const Config* axis = options.find("axis");
   if ((op == "Softmax" || op == "LogSoftmax") && (axis == nullptr || axis->is_null()))
     options["axis"] = -1;
+  if (op == "Gelu" && !options.contains("approximate")) options["approximate"] = false;  // as in tf
   return call_operation(op, symbols, std::move(args), options, name);
 }
 

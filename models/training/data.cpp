@@ -69,13 +69,12 @@ Batch each_part(const Batch& batch, F&& f) {
 }
 
 void list_sizes(const char* what, const Data& data, std::string& text) {
-  text += std::string("'") + what + "' sizes: ";
+  text += std::string(" '") + what + "' sizes: ";
   const char* comma = "";
   for (const Tensor& tensor : data.tensors()) {
     if (!tensor.defined()) continue;
     text += std::exchange(comma, ", ") + std::to_string(tensor.shape()[0]);
   }
-  text += "\n";
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ std::size_t run_layers(const std::string& family) {
 }  // namespace
 
 TEST_CASE("golden layers: activations") { CHECK(run_layers("activations") > 0); }
+TEST_CASE("golden layers: conv") { CHECK(run_layers("conv") > 0); }
 TEST_CASE("golden layers: dense") { CHECK(run_layers("dense") > 0); }
 TEST_CASE("golden layers: dropout") { CHECK(run_layers("dropout") > 0); }
 TEST_CASE("golden layers: embedding") { CHECK(run_layers("embedding") > 0); }

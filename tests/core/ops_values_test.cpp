@@ -37,7 +37,8 @@ TEST_CASE("joining and cutting") {
   CHECK(is(parts[2], {{3}, {6}}));
   CHECK(split(x, {2}, {.axis = 1}).size() == 2);
   CHECK(parts[0].data() == x.data());
-  CHECK(split(x, {5}, {.axis = 1})[1].shape() == Shape{2, 0});
+  CHECK(split(x, {3}, {.axis = 1})[1].shape() == Shape{2, 0});
+  CHECK_THROWS_AS(split(x, {5}, {.axis = 1}), ValueError);
 }
 
 TEST_CASE("more elements: pad, tile, repeat") {

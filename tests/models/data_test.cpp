@@ -69,7 +69,7 @@ TEST_CASE("samples are counted over all arrays") {
   CHECK(detail::count_samples({{seven(), seven()}, seven(), {}}) == 7);
   CHECK_THROWS_WITH_AS(detail::count_samples({{seven(), ops::ones({3})}, {}, ops::ones({2, 1})}),
                        "Data cardinality is ambiguous. Make sure all arrays contain the same "
-                       "number of samples.'x' sizes: 7, 3\n'sample_weight' sizes: 2\n",
+                       "number of samples. 'x' sizes: 7, 3 'sample_weight' sizes: 2",
                        ValueError);
   CHECK_THROWS_AS(detail::count_samples({Tensor::scalar(1, DType::float32), {}, {}}), ValueError);
   CHECK_THROWS_AS(detail::count_samples(Batch()), ValueError);

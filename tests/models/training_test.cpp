@@ -307,7 +307,7 @@ TEST_CASE("errors leave model and trainer as they were") {
 
   CHECK_THROWS_WITH_AS(net->trainer.fit(toy.x, ops::ones({5, 1}), quiet(1)),
                        "Data cardinality is ambiguous. Make sure all arrays contain the same "
-                       "number of samples.'x' sizes: 10\n'y' sizes: 5\n",
+                       "number of samples. 'x' sizes: 10 'y' sizes: 5",
                        ValueError);
   CHECK_THROWS_AS(net->trainer.fit(ops::ones({10, 7}), toy.y, quiet(1)), ValueError);
   CHECK_THROWS_AS(net->trainer.fit(toy.x, {toy.y, toy.y}, quiet(1)), ValueError);

@@ -61,6 +61,9 @@ void load_links(ObjectState& object) {
   const Image& image = object.file->image;
   std::vector<Link> links = read_links(image, object.messages);
   for (std::size_t i = 0; i < links.size(); ++i) {
+    // Such a name would stand for the group itself, or for another one.
+    if (links[i].name.empty() || links[i].name.find('/') != std::string::npos)
+      image.fail("group", "has a member of the name " + quote_text(links[i].name));
     if (!object.by_name.emplace(links[i].name, i).second) {
       object.by_name.clear();
       throw FormatError(image.who() + ": HDF5: " + quote_text(object.path) + " has " +
@@ -161,6 +164,7 @@ std::optional<Object> Object::find(const std::string& path) const {
     if (name.empty()) continue;
     ObjectState& state = *object.state_;
     const Image& image = state.file->image;
+    image.visit();
     at_object(state, [&] { load_links(state); });
     const auto found = state.by_name.find(name);
     if (found == state.by_name.end()) return std::nullopt;

@@ -1,6 +1,7 @@
 #pragma once
 /// What the ops over sliding windows share. Not part of the public API.
 #include <string>
+#include <utility>
 
 #include <nyala/core/kernels/window.hpp>
 #include <nyala/core/ops/extents.hpp>
@@ -31,11 +32,17 @@ struct Sliding {
   Sliding settled(const Shape& x, const Shape& y, const Extents& sizes) const;
 };
 
-/// The numbers of a list for each spatial axis.
+/// The numbers of a list for each spatial axis. Throws LimitError for one that does not fit an int.
 template <class F>
 Extents each_extent(int rank, F&& f) {
   std::array<int, 3> values{};
-  for (int i = 0; i < rank; ++i) values[static_cast<std::size_t>(i)] = static_cast<int>(f(i));
+  for (int i = 0; i < rank; ++i) {
+    const std::int64_t value = f(i);
+    if (!std::in_range<int>(value))
+      throw LimitError("window: received a size of " + std::to_string(value) +
+                       ", which is too large");
+    values[static_cast<std::size_t>(i)] = static_cast<int>(value);
+  }
   return Extents(values.data(), static_cast<std::size_t>(rank));
 }
 /// The sizes of the spatial axes: `first` is 1 for x, 0 for weights.

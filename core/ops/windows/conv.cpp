@@ -1,7 +1,7 @@
 #include <nyala/core/ops/conv.hpp>
 
 #include <nyala/core/kernels/conv.hpp>
-#include <nyala/core/ops/windows.hpp>
+#include <nyala/core/ops/windows/support.hpp>
 
 namespace nyala {
 namespace ops {

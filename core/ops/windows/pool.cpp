@@ -1,7 +1,7 @@
 #include <nyala/core/ops/pool.hpp>
 
 #include <nyala/core/kernels/pool.hpp>
-#include <nyala/core/ops/windows.hpp>
+#include <nyala/core/ops/windows/support.hpp>
 
 namespace nyala {
 namespace ops {

@@ -1,19 +1,29 @@
-#include <nyala/core/ops/windows.hpp>
+#include <nyala/core/ops/windows/support.hpp>
+
+#include <nyala/core/checked.hpp>
 
 namespace nyala::ops {
 
 kernels::WindowAxis Sliding::axis(int i, std::int64_t in, std::int64_t size) const {
+  constexpr const char* who = "window";
+  if (strides[i] < 1 || dilation[i] < 1 || (size != None && size < 1)) {
+    throw ValueError("window: received strides " + strides.str() + ", dilation " + dilation.str() +
+                     " and a size of " + std::to_string(size) + ", expected 1 or more of each");
+  }
   kernels::WindowAxis axis{
       .in = in, .out = None, .size = size, .stride = strides[i], .dilation = dilation[i]};
-  const std::int64_t span = (size - 1) * axis.dilation + 1;
+  const std::int64_t span =
+      size == None ? 1 : checked_add(checked_multiply(size - 1, axis.dilation, who), 1, who);
   axis.before = same ? 0 : before[i];
   if (in == None || size == None) return axis;
   if (same) {
-    axis.out = (in + axis.stride - 1) / axis.stride;
-    axis.before = std::max<std::int64_t>((axis.out - 1) * axis.stride + span - in, 0) / 2;
+    axis.out = in / axis.stride + (in % axis.stride != 0 ? 1 : 0);
+    axis.before =
+        std::max<std::int64_t>(checked_add((axis.out - 1) * axis.stride - in, span, who), 0) / 2;
     return axis;
   }
-  const std::int64_t room = in + before[i] + after[i] - span;
+  const std::int64_t padding = std::int64_t{before[i]} + after[i];
+  const std::int64_t room = checked_subtract(checked_add(in, padding, who), span, who);
   axis.out = room >= 0 ? room / axis.stride + 1 : 0;
   return axis;
 }
@@ -25,7 +35,8 @@ Sliding Sliding::settled(const Shape& x, const Shape& y, const Extents& sizes) c
       each_extent(sizes.count(), [&](int i) { return axis(i, x[i + 1], sizes[i]).before; });
   all.after = each_extent(sizes.count(), [&](int i) {
     const std::int64_t span = (sizes[i] - 1) * std::int64_t{dilation[i]} + 1;
-    return (y[i + 1] - 1) * strides[i] + span - x[i + 1] - all.before[i];
+    const std::int64_t reach = checked_multiply(y[i + 1] - 1, strides[i], "window");
+    return checked_add(reach, span - x[i + 1] - all.before[i], "window");
   });
   return all;
 }
