@@ -74,7 +74,7 @@ class Instance {
   std::vector<Held> variables_;
   struct Copied {
     const Assignment* assignment;
-    Tensor from;   // the value: a look at where it is made
+    Tensor from;   // the value: a view of where it is made
     Tensor fresh;  // what the variable holds afterwards; undefined where it keeps its tensor
     bool is_copied_early = false;
   };

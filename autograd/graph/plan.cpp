@@ -116,8 +116,8 @@ class Planner {
   std::vector<ValueId> initial_;  // of each variable: the value it starts with, or -1
   std::unordered_map<std::uint64_t, std::size_t> variable_indices_;  // by the variable's id
   std::unordered_multimap<ValueId, std::size_t> assigned_to_;  // by value: variables it is given to
-  std::vector<std::size_t> num_assigned_;  // of each root: how many assignments are looks at it
-  std::vector<bool> is_output_;            // of each root: whether an output is a look at it
+  std::vector<std::size_t> num_assigned_;  // of each root: how many assignments are views of it
+  std::vector<bool> is_output_;            // of each root: whether an output is a view of it
   std::vector<std::size_t> last_in_unit_;  // of each root: the last step of the unit that reads it
   // When each root is made and last used. Time goes on with each unit, and with each step of a
   // small one.

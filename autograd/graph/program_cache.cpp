@@ -1,4 +1,4 @@
-// Readers announce themselves, so that who unlinks an entry knows when nobody looks at it any more.
+// Readers announce themselves, so that who unlinks an entry knows when nobody reads it any more.
 #include <nyala/autograd/graph/program_cache.hpp>
 
 #include <sys/single_threaded.h>
@@ -27,7 +27,7 @@ std::uint64_t hash_of(const ProgramKey& key) {
   return hash;
 }
 
-// Counts a thread that looks at entries; plain instructions while there is one thread only.
+// Counts a thread that reads entries; plain instructions while there is one thread only.
 class Reader {
  public:
   explicit Reader(std::atomic<std::uint32_t>& count)
@@ -145,7 +145,7 @@ Program ProgramCache::add(const ProgramKey& key, const TensorFunction& f) {
 void ProgramCache::unlink(Entry* entry) {
   std::atomic<Entry*>* link = &(*buckets_.load())[entry->hash % kBuckets];
   while (link->load() != entry) link = &link->load()->next;
-  link->store(entry->next.load());  // the entry still leads whoever looks at it to the next one
+  link->store(entry->next.load());  // the entry still leads its readers to the next one
   bytes_ -= entry->bytes;
   retired_.emplace_back(entry);
 }

@@ -78,7 +78,7 @@ class ProgramCache {
   std::atomic<Buckets*> buckets_{nullptr};       // made with the first entry
   std::atomic<std::uint64_t> clock_{0};  // even for an entry's addition, odd for uses after it
   std::atomic<std::size_t> num_added_{0};
-  mutable std::atomic<std::uint32_t> readers_{0};  // threads that look at entries right now
+  mutable std::atomic<std::uint32_t> readers_{0};  // threads that read entries right now
 };
 
 }  // namespace nyala::graph

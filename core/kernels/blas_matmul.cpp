@@ -195,8 +195,8 @@ bool choose_blas(MatmulPlan& p) {
   if (!std::all_of(sizes.begin(), sizes.end(), fits_int)) return false;
   prepare_blas();
   p.blas = true;
-  p.run_tile = p.dtype == DType::float32 ? run_blas<float> : run_blas<double>;
-  p.run_batch = p.dtype == DType::float32 ? run_blas_batch<float> : run_blas_batch<double>;
+  p.run_tile = select_float(p.dtype, &run_blas<float>, &run_blas<double>);
+  p.run_batch = select_float(p.dtype, &run_blas_batch<float>, &run_blas_batch<double>);
   return true;
 }
 

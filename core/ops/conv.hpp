@@ -3,7 +3,7 @@
 ///
 /// Inputs are (batch, spatial..., channels), or (batch, channels, spatial...) with
 /// "channels_first". "same" gives ceil(size / stride) outputs along an axis, "valid" only those
-/// whose window lies inside. Integers and floats of 16 bits are computed in float32.
+/// whose window is inside. Integers are computed in float32.
 #include <string>
 
 #include <nyala/core/ops/extents.hpp>

@@ -23,7 +23,7 @@ namespace ops {
 Tensor max_pool(const Tensor& inputs, const Extents& pool_size, const PoolArgs& args = {});
 /// The mean of each window; what "same" adds is not counted.
 Tensor average_pool(const Tensor& inputs, const Extents& pool_size, const PoolArgs& args = {});
-/// Pooling into `output_size` windows for each axis: window i of n lies in [floor(i * size / n),
+/// Pooling into `output_size` windows for each axis: window i of n covers [floor(i * size / n),
 /// ceil((i + 1) * size / n)). Throws ShapeError where a spatial size is not known.
 Tensor adaptive_average_pool(const Tensor& inputs,
                              const Extents& output_size,

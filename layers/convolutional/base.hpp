@@ -66,7 +66,8 @@ class ConvolutionLayer : public LayerBase<Args> {
     return ops::cast(weight, this->compute_dtype());
   }
   Tensor bias() const { return args().use_bias ? cast_weight(bias_) : Tensor(); }
-  /// `f(x, bias)` for x in channels_last, then the activation; the result lies as the input does.
+  /// `f(x, bias)` for x in channels_last, then the activation; the result has the layout of the
+  /// input.
   template <class F>
   Tensor in_channels_last(const Tensor& x, F&& f) const {
     if (!args().data_format.channels_first()) return args().activation(f(x));
