@@ -42,6 +42,8 @@ struct ActivationArgs {
   RequiredActivation activation;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.built_early = true};
+
   template <class A = ActivationArgs>
   static constexpr auto fields() {
     return layer_fields(Field{"activation", &A::activation, "What is applied."});
@@ -57,6 +59,8 @@ struct ReLUArgs {
   double negative_slope = 0;
   double threshold = 0;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.built_early = true};
 
   template <class A = ReLUArgs>
   static constexpr auto fields() {
@@ -74,6 +78,8 @@ NYALA_DECLARE_LAYER(ReLU);
 struct LeakyReLUArgs {
   double negative_slope = 0.3;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.built_early = true};
 
   template <class A = LeakyReLUArgs>
   static constexpr auto fields() {
@@ -116,6 +122,8 @@ struct ELUArgs {
   double alpha = 1;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.built_early = true};
+
   template <class A = ELUArgs>
   static constexpr auto fields() {
     return layer_fields(Field{"alpha", &A::alpha, "Factor below 0."});
@@ -129,6 +137,8 @@ NYALA_DECLARE_LAYER(ELU);
 struct SoftmaxArgs {
   AxisList axis = -1;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.takes_mask = true, .built_early = true};
 
   template <class A = SoftmaxArgs>
   static constexpr auto fields() {

@@ -2,6 +2,7 @@
 /// Argument: what a call in a graph is given for one parameter. A file can hold no symbol of its
 /// own making: the reader alone makes them, from the calls that it knows.
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>

@@ -40,6 +40,8 @@ struct InputLayerArgs {
   bool optional = false;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.built_early = true};
+
   /// tf.keras 2.x has batch_input_shape.
   static Config upgrade(Config config);
 
@@ -168,6 +170,8 @@ struct MaskingArgs {
   double mask_value = 0;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.built_early = true};
+
   template <class A = MaskingArgs>
   static constexpr auto fields() {
     return layer_fields(Field{"mask_value", &A::mask_value, "What stands for a missing feature."});
@@ -179,6 +183,8 @@ NYALA_DECLARE_LAYER(Masking);
 /// https://keras.io/api/layers/core_layers/identity/
 struct IdentityArgs {
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.built_early = true};
 
   template <class A = IdentityArgs>
   static constexpr auto fields() {

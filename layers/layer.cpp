@@ -34,31 +34,6 @@ class CallScope {
   std::optional<bool> saved_;
 };
 
-// On symbols a layer runs for its shapes: nothing is recorded or traced, and variables have shapes
-// only, so that no assignment (a moving mean, a generator's state) takes place.
-class SymbolicScope final : public detail::VariableListener {
- public:
-  SymbolicScope()
-      : variables_(std::exchange(detail::variable_listener(), this)),
-        tracer_(std::exchange(detail::listeners().tracer, nullptr)) {}
-  ~SymbolicScope() {
-    detail::variable_listener() = variables_;
-    detail::listeners().tracer = tracer_;
-  }
-  SymbolicScope(const SymbolicScope&) = delete;
-  SymbolicScope& operator=(const SymbolicScope&) = delete;
-
-  Tensor on_read(const Variable& variable) override {
-    return Tensor::abstract(variable.shape(), variable.dtype());
-  }
-  void on_assign(const Variable&, const Tensor&) override {}
-
- private:
-  GradientTape::Pause pause_;
-  detail::VariableListener* variables_;
-  Listener* tracer_;
-};
-
 // Building makes variables, whatever is being recorded or traced around it.
 class QuietScope {
  public:
@@ -76,36 +51,6 @@ class QuietScope {
 
 LossCollector::LossCollector() : outer_(std::exchange(t_collector, this)) {}
 LossCollector::~LossCollector() { t_collector = outer_; }
-
-const Spec& Symbol::spec() const {
-  if (node_ == nullptr)
-    throw StateError("an undefined Symbol was used: it was never the output of a layer or Input");
-  return node_->outputs[index_];
-}
-bool Symbol::has_mask() const { return node_ != nullptr && node_->masks[index_].has_value(); }
-
-// Nodes that die with this one are linked through their first input, so that nothing is allocated.
-GraphNode::~GraphNode() {
-  std::shared_ptr<GraphNode> pending;
-  const auto take = [&pending](std::vector<Symbol>& symbols) {
-    for (Symbol& symbol : symbols) {
-      const Symbol last = std::exchange(symbol, Symbol());
-      if (last.node() == nullptr || last.node().use_count() != 1) continue;
-      last.node()->next_dying = std::exchange(pending, last.node());
-    }
-  };
-  take(inputs);
-  while (pending != nullptr) {
-    const std::shared_ptr<GraphNode> node = std::exchange(pending, std::move(pending->next_dying));
-    take(node->inputs);
-  }
-}
-
-std::ostream& operator<<(std::ostream& out, const Symbol& symbol) {
-  if (!symbol.defined()) return out << "<Symbol without a value>";
-  return out << "<Symbol shape=" << symbol.shape() << ", dtype=" << symbol.dtype()
-             << ", layer=" << symbol.node()->layer->name() << '>';
-}
 
 void BaseLayer::start(std::string class_name,
                       const std::string& name,
@@ -205,73 +150,91 @@ Variable BaseLayer::add_weight(const WeightArgs& args) {
   return variable;
 }
 
-std::vector<Tensor> BaseLayer::cast_inputs(Inputs<Tensor> inputs) const {
-  std::vector<Tensor> cast(inputs.begin(), inputs.end());
-  if (!casts_inputs() || !is_floating(compute_dtype())) return cast;
-  for (Tensor& input : cast) {
-    if (!is_floating(input.dtype()) || input.dtype() == compute_dtype()) continue;
-    const Tensor mask = input.mask();
-    input = ops::cast(input, compute_dtype());
-    input.set_mask(mask);
-  }
+Tensor BaseLayer::cast_input(const Tensor& input) const {
+  if (!is_floating(input.dtype()) || input.dtype() == compute_dtype()) return input;
+  Tensor cast = ops::cast(input, compute_dtype());
+  cast.set_mask(input.mask());
   return cast;
 }
 
-void BaseLayer::expect_computable() const {
+void BaseLayer::cast_inputs(BoundCall& call) const {
+  if (!casts_inputs() || !is_floating(compute_dtype())) return;
+  for (Tensor& input : call.inputs) input = cast_input(input);
+  const auto cast = [&](CallValue& value, const auto& self) -> void {
+    if (value.is_tensor()) value = cast_input(value.tensor());
+    if (!value.is_list()) return;
+    for (CallValue& item : value.items()) self(item, self);
+  };
+  for (auto& [name, value] : call.args.named) cast(value, cast);
+}
+
+void BaseLayer::expect_computable(Inputs<Tensor> inputs) const {
+  if (inputs.empty()) throw ValueError(label() + " was called without an input");
+  bool computes = false;
+  for (const Tensor& input : inputs) {
+    if (!input.defined())
+      throw ValueError(label() + " received an undefined tensor, expected one with values");
+    computes = computes || !input.is_abstract();
+  }
   const DType dtype = compute_dtype();
-  if (dtype != DType::float16 && dtype != DType::bfloat16) return;
+  if (!computes || (dtype != DType::float16 && dtype != DType::bfloat16)) return;
   throw UnsupportedError(label() + " computes in " + std::string(name_of(dtype)) +
                          ", for which there are no kernels; use dtype \"float32\"");
 }
 
 std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args) {
-  if (inputs.empty()) throw ValueError(label() + " was called without an input");
+  return run({{inputs.begin(), inputs.end()}, args});
+}
+
+std::vector<Tensor> BaseLayer::apply(const Arguments& arguments,
+                                     Inputs<Tensor> tensors,
+                                     std::optional<bool> training) {
+  if (is_operation()) return run({{tensors.begin(), tensors.end()}, {.training = training}});
+  BoundCall call = bind_call(arguments, tensors);
+  complete_call(call_signature(), label(), call);
+  if (training) call.args.training = training;
+  return run(std::move(call));
+}
+
+std::vector<Tensor> BaseLayer::run(BoundCall call) {
+  complete_call(call_signature(), label(), call);
+  expect_computable(call.inputs);
+  cast_inputs(call);
   SmallVector<Shape, 3> shapes;
-  for (const Tensor& input : inputs) {
-    if (!input.defined())
-      throw ValueError(label() + " received an undefined tensor, expected one with values");
-    shapes.push_back(input.shape());
-    if (!input.is_abstract()) expect_computable();
-  }
-  const std::vector<Tensor> cast = cast_inputs(inputs);
+  for (const Tensor& input : call.inputs) shapes.push_back(input.shape());
   const Inputs<Shape> input_shapes(shapes.data(), shapes.size());
   if (built_)
     check(input_shapes);
   else
     build_for(input_shapes);
-  CallArgs resolved = args;
-  if (!resolved.training) resolved.training = t_training;
-  if (resolved.mask.empty()) {
-    for (const Tensor& input : cast) resolved.mask.push_back(input.mask());
-  } else if (resolved.mask.size() != inputs.size()) {
-    throw ValueError(label() + " received " + std::to_string(resolved.mask.size()) + " masks for " +
-                     std::to_string(inputs.size()) + " inputs");
+  CallArgs& args = call.args;
+  if (!args.training) args.training = t_training;
+  std::vector<Tensor> masks = args.mask;
+  if (masks.empty()) {
+    for (const Tensor& input : call.inputs) masks.push_back(input.mask());
+    // As Keras: where other tensors come by name, `call` hears of no mask that it is not given.
+    const bool others = std::any_of(args.named.begin(), args.named.end(), [](const auto& entry) {
+      return entry.second.holds_tensor();
+    });
+    args.mask =
+        others && call_signature().inputs.size() < 2 ? std::vector<Tensor>(masks.size()) : masks;
+  } else if (masks.size() != call.inputs.size()) {
+    throw ValueError(label() + " received " + std::to_string(masks.size()) + " masks for " +
+                     std::to_string(call.inputs.size()) + " inputs");
   }
-  const CallScope scope(resolved.training);
+  const CallScope scope(args.training);
   if (t_depth == 1 && t_collector == nullptr) clear_call_losses();
   std::vector<Tensor> outputs = is_container()
-                                    ? call_all(cast, resolved)
-                                    : naming(label(), [&] { return call_all(cast, resolved); });
-
+                                    ? call_all(call.inputs, args)
+                                    : naming(label(), [&] { return call_all(call.inputs, args); });
   for (Tensor& output : outputs) {
     // An input given back as it is: a tensor of its own, so that a mask set on it is not the
     // input's.
-    for (const Tensor& input : inputs) {
+    for (const Tensor& input : call.inputs) {
       if (output.is(input)) output = ops::reshape(output, output.shape());
     }
   }
-  const bool masked = std::any_of(
-      resolved.mask.begin(), resolved.mask.end(), [](const Tensor& m) { return m.defined(); });
-  const bool has_masks = std::all_of(
-      outputs.begin(), outputs.end(), [](const Tensor& t) { return t.mask().defined(); });
-  if (supports_masking() && !has_masks) {
-    const std::vector<Tensor> masks = compute_mask(cast, resolved.mask);
-    for (std::size_t i = 0; i < outputs.size() && i < masks.size(); ++i) {
-      if (masks[i].defined()) outputs[i].set_mask(masks[i]);
-    }
-  } else if (masked && log_enabled(LogLevel::debug)) {
-    log_debug(label() + " does not understand masks: the mask of its input ends here");
-  }
+  keep_masks(call.inputs, masks, outputs);
   if (const auto* regularizer = activity_regularizer();
       regularizer != nullptr && regularizer->defined()) {
     for (const Tensor& output : outputs) {
@@ -282,46 +245,21 @@ std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args
   return outputs;
 }
 
-std::vector<Symbol> BaseLayer::apply(const std::vector<Symbol>& inputs,
-                                     CallForm form,
-                                     const CallArgs& args) {
-  const SymbolicScope scope;
-  const LossCollector ignored;
-  std::vector<Tensor> tensors;
-  for (const Symbol& input : inputs) {
-    if (!input.defined())
-      throw ValueError(label() + " received an undefined Symbol, expected an output of a layer");
-    tensors.push_back(Tensor::abstract(input.shape(), input.dtype()));
-    if (const auto& mask = input.node()->masks[input.index()]) {
-      tensors.back().set_mask(Tensor::abstract(mask->shape, mask->dtype));
+void BaseLayer::keep_masks(Inputs<Tensor> inputs,
+                           const std::vector<Tensor>& masks,
+                           std::vector<Tensor>& outputs) {
+  const bool has_masks = std::all_of(
+      outputs.begin(), outputs.end(), [](const Tensor& t) { return t.mask().defined(); });
+  if (supports_masking()) {
+    if (has_masks) return;
+    const std::vector<Tensor> computed = compute_mask(inputs, masks);
+    for (std::size_t i = 0; i < outputs.size() && i < computed.size(); ++i) {
+      if (computed[i].defined()) outputs[i].set_mask(computed[i]);
     }
+  } else if (log_enabled(LogLevel::debug) &&
+             std::any_of(masks.begin(), masks.end(), [](const Tensor& m) { return m.defined(); })) {
+    log_debug(label() + " does not understand masks: the mask of its input ends here");
   }
-  const std::vector<Tensor> outputs = apply(Inputs<Tensor>(tensors), args);
-  auto node = std::make_shared<GraphNode>();
-  node->layer = shared_from_this();
-  node->inputs = inputs;
-  node->form = form;
-  node->training = args.training;
-  node->index = symbolic_calls_++;
-  std::vector<Symbol> symbols;
-  for (const Tensor& output : outputs) {
-    node->outputs.push_back(output.spec());
-    const Tensor mask = output.mask();
-    node->masks.push_back(mask.defined() ? std::optional(mask.spec()) : std::nullopt);
-    symbols.emplace_back(node, symbols.size());
-  }
-  return symbols;
-}
-
-std::vector<Shape> BaseLayer::compute_output_shapes(const std::vector<Shape>& inputs) {
-  const SymbolicScope scope;
-  const LossCollector ignored;
-  std::vector<Tensor> tensors;
-  for (const Shape& shape : inputs) tensors.push_back(Tensor::abstract(shape, compute_dtype()));
-  const std::vector<Tensor> outputs = apply(Inputs<Tensor>(tensors), {});
-  std::vector<Shape> shapes;
-  for (const Tensor& output : outputs) shapes.push_back(output.shape());
-  return shapes;
 }
 
 std::vector<Tensor> BaseLayer::compute_mask(Inputs<Tensor>, const std::vector<Tensor>& masks) {
@@ -407,57 +345,6 @@ void BaseLayer::add_loss(const Tensor& loss) {
   const std::lock_guard lock(call_losses_mutex_);
   call_losses_.push_back(loss);
   has_call_losses_.store(true, std::memory_order_relaxed);
-}
-
-namespace {
-
-Tensor only(std::vector<Tensor> outputs, const BaseLayer& layer) {
-  if (outputs.size() == 1) return std::move(outputs[0]);
-  throw StateError(layer.label() + " has " + std::to_string(outputs.size()) +
-                   " outputs; use call_all");
-}
-Symbol only(std::vector<Symbol> outputs, const BaseLayer& layer) {
-  if (outputs.size() == 1) return std::move(outputs[0]);
-  throw StateError(layer.label() + " has " + std::to_string(outputs.size()) +
-                   " outputs; use call_all");
-}
-
-}  // namespace
-
-Layer::Layer(const Symbol& symbol) {
-  if (!symbol.defined())
-    throw StateError("Layer: received an undefined Symbol, expected an output of a layer");
-  layer_ = symbol.node()->layer;
-}
-
-void Layer::throw_empty() {
-  throw StateError(
-      "a call was made on an empty Layer or Model: none was assigned, or it was moved");
-}
-
-Tensor Layer::operator()(const Tensor& input, const CallArgs& args) const {
-  return only(get().apply(Inputs<Tensor>(&input, 1), args), get());
-}
-Tensor Layer::operator()(std::initializer_list<Tensor> inputs, const CallArgs& args) const {
-  return only(get().apply(Inputs<Tensor>(inputs), args), get());
-}
-Tensor Layer::operator()(const std::vector<Tensor>& inputs, const CallArgs& args) const {
-  return only(get().apply(Inputs<Tensor>(inputs), args), get());
-}
-Symbol Layer::operator()(const Symbol& input, const CallArgs& args) const {
-  return only(get().apply(std::vector<Symbol>{input}, CallForm::single, args), get());
-}
-Symbol Layer::operator()(std::initializer_list<Symbol> inputs, const CallArgs& args) const {
-  return only(get().apply(std::vector<Symbol>(inputs), CallForm::list, args), get());
-}
-Symbol Layer::operator()(const std::vector<Symbol>& inputs, const CallArgs& args) const {
-  return only(get().apply(inputs, CallForm::list, args), get());
-}
-std::vector<Tensor> Layer::call_all(const std::vector<Tensor>& inputs, const CallArgs& args) const {
-  return get().apply(Inputs<Tensor>(inputs), args);
-}
-std::vector<Symbol> Layer::call_all(const std::vector<Symbol>& inputs, const CallArgs& args) const {
-  return get().apply(inputs, inputs.size() == 1 ? CallForm::single : CallForm::list, args);
 }
 
 }  // namespace nyala

@@ -18,6 +18,7 @@
 
 #include <nyala/core/fields.hpp>
 #include <nyala/core/ops.hpp>
+#include <nyala/layers/call.hpp>
 #include <nyala/layers/constraints.hpp>
 #include <nyala/layers/initializers.hpp>
 #include <nyala/layers/module.hpp>
@@ -25,18 +26,9 @@
 #include <nyala/layers/policy.hpp>
 #include <nyala/layers/regularizers.hpp>
 #include <nyala/layers/symbol.hpp>
+#include <nyala/layers/traits.hpp>
 
 namespace nyala {
-
-/// What a call is given beside its tensors.
-struct CallArgs {
-  /// Unset, it is what the layer around this one runs with, else false.
-  std::optional<bool> training = {};
-  /// A mask for each input, in place of the ones that the inputs carry.
-  std::vector<Tensor> mask = {};
-
-  bool is_training() const { return training.value_or(false); }
-};
 
 struct WeightArgs {
   Shape shape = {};
@@ -79,10 +71,15 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   /// Calls the layer: builds it on first use, casts floating inputs to its compute dtype, passes
   /// masks on. Throws ShapeError or ValueError, naming the layer, for inputs that do not fit.
   std::vector<Tensor> apply(Inputs<Tensor> inputs, const CallArgs& args = {});
+  /// The same for a call as a graph keeps it, with a tensor for each symbol. `training` wins over
+  /// what the call was given.
+  std::vector<Tensor> apply(const Arguments& arguments,
+                            Inputs<Tensor> tensors,
+                            std::optional<bool> training = {});
   /// Adds a call to the graph.
-  std::vector<Symbol> apply(const std::vector<Symbol>& inputs,
-                            CallForm form,
-                            const CallArgs& args = {});
+  std::vector<Symbol> apply(std::vector<Symbol> inputs, CallForm form, const CallArgs& args = {});
+  /// The same with `Argument::symbol(i)` where the i-th symbol stands.
+  std::vector<Symbol> apply(Arguments arguments, std::vector<Symbol> symbols);
   /// Makes the weights for inputs of these shapes; does nothing the second time.
   void build_for(Inputs<Shape> shapes);
   /// The shapes that the outputs have for inputs of these shapes (and of the compute dtype).
@@ -103,6 +100,10 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
 
   // For those who write layers.
 
+  /// What Keras says of the class; LayerBase reads it from `Args::kTraits`.
+  virtual LayerTraits traits() const { return {}; }
+  /// The parameters of `call`; LayerBase reads them from `Args::Call`.
+  virtual CallSignature call_signature() const { return {kOneInput}; }
   /// Throws for inputs that the layer does not take, before it is built and before each call.
   virtual void check(Inputs<Shape>) const {}
   /// Makes the weights with add_weight.
@@ -129,17 +130,29 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   virtual bool is_container() const { return false; }
   /// Module in Keras's JSON.
   virtual std::string keras_module() const { return "keras.layers"; }
+  /// Changes the record that `saving::serialize_layer` has made of it.
+  virtual void finish_record(Config&) const {}
 
   /// Adds a penalty to the training loss of this call.
   void add_loss(const Tensor& loss);
 
  protected:
   Variable add_weight(const WeightArgs& args);
-  /// A layer inside this one: its weights and penalties count as this one's.
+  /// A layer inside this one: its weights and penalties count as this one's. `attribute` is the
+  /// name that Keras's class has it under, which is its path in files: track("cell", cell_).
+  template <class L>
+  const L& track(const std::string& attribute, const L& layer) {
+    add_child({layer.shared(), attribute});
+    return layer;
+  }
   template <class L>
   const L& track(const L& layer) {
-    add_child(layer.shared());
-    return layer;
+    return track({}, layer);
+  }
+  /// Layers that Keras's class holds in a list.
+  template <class L>
+  void track(const std::string& attribute, const std::vector<L>& layers) {
+    for (const L& layer : layers) add_child({layer.shared(), attribute, true});
   }
   // What `check` is made of; each throws with one sentence that names the layer.
   /// Throws ValueError when the number of inputs is another.
@@ -169,8 +182,13 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
     Variable variable;
     regularizers::Regularizer regularizer;
   };
-  std::vector<Tensor> cast_inputs(Inputs<Tensor> inputs) const;
-  void expect_computable() const;
+  Tensor cast_input(const Tensor& input) const;
+  void cast_inputs(BoundCall& call) const;
+  void expect_computable(Inputs<Tensor> inputs) const;
+  std::vector<Tensor> run(BoundCall call);
+  void keep_masks(Inputs<Tensor> inputs,
+                  const std::vector<Tensor>& masks,
+                  std::vector<Tensor>& outputs);
   void clear_call_losses();
   void append_call_losses(std::vector<Tensor>& to) const;
 
@@ -208,6 +226,18 @@ class LayerBase : public BaseLayer {
   explicit LayerBase(Args args) : args_(std::move(args)) {}
 
   const Args& args() const { return args_; }
+  LayerTraits traits() const override {
+    if constexpr (requires { Args::kTraits; })
+      return Args::kTraits;
+    else
+      return {};
+  }
+  CallSignature call_signature() const override {
+    if constexpr (requires { typename Args::Call; })
+      return call_signature_of<typename Args::Call>();
+    else
+      return {kOneInput};
+  }
   Config get_config() const override {
     Config config = Config::dict();
     config["name"] = name();
@@ -251,6 +281,12 @@ class Layer {
   /// All outputs of a layer that has several.
   std::vector<Tensor> call_all(const std::vector<Tensor>& inputs, const CallArgs& args = {}) const;
   std::vector<Symbol> call_all(const std::vector<Symbol>& inputs, const CallArgs& args = {}) const;
+  std::vector<Tensor> call_all(const std::vector<Tensor>& inputs,
+                               CallForm form,
+                               const CallArgs& args) const;
+  std::vector<Symbol> call_all(const std::vector<Symbol>& inputs,
+                               CallForm form,
+                               const CallArgs& args) const;
 
   const std::string& name() const { return get().name(); }
   std::vector<Variable> variables() const { return get().variables(); }
@@ -293,6 +329,9 @@ class Layer {
   [[noreturn]] static void throw_empty();
 };
 
+template <class Args>
+class LayerOf;
+
 namespace detail {
 
 /// A braced list on its way to an option that has a `List` type.
@@ -313,21 +352,105 @@ concept TakesListFirst = requires {
 
 /// Whether Args can be given by its first option alone, as Keras takes it by position.
 template <class Args, class First>
-concept Positional =
-    !std::is_convertible_v<First, Args> && !std::is_base_of_v<Layer, std::remove_cvref_t<First>> &&
-    !std::is_same_v<std::remove_cvref_t<First>, Symbol> && requires(First first) {
+concept Positional = !std::is_convertible_v<First, Args> &&
+                     !std::is_same_v<std::remove_cvref_t<First>, LayerOf<Args>> &&
+                     !std::is_same_v<std::remove_cvref_t<First>, Symbol> && requires(First first) {
   Args{std::forward<First>(first)};
+};
+
+template <class T>
+concept TensorOrSymbol = std::is_same_v<T, Tensor> || std::is_same_v<T, Symbol>;
+/// Whether tensors go by several positions.
+template <class Call>
+concept SeveralInputs = requires {
+  requires Call::inputs.size() > 1;
+};
+
+Tensor only(std::vector<Tensor> outputs, const BaseLayer& layer);
+Symbol only(std::vector<Symbol> outputs, const BaseLayer& layer);
+
+}  // namespace detail
+
+/// A handle to a layer whose `call` takes more than `training` and masks; Call holds all that it
+/// takes: `lstm(x, {.initial_state = {h, c}})`, `attention(query, value, {.attention_mask = m})`.
+template <class Call>
+class CallableLayer : public Layer {
+ public:
+  using Layer::Layer;
+
+  template <detail::TensorOrSymbol T>
+  T operator()(const T& x, const Call& call = {}) const {
+    return detail::only(call_all(x, call), get());
+  }
+  template <detail::TensorOrSymbol T>
+  T operator()(const std::vector<T>& x, const Call& call = {}) const {
+    return detail::only(call_all(x, call), get());
+  }
+  template <detail::TensorOrSymbol T>
+  T operator()(std::initializer_list<T> x, const Call& call = {}) const {
+    return detail::only(call_all(std::vector<T>(x), call), get());
+  }
+  template <detail::TensorOrSymbol T>
+  requires detail::SeveralInputs<Call> T operator()(const T& x,
+                                                    const T& y,
+                                                    const Call& call = {}) const {
+    return detail::only(call_all(x, y, call), get());
+  }
+  template <detail::TensorOrSymbol T>
+  requires detail::SeveralInputs<Call> T operator()(const T& x,
+                                                    const T& y,
+                                                    const T& z,
+                                                    const Call& call = {}) const {
+    return detail::only(call_all(x, y, z, call), get());
+  }
+
+  /// All outputs of a layer that has several.
+  template <detail::TensorOrSymbol T>
+  std::vector<T> call_all(const T& x, const Call& call = {}) const {
+    return Layer::call_all(std::vector<T>{x}, CallForm::single, to_call_args(call));
+  }
+  template <detail::TensorOrSymbol T>
+  std::vector<T> call_all(const std::vector<T>& x, const Call& call = {}) const {
+    return Layer::call_all(x, CallForm::list, to_call_args(call));
+  }
+  template <detail::TensorOrSymbol T>
+  requires detail::SeveralInputs<Call> std::vector<T> call_all(const T& x,
+                                                               const T& y,
+                                                               const Call& call = {})
+  const { return Layer::call_all(std::vector<T>{x, y}, CallForm::positional, to_call_args(call)); }
+  template <detail::TensorOrSymbol T>
+  requires detail::SeveralInputs<Call> std::vector<T> call_all(const T& x,
+                                                               const T& y,
+                                                               const T& z,
+                                                               const Call& call = {})
+  const {
+    return Layer::call_all(std::vector<T>{x, y, z}, CallForm::positional, to_call_args(call));
+  }
+};
+
+namespace detail {
+
+template <class Args>
+struct HandleBase {
+  using type = Layer;
+};
+template <class Args>
+requires requires { typename Args::Call; }
+struct HandleBase<Args> {
+  using type = CallableLayer<typename Args::Call>;
 };
 
 }  // namespace detail
 
 /// The class that users name. `make_layer(Args)` is found beside the Args.
 template <class Args>
-class LayerOf : public Layer {
+class LayerOf : public detail::HandleBase<Args>::type {
+  using Handle = typename detail::HandleBase<Args>::type;
+
  public:
   using args_type = Args;
 
-  LayerOf(Args args) : Layer(make_layer(std::move(args))) {}
+  LayerOf(Args args) : Handle(make_layer(std::move(args))) {}
   /// The first option alone, as Keras takes it by position: `Dense(32)`, `Dropout(0.5)`.
   template <class First>
   requires detail::Positional<Args, First>
@@ -337,9 +460,9 @@ class LayerOf : public Layer {
   template <class T, std::size_t N>
   requires(N >= 2 && detail::TakesListFirst<Args>) explicit LayerOf(const T (&first)[N])
       : LayerOf(Args{detail::FirstList<T>{first, first + N}}) {}
-  LayerOf() requires std::is_default_constructible_v<Args> : Layer(make_layer(Args{})) {}
+  LayerOf() requires std::is_default_constructible_v<Args> : Handle(make_layer(Args{})) {}
 
-  const Args& args() const { return static_cast<const LayerBase<Args>&>(get()).args(); }
+  const Args& args() const { return static_cast<const LayerBase<Args>&>(this->get()).args(); }
 };
 
 /// In a header: names the handle of an Args struct.

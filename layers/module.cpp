@@ -16,6 +16,13 @@ struct Module::Walk {
   }
 };
 
+std::vector<std::shared_ptr<Module>> Module::children() const {
+  std::vector<std::shared_ptr<Module>> modules;
+  modules.reserve(children_.size());
+  for (const Child& child : children_) modules.push_back(child.module);
+  return modules;
+}
+
 void Module::set_trainable(bool trainable) {
   const auto set = [trainable](Module& module) {
     module.trainable_ = trainable;

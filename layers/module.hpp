@@ -31,12 +31,21 @@ class Module {
   std::vector<Variable> non_trainable_variables() const;
   /// All modules inside, at any depth.
   std::vector<std::shared_ptr<Module>> submodules() const;
+  /// A module that this one holds, under the name that Keras's class has it under: `attribute`,
+  /// or an element of the list `attribute`. Files are laid out by these names.
+  struct Child {
+    std::shared_ptr<Module> module;
+    std::string attribute = {};  ///< empty where it was given none
+    bool in_list = false;
+  };
   /// Those that it holds itself, in the order they were added.
-  virtual std::vector<std::shared_ptr<Module>> children() const { return children_; }
+  virtual std::vector<Child> named_children() const { return children_; }
+  /// The same without their names.
+  virtual std::vector<std::shared_ptr<Module>> children() const;
 
  protected:
   void add_variable(const Variable& variable);
-  void add_child(std::shared_ptr<Module> child) {
+  void add_child(Child child) {
     children_.push_back(std::move(child));
     detail::structure_changed();
   }
@@ -68,7 +77,7 @@ class Module {
   };
 
   std::vector<Own> own_;
-  std::vector<std::shared_ptr<Module>> children_;
+  std::vector<Child> children_;
 };
 
 }  // namespace nyala

@@ -71,6 +71,8 @@ struct BatchNormalizationArgs {
   bool synchronized = false;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.takes_mask = true};
+
   template <class A = BatchNormalizationArgs>
   static constexpr auto fields() {
     return std::tuple_cat(
@@ -172,6 +174,8 @@ NYALA_DECLARE_LAYER(RMSNormalization);
 struct UnitNormalizationArgs {
   AxisList axis = -1;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.built_early = true};
 
   template <class A = UnitNormalizationArgs>
   static constexpr auto fields() {

@@ -7,12 +7,9 @@ namespace nyala {
 
 Operation::Operation(const OperationDef& def,
                      Config options,
-                     Arguments call,
+                     const Arguments& call,
                      const std::string& name)
-    : def_(def),
-      options_(std::move(options)),
-      call_(std::move(call)),
-      values_(bind_parameters(def, options_, call_)) {
+    : def_(def), options_(std::move(options)), values_(bind_parameters(def, options_, call)) {
   start(def.name, name, {}, true);
   built_ = true;
 }
@@ -40,17 +37,6 @@ Config Operation::get_config() const {
 
 std::string Operation::keras_module() const { return "keras.src.ops." + def_.module; }
 
-Config Operation::call_record(const std::vector<Config>& symbols) const {
-  Config args = Config::list();
-  for (const Argument& argument : call_.positional) args.push_back(argument.record(symbols));
-  Config kwargs = Config::dict();
-  for (const auto& [name, argument] : call_.named) kwargs[name] = argument.record(symbols);
-  Config record = Config::dict();
-  record["args"] = std::move(args);
-  record["kwargs"] = std::move(kwargs);
-  return record;
-}
-
 bool is_operation_class(const std::string& class_name) {
   return find_operation(class_name) != nullptr;
 }
@@ -63,8 +49,8 @@ std::vector<Symbol> call_operation(const std::string& class_name,
   const OperationDef* def = find_operation(class_name);
   if (def == nullptr)
     throw ValueError("operation \"" + class_name.substr(0, 200) + "\" is unknown");
-  const auto operation = std::make_shared<Operation>(*def, options, std::move(call), name);
-  return operation->apply(symbols, CallForm::positional);
+  const auto operation = std::make_shared<Operation>(*def, options, call, name);
+  return operation->apply(std::move(call), symbols);
 }
 
 }  // namespace nyala

@@ -22,20 +22,20 @@ class Operation final : public BaseLayer {
  public:
   /// `options` are the op's own ("axis"); `call` holds the arguments. Throws ValueError for a
   /// parameter that the op does not have or that is missing.
-  Operation(const OperationDef& def, Config options, Arguments call, const std::string& name);
+  Operation(const OperationDef& def,
+            Config options,
+            const Arguments& call,
+            const std::string& name);
 
   std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& args) override;
   Config get_config() const override;
   bool is_operation() const override { return true; }
   bool casts_inputs() const override { return false; }
   std::string keras_module() const override;
-  /// The call as Keras writes it, "args" and "kwargs", with these in the place of the symbols.
-  Config call_record(const std::vector<Config>& symbols) const;
 
  private:
   const OperationDef& def_;
   Config options_;
-  Arguments call_;
   // One for each parameter of the signature; nothing where it is not given.
   std::vector<std::optional<Argument>> values_;
 };

@@ -18,6 +18,8 @@ struct DropoutArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+
   template <class A = DropoutArgs>
   static constexpr auto fields() {
     return layer_fields(Field{"rate", &A::rate, "Share set to 0.", Range::from_0_to_1()},
@@ -36,6 +38,8 @@ struct SpatialDropout1DArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+
   template <class A = SpatialDropout1DArgs>
   static constexpr auto fields() {
     return layer_fields(Field{"rate", &A::rate, "Share set to 0.", Range::from_0_to_1()},
@@ -53,6 +57,8 @@ struct GaussianNoiseArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+
   template <class A = GaussianNoiseArgs>
   static constexpr auto fields() {
     return layer_fields(
@@ -68,6 +74,8 @@ struct GaussianDropoutArgs {
   Required<double> rate;
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
 
   template <class A = GaussianDropoutArgs>
   static constexpr auto fields() {
@@ -86,6 +94,8 @@ struct ActivityRegularizationArgs {
   double l1 = 0;
   double l2 = 0;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.built_early = true};
 
   template <class A = ActivityRegularizationArgs>
   static constexpr auto fields() {

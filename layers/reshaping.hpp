@@ -30,6 +30,8 @@ struct ReshapeArgs {
   RequiredList<std::int64_t> target_shape;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.built_early = true};
+
   template <class A = ReshapeArgs>
   static constexpr auto fields() {
     return layer_fields(Field{"target_shape", &A::target_shape, "The shape of a sample."});

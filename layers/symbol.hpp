@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <nyala/core/tensor.hpp>
+#include <nyala/layers/argument.hpp>
 
 namespace nyala {
 
@@ -50,9 +51,10 @@ class GraphNode {
   ~GraphNode();
 
   std::shared_ptr<BaseLayer> layer;
+  /// Every symbol that the call is made with, those in named arguments too.
   std::vector<Symbol> inputs;
-  CallForm form = CallForm::single;
-  std::optional<bool> training;
+  /// The call as it was made, with `Argument::symbol(i)` for the i-th of `inputs`.
+  Arguments arguments;
   std::vector<Spec> outputs;
   std::vector<std::optional<Spec>> masks;  // one for each output
   std::int64_t index = 0;                  // which call of the layer on symbols it is

@@ -231,8 +231,8 @@ std::vector<Tensor> Graph::run(Inputs<Tensor> inputs, std::optional<bool> traini
     arguments.clear();
     for (std::size_t slot : step.inputs) arguments.push_back(slots[slot]);
     // As in Keras, what the model is called with wins over what the layer was called with.
-    std::vector<Tensor> results = step.node->layer->apply(
-        Inputs<Tensor>(arguments), {.training = training ? training : step.node->training});
+    std::vector<Tensor> results =
+        step.node->layer->apply(step.node->arguments, Inputs<Tensor>(arguments), training);
     for (std::size_t i = 0; i < results.size(); ++i) slots[step.output + i] = std::move(results[i]);
     for (std::size_t slot : step.finished) slots[slot] = Tensor();
   }

@@ -55,7 +55,9 @@ ModelBase::ModelBase()
                               graph()->inputs().kind() == dict,
                               graph()->outputs().kind() == dict};
           },
-          this)) {}
+          this)) {
+  detail::models_join_layers();
+}
 
 ModelBase::~ModelBase() = default;
 
@@ -168,6 +170,15 @@ std::vector<std::shared_ptr<BaseLayer>> FunctionalModel::layers() const {
   }
   return layers;
 }
+
+std::vector<Module::Child> ModelBase::layer_list(
+    const std::vector<std::shared_ptr<BaseLayer>>& layers) {
+  std::vector<Child> children;
+  for (const auto& layer : layers) children.push_back({layer, "layers", true});
+  return children;
+}
+
+std::vector<Module::Child> FunctionalModel::named_children() const { return layer_list(layers()); }
 
 std::vector<std::shared_ptr<Module>> FunctionalModel::children() const {
   return {graph_.operations().begin(), graph_.operations().end()};

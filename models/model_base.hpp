@@ -21,6 +21,11 @@ struct ModelArgs {
 
 class Trainer;
 
+namespace detail {
+/// Makes models known to `saving::deserialize_layer`; every model's constructor does.
+void models_join_layers();
+}  // namespace detail
+
 /// The base of all models. Steps are those of Keras unless a model overrides them.
 class ModelBase : public BaseLayer, public StepFunctions {
  public:
@@ -28,6 +33,10 @@ class ModelBase : public BaseLayer, public StepFunctions {
   ~ModelBase() override;
 
   bool is_container() const override { return true; }
+  LayerTraits traits() const override { return {.takes_mask = true}; }
+  std::string keras_module() const override { return "keras"; }
+  /// Adds what compiles it.
+  void finish_record(Config& record) const override;
 
   /// What compiles, trains and runs it.
   Trainer& trainer() const { return *trainer_; }
@@ -55,8 +64,6 @@ class ModelBase : public BaseLayer, public StepFunctions {
   std::vector<Tensor> compute_mask(Inputs<Tensor>, const std::vector<Tensor>&) override {
     return {};
   }
-  /// Of the form of to_json, as a value.
-  Config get_config() const override;
 
   StepLogs train_step(const StepInputs& data) override;
   StepLogs test_step(const StepInputs& data) override;
@@ -79,6 +86,8 @@ class ModelBase : public BaseLayer, public StepFunctions {
     return metric;
   }
   const Graph& built_graph(const char* wanted) const;
+  /// Layers as Keras's models have them: elements of the list "layers".
+  static std::vector<Child> layer_list(const std::vector<std::shared_ptr<BaseLayer>>& layers);
   /// The inputs as the graph wants them; throws ValueError that names the input that does not fit.
   std::vector<Tensor> standardize(Inputs<Tensor> inputs) const;
 
@@ -125,7 +134,11 @@ class FunctionalModel final : public ModelBase {
 
   const Graph* graph() const override { return &graph_; }
   std::vector<std::shared_ptr<BaseLayer>> layers() const override;
+  std::vector<Child> named_children() const override;
   std::vector<std::shared_ptr<Module>> children() const override;
+  std::string keras_module() const override { return "keras.src.models.functional"; }
+  Config get_config() const override;
+  void finish_record(Config& record) const override;
 
  private:
   Graph graph_;
@@ -140,7 +153,9 @@ class SequentialModel final : public ModelBase {
   std::vector<std::shared_ptr<BaseLayer>> layers() const override;
   /// With the Input, where it has one.
   const std::vector<std::shared_ptr<BaseLayer>>& all_layers() const { return layers_; }
+  std::vector<Child> named_children() const override;
   std::vector<std::shared_ptr<Module>> children() const override;
+  Config get_config() const override;
 
   /// Puts layers on top, and builds the graph when the shape of the input is known. Throws
   /// ValueError for a name that is taken, an Input that is not the first and a layer that holds

@@ -29,6 +29,8 @@ std::vector<std::shared_ptr<BaseLayer>> SequentialModel::layers() const {
   return layers_;
 }
 
+std::vector<Module::Child> SequentialModel::named_children() const { return layer_list(layers_); }
+
 std::vector<std::shared_ptr<Module>> SequentialModel::children() const {
   return {layers_.begin(), layers_.end()};
 }

@@ -8,7 +8,6 @@
 #include <iostream>
 #include <regex>
 
-#include <nyala/models/built_early.hpp>
 #include <nyala/models/model_base.hpp>
 #include <nyala/models/table.hpp>
 
@@ -214,7 +213,7 @@ class Summary {
 
   static StyledText params(const BaseLayer& layer) {
     if (layer.is_operation()) return {"0", Style::number};
-    if (!layer.built() && !is_built_early(layer.class_name())) {
+    if (!layer.built() && !layer.traits().built_early) {
       StyledText text("0", Style::number);
       text.append(" (unbuilt)");
       return text;

@@ -6,6 +6,7 @@
 ///   twin.set_weights(model.get_weights());
 #include <string>
 
+#include <nyala/layers/serialization.hpp>
 #include <nyala/models/model.hpp>
 #include <nyala/models/saving/limits.hpp>
 
@@ -19,13 +20,4 @@ namespace nyala {
 /// of Nyala and those that the program registered, and nothing else is run.
 Model model_from_json(const std::string& json, const saving::Limits& limits = {});
 
-namespace saving {
-
-/// A layer or model as Keras serialises it: module, class_name, config, registered_name,
-/// build_config.
-Config serialize_layer(const BaseLayer& layer);
-/// The way back, as `model_from_json` does it.
-Layer deserialize_layer(const Config& config);
-
-}  // namespace saving
 }  // namespace nyala

@@ -35,14 +35,6 @@ std::optional<std::string> find_word(const char* list, const std::string& word) 
   return std::nullopt;
 }
 
-void rename(Config& config, const char* from, const char* to) {
-  const Config* value = config.find(from);
-  if (value == nullptr) return;
-  const Config copy = *value;
-  config.erase(from);
-  if (!config.contains(to)) config[to] = copy;
-}
-
 void refuse(const std::string& key, const Argument& value, const std::string& function) {
   if (value.is_plain() && (value.is_null() || value.plain() == Config(false))) return;
   throw UnsupportedError("the argument \"" + key.substr(0, 200) + "\" of tf." + function +
@@ -125,25 +117,6 @@ Config modern_slices(const Arguments& arguments) {
 }
 
 }  // namespace
-
-Config modern_config(const std::string& class_name, const Config& config) {
-  Config modern = config;
-  if (class_name == "InputLayer")
-    rename(modern, "batch_input_shape", "batch_shape");
-  else
-    modern.erase("batch_input_shape");
-  if (class_name == "LeakyReLU") rename(modern, "alpha", "negative_slope");
-  if (class_name == "Embedding") modern.erase("input_length");
-  if (class_name == "BatchNormalization") {
-    // An axis in a list of its own.
-    const Config* axis = modern.find("axis");
-    if (axis != nullptr && axis->is_list() && axis->size() == 1) {
-      const Config only = axis->as_list()[0];
-      modern["axis"] = only;
-    }
-  }
-  return modern;
-}
 
 bool is_old_operation(const Config& record) {
   const std::string& name = class_name_of(record);

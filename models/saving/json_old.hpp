@@ -5,8 +5,6 @@
 
 namespace nyala::saving {
 
-/// A layer's configuration with the names and forms of Keras 3.
-Config modern_config(const std::string& class_name, const Config& config);
 /// Whether a record is a call of a TensorFlow function (TFOpLambda, SlicingOpLambda).
 bool is_old_operation(const Config& record);
 /// Adds the op of Keras 3 that does the same; throws UnsupportedError when there is none.

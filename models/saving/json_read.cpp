@@ -4,6 +4,7 @@
 #include <nyala/core/memory.hpp>
 #include <nyala/layers/core.hpp>
 #include <nyala/layers/operation.hpp>
+#include <nyala/models/model_base.hpp>
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/json_old.hpp>
 #include <nyala/models/saving/json_records.hpp>
@@ -55,7 +56,7 @@ ModelArgs model_args(const Config& config) {
   return args;
 }
 
-LayerPtr read_layer(const Config& record, const std::string& path);
+using detail::read_layer;
 
 // Builds the graph of a Functional: each call as soon as those that it reads are there.
 class GraphReader {
@@ -63,15 +64,15 @@ class GraphReader {
   GraphReader(const Config& config, const std::string& path) : config_(config), path_(path) {}
 
   std::shared_ptr<ModelBase> read() {
-    for (const Config* record : needed_layers(config_)) add_entry(*record);
-    for (std::size_t i = 0; i < entries_.size(); ++i) ready_.push_back(i);
+    for (const Config& record : list_entry(config_, "layers").as_list()) add_entry(record);
+    for (const Config* record : needed_layers(config_)) wake(by_name_.at(name_of(*record)));
     while (!ready_.empty()) {
       const std::size_t i = ready_.back();
       ready_.pop_back();
       advance(i);
     }
     for (const Entry& entry : entries_) {
-      if (entry.done == entry.calls.size()) continue;
+      if (!entry.awake || entry.done == entry.calls.size()) continue;
       throw ValueError(
           "Invalid Functional model configuration. The graph of the Functional model either has "
           "loops or disconnected nodes; the first is a call of \"" +
@@ -86,7 +87,8 @@ class GraphReader {
   struct Entry {
     std::string name;
     const Config* record;
-    LayerPtr layer;  // none for an op: each call makes one
+    bool awake = false;  // whether something needs it: the ops that make masks wait for that
+    LayerPtr layer;      // none for an op: each call makes one
     std::vector<CallRecord> calls;
     std::size_t done = 0;
     std::int64_t first = 0;                    // the number of its first call
@@ -94,11 +96,24 @@ class GraphReader {
     std::vector<std::size_t> waiting;          // entries that need its next call
   };
 
+  static std::string name_of(const Config& record) {
+    const std::string name = text_of(record, "name");
+    return name.empty() ? text_of(dict_entry(record, "config"), "name") : name;
+  }
+
   void add_entry(const Config& record) {
     Entry entry;
-    entry.name = text_of(record, "name");
-    if (entry.name.empty()) entry.name = text_of(dict_entry(record, "config"), "name");
+    entry.name = name_of(record);
     entry.record = &record;
+    by_name_[entry.name] = entries_.size();
+    entries_.push_back(std::move(entry));
+  }
+
+  void wake(std::size_t i) {
+    if (entries_[i].awake) return;
+    Entry& entry = entries_[i];
+    entry.awake = true;
+    const Config& record = *entry.record;
     const std::string path = path_ + "/" + entry.name;
     at_layer(path, [&] {
       bool old = false;
@@ -117,22 +132,19 @@ class GraphReader {
         if (old && model != nullptr && model->graph() != nullptr) entry.first = 1;
       }
     });
-    by_name_[entry.name] = entries_.size();
-    entries_.push_back(std::move(entry));
+    ready_.push_back(i);
   }
 
   // Makes the calls of an entry, as far as what they read is there.
   void advance(std::size_t i) {
     while (entries_[i].done < entries_[i].calls.size()) {
       const CallRecord& call = entries_[i].calls[entries_[i].done];
-      for (const Reference& reference : call.tensors) {
-        Entry& source = entry_of(reference.layer);
-        if (find(source, reference.call - source.first) != nullptr) continue;
-        source.waiting.push_back(i);
-        return;
-      }
+      if (!has(call.tensors, i)) return;
+      const bool masked = needs_mask(call);
+      if (masked && !has(call.mask_tensors, i)) return;
       const std::string path = path_ + "/" + entries_[i].name;
-      std::vector<Symbol> outputs = at_layer(path, [&] { return make_call(entries_[i], call); });
+      std::vector<Symbol> outputs =
+          at_layer(path, [&] { return make_call(entries_[i], call, masked); });
       Entry& entry = entries_[i];
       entry.results.push_back(std::move(outputs));
       ++entry.done;
@@ -141,31 +153,50 @@ class GraphReader {
     }
   }
 
-  std::vector<Symbol> make_call(const Entry& entry, const CallRecord& call) {
+  // Whether these outputs are there; if not, entry `waiting` is told when they are.
+  bool has(const std::vector<Reference>& references, std::size_t waiting) {
+    for (const Reference& reference : references) {
+      Entry& source = entry_of(reference.layer);
+      if (find(source, reference.call - source.first) != nullptr) continue;
+      source.waiting.push_back(waiting);
+      wake(by_name_.at(reference.layer));
+      return false;
+    }
+    return true;
+  }
+
+  // A mask that the tensors carry comes by itself; one from a layer was given by hand.
+  bool needs_mask(const CallRecord& call) {
+    if (call.mask.is_null() || call.mask_given) return call.mask_given;
+    const auto is_layer = [&](const Reference& reference) {
+      return !is_operation_record(*entry_of(reference.layer).record);
+    };
+    if (std::any_of(call.mask_tensors.begin(), call.mask_tensors.end(), is_layer)) return true;
+    const std::vector<Symbol> symbols = symbols_of(call.tensors);
+    return std::none_of(
+        symbols.begin(), symbols.end(), [](const Symbol& s) { return s.has_mask(); });
+  }
+
+  std::vector<Symbol> symbols_of(const std::vector<Reference>& references) {
     std::vector<Symbol> symbols;
-    for (const Reference& reference : call.tensors) {
+    for (const Reference& reference : references) {
       const Entry& source = entry_of(reference.layer);
       symbols.push_back(output_of(source, reference.call - source.first, reference.output));
     }
+    return symbols;
+  }
+
+  std::vector<Symbol> make_call(const Entry& entry, const CallRecord& call, bool masked) {
+    std::vector<Symbol> symbols = symbols_of(call.tensors);
     if (entry.layer == nullptr) return make_operation(entry, call, symbols);
-    CallArgs args;
-    for (const auto& [key, value] : call.arguments.named) {
-      if (key == "training") {
-        if (value.is_plain() && value.plain().is_bool()) args.training = value.plain().as_bool();
-      } else if (!value.is_null()) {
-        throw UnsupportedError("the argument \"" + key.substr(0, 200) + "\" is not supported");
-      }
-    }
     if (symbols.empty()) throw FormatError("a call has no tensors");
-    const Argument::List& given = call.arguments.positional;
-    if (given.empty()) throw FormatError("a call has no tensors");
-    const CallForm form = given.size() > 1     ? CallForm::positional
-                          : given[0].is_list() ? CallForm::list
-                                               : CallForm::single;
-    if (call.explicit_mask &&
-        std::none_of(symbols.begin(), symbols.end(), [](const Symbol& s) { return s.has_mask(); }))
-      throw UnsupportedError("a mask that the graph computes is not supported");
-    return entry.layer->apply(symbols, form, args);
+    Arguments arguments = call.arguments;
+    if (masked) {
+      const std::vector<Symbol> masks = symbols_of(call.mask_tensors);
+      symbols.insert(symbols.end(), masks.begin(), masks.end());
+      arguments.named.emplace_back("mask", call.mask);
+    }
+    return entry.layer->apply(std::move(arguments), std::move(symbols));
   }
 
   std::vector<Symbol> make_operation(const Entry& entry,
@@ -267,20 +298,10 @@ std::shared_ptr<ModelBase> read_sequential(const Config& config, const std::stri
   return model;
 }
 
-LayerPtr read_plain(const Config& record) {
-  const std::string& name = class_name_of(record);
-  const LayerFactory* factory = nullptr;
-  if (const Config* registered = record.find("registered_name");
-      registered != nullptr && registered->is_string())
-    factory = find_layer_class(registered->as_string());
-  if (factory == nullptr) factory = find_layer_class(name);
-  if (factory == nullptr) throw ValueError("unknown layer class: " + name.substr(0, 200));
-  return (*factory)(modern_config(name, dict_entry(record, "config")));
-}
-
-LayerPtr read_layer(const Config& record, const std::string& path) {
+// As detail::ModelReader.
+LayerPtr read_model(const Config& record, const std::string& path) {
   const bool functional = is_functional_record(record);
-  if (!functional && !is_sequential_record(record)) return read_plain(record);
+  if (!functional && !is_sequential_record(record)) return nullptr;
   const Config& config = dict_entry(record, "config");
   std::shared_ptr<ModelBase> model =
       functional ? GraphReader(config, path).read() : read_sequential(config, path);
@@ -306,15 +327,12 @@ LayerPtr read_checked(const Config& record) {
 
 }  // namespace
 
-namespace saving {
-
-Layer deserialize_layer(const Config& config) { return read_checked(config); }
-
-}  // namespace saving
+void detail::models_join_layers() { set_model_reader(read_model); }
 
 Model model_from_json(const std::string& json, const saving::Limits& limits) {
   const Config record = saving::parse_json(json, limits);
   const detail::MemoryBudget budget(limits.memory);
+  detail::models_join_layers();
   const std::string& name = saving::class_name_of(record);
   if (!is_functional_record(record) && !is_sequential_record(record))
     throw FormatError("JSON: the class " + name.substr(0, 200) + " is no model");

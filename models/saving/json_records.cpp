@@ -32,10 +32,15 @@ Argument read_constant(const Config& record, bool is_numpy) {
 // Arguments with symbols for tensors, which are collected.
 class ArgumentReader {
  public:
-  explicit ArgumentReader(std::vector<Reference>& tensors) : tensors_(tensors) {}
+  /// Symbols are counted from `first` on. In tf.keras 2.x a triple is a tensor.
+  explicit ArgumentReader(std::vector<Reference>& tensors,
+                          std::size_t first = 0,
+                          bool reads_triples = false)
+      : tensors_(tensors), first_(first), reads_triples_(reads_triples) {}
 
   Argument read(const Config& value, int depth = 0) {
     if (depth > kArgumentDepth) throw LimitError("arguments nest too deep");
+    if (reads_triples_ && is_triple(value)) return add(read_triple(value));
     if (value.is_list()) {
       Argument::List list;
       for (const Config& item : value.as_list()) list.push_back(read(item, depth + 1));
@@ -56,11 +61,13 @@ class ArgumentReader {
 
   Argument add(Reference reference) {
     tensors_.push_back(std::move(reference));
-    return Argument::symbol(tensors_.size() - 1);
+    return Argument::symbol(first_ + tensors_.size() - 1);
   }
 
  private:
   std::vector<Reference>& tensors_;
+  std::size_t first_;
+  bool reads_triples_;
 };
 
 bool holds_tensor(const Config& value) {
@@ -74,13 +81,12 @@ CallRecord read_new_call(const Config& node) {
   CallRecord call;
   ArgumentReader reader(call.tensors);
   call.arguments.positional = reader.read(list_entry(node, "args")).items();
-  for (const auto& [key, value] : dict_entry(node, "kwargs").as_dict()) {
-    if (key == "mask") {
-      call.explicit_mask = holds_tensor(value);
-      continue;
-    }
-    call.arguments.named.emplace_back(key, reader.read(value));
+  const Config& named = dict_entry(node, "kwargs");
+  for (const auto& [key, value] : named.as_dict()) {
+    if (key != "mask") call.arguments.named.emplace_back(key, reader.read(value));
   }
+  if (const Config* mask = named.find("mask"); mask != nullptr && holds_tensor(*mask))
+    call.mask = ArgumentReader(call.mask_tensors, call.tensors.size()).read(*mask);
   return call;
 }
 
@@ -88,6 +94,8 @@ CallRecord read_new_call(const Config& node) {
 CallRecord read_old_call(const Config& node) {
   CallRecord call;
   ArgumentReader reader(call.tensors);
+  ArgumentReader named_reader(call.tensors, 0, true);
+  const Config* mask = nullptr;
   Argument::List tensors;
   const Config::List& items = node.as_list();
   const bool bare = !items.empty() && items[0].is_string();
@@ -105,12 +113,15 @@ CallRecord read_old_call(const Config& node) {
     if (parts.size() < 4) continue;
     if (!parts[3].is_dict()) throw FormatError("the arguments of a call are no dict");
     for (const auto& [key, value] : parts[3].as_dict()) {
+      if (key == "mask") mask = &value;
       if (key == "name" || key == "mask") continue;
-      call.arguments.named.emplace_back(key,
-                                        key == "slice_spec" ? Argument(value)
-                                        : is_triple(value)  ? reader.add(read_triple(value))
-                                                            : reader.read(value));
+      call.arguments.named.emplace_back(
+          key, key == "slice_spec" ? Argument(value) : named_reader.read(value));
     }
+  }
+  if (mask != nullptr && is_triple(*mask)) {
+    call.mask = ArgumentReader(call.mask_tensors, call.tensors.size(), true).read(*mask);
+    call.mask_given = true;
   }
   if (tensors.size() == 1)
     call.arguments.positional = std::move(tensors);
@@ -168,20 +179,6 @@ void collect_unknown(const Config& record, std::vector<std::string>& unknown) {
 
 }  // namespace
 
-const Config& dict_entry(const Config& record, const char* key) {
-  const Config* value = record.find(key);
-  if (value == nullptr || !value->is_dict())
-    throw FormatError(std::string("no dict \"") + key + "\" in " + record.str().substr(0, 80));
-  return *value;
-}
-
-const Config& list_entry(const Config& record, const char* key) {
-  const Config* value = record.find(key);
-  if (value == nullptr || !value->is_list())
-    throw FormatError(std::string("no list \"") + key + "\" in " + record.str().substr(0, 80));
-  return *value;
-}
-
 bool is_triple(const Config& value) {
   if (!value.is_list() || value.size() != 3) return false;
   const Config::List& items = value.as_list();
@@ -200,13 +197,6 @@ CallRecord read_call(const Config& node) {
   if (node.is_dict()) return read_new_call(node);
   if (node.is_list()) return read_old_call(node);
   throw FormatError("a call is neither a dict nor a list");
-}
-
-const std::string& class_name_of(const Config& record) {
-  const Config* name = record.find("class_name");
-  if (name == nullptr || !name->is_string())
-    throw FormatError("a layer has no class_name: " + record.str().substr(0, 80));
-  return name->as_string();
 }
 
 bool is_functional_record(const Config& record) {

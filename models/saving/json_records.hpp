@@ -6,6 +6,7 @@
 
 #include <nyala/core/config.hpp>
 #include <nyala/layers/argument.hpp>
+#include <nyala/layers/serialization.hpp>
 
 namespace nyala::saving {
 
@@ -22,8 +23,12 @@ struct CallRecord {
   /// With `Argument::symbol(i)` in the place of the tensors; for a layer one list or several
   /// tensors.
   Arguments arguments;
-  /// Whether a mask is computed by the graph rather than carried by the tensors.
-  bool explicit_mask = false;
+  /// The mask, where it is an output of a call; its symbols follow those of `tensors`. Keras 3
+  /// writes the masks that tensors carry in this way too.
+  Argument mask;
+  std::vector<Reference> mask_tensors;
+  /// Whether the mask was given by hand, for certain.
+  bool mask_given = false;
 };
 
 /// Throws FormatError, UnsupportedError.
@@ -31,16 +36,11 @@ CallRecord read_call(const Config& node);
 /// Whether this is [name, call, output].
 bool is_triple(const Config& value);
 Reference read_triple(const Config& value);
-/// The class name of a layer's record; throws FormatError.
-const std::string& class_name_of(const Config& record);
 /// Whether a record is of an op rather than a layer.
 bool is_operation_record(const Config& record);
 /// Whether a record is of a Functional model or a Sequential.
 bool is_functional_record(const Config& record);
 bool is_sequential_record(const Config& record);
-/// The entry as a dict or a list; throws FormatError when there is none.
-const Config& dict_entry(const Config& record, const char* key);
-const Config& list_entry(const Config& record, const char* key);
 /// The layers of a Functional's config that its outputs need: all but the ops that make masks.
 std::vector<const Config*> needed_layers(const Config& functional_config);
 /// Classes that neither Nyala nor the program knows, in all models inside, each once.

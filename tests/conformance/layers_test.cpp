@@ -18,6 +18,14 @@ CallArgs call_args(const Golden& golden, const Json& c) {
   const Json& call = c.at("call");
   if (call.contains("training") && call["training"].is_boolean())
     args.training = call["training"].get<bool>();
+  for (const auto& [key, value] : call.items()) {
+    if (key == "training" || key == "inputs") continue;
+    const bool array = value.is_string() && value.get<std::string>().rfind('@', 0) == 0;
+    if (array)
+      args.named.emplace_back(key, golden.array(c, value.get<std::string>().substr(1)));
+    else
+      args.named.emplace_back(key, to_config(value));
+  }
   if (c.contains("masks")) args.mask = golden.arrays(c, c["masks"]);
   return args;
 }

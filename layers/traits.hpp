@@ -1,0 +1,22 @@
+#pragma once
+/// What Keras says of a class of layers beside its options. An Args struct that differs from the
+/// defaults declares `static constexpr LayerTraits kTraits = {...};`.
+#include <cstdint>
+
+namespace nyala {
+
+/// What a call that is not given `training` has for it.
+enum class DefaultTraining : std::uint8_t {
+  none,  ///< None, or `call` does not take it
+  off    ///< False, which Keras writes into a model's JSON
+};
+
+struct LayerTraits {
+  DefaultTraining training = DefaultTraining::none;
+  /// Whether `call` takes `mask`.
+  bool takes_mask = false;
+  /// Built from the start: it has no weights, needs no shape and writes no build_config.
+  bool built_early = false;
+};
+
+}  // namespace nyala
