@@ -12,6 +12,7 @@
 
 #include <nyala/models/model_base.hpp>
 #include <nyala/models/outputs.hpp>
+#include <nyala/models/saving/options.hpp>
 #include <nyala/models/summary.hpp>
 #include <nyala/models/training/trainer.hpp>
 
@@ -99,6 +100,21 @@ class Model : public Layer {
   void summary(std::ostream& out, const SummaryArgs& args = {}) const;
   /// The model without its weights, as text that Keras's model_from_json reads.
   std::string to_json() const;
+
+  // Files (docs/saving.md). What stands at `path` is replaced when all is written, and stays if
+  // that fails (IoError).
+
+  /// Writes all of it: architecture, weights, optimizer, settings of `compile`. The ending decides:
+  /// .keras, or .h5 (or .hdf5) for Keras's legacy form; throws ValueError for another one.
+  /// `load_model` reads it.
+  void save(const std::string& path, const SaveArgs& args = {}) const;
+  /// Writes the weights and the optimizer's variables, as .weights.h5, .npz or .safetensors. Throws
+  /// ValueError for another ending, StateError for a model that is not built.
+  void save_weights(const std::string& path, const SaveWeightsArgs& args = {}) const;
+  /// Sets the weights from a file of `save_weights` or `save`, of Keras or of Nyala, layer by layer
+  /// in the order of the model. Throws ValueError that lists the layers that do not fit, and what
+  /// `load_model` throws for bad files; the model is then as it was.
+  void load_weights(const std::string& path, const LoadWeightsArgs& args = {}) const;
 };
 
 /// A stack of layers, each with one input and one output.

@@ -22,4 +22,6 @@
 #include <nyala/models/optimizers.hpp>
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/npz.hpp>
+#include <nyala/models/saving/safetensors.hpp>
+#include <nyala/models/saving/saving.hpp>
 #include <nyala/models/training/trainer.hpp>

@@ -132,4 +132,10 @@ void write_text(const std::string& path, std::string_view text) {
   file.commit();
 }
 
+void write_pieces(const std::string& path, const Pieces& pieces) {
+  AtomicFile file(path);
+  pieces.for_each([&](std::span<const std::byte> part) { file.write(part); });
+  file.commit();
+}
+
 }  // namespace nyala::saving

@@ -8,6 +8,7 @@
 
 #include <nyala/models/saving/bytes.hpp>
 #include <nyala/models/saving/limits.hpp>
+#include <nyala/models/saving/pieces.hpp>
 
 namespace nyala::saving {
 
@@ -58,5 +59,7 @@ class AtomicFile {
 
 /// Writes `text` to `path` as AtomicFile does.
 void write_text(const std::string& path, std::string_view text);
+/// The same for what a writer has laid out.
+void write_pieces(const std::string& path, const Pieces& pieces);
 
 }  // namespace nyala::saving

@@ -1,4 +1,3 @@
-#include <span>
 #include <string_view>
 
 #include <nyala/core/error.hpp>
@@ -12,8 +11,10 @@ namespace {
 
 constexpr std::string_view kEnding = ".npy";
 
-std::span<const std::byte> bytes_of(const Tensor& tensor) {
-  return {static_cast<const std::byte*>(tensor.data()), tensor.nbytes()};
+Pieces npy_pieces(const Tensor& tensor) {
+  Pieces pieces(npy_header(tensor.spec()));
+  pieces.add(tensor);
+  return pieces;
 }
 
 }  // namespace
@@ -40,24 +41,15 @@ NamedTensors load_npz(const std::string& path, const Limits& limits) {
 }
 
 void save_npy(const std::string& path, const Tensor& tensor) {
-  const Tensor rows = tensor.contiguous();
-  const std::vector<std::byte> header = npy_header(rows.spec());
-  AtomicFile file(path);
-  file.write(header);
-  file.write(bytes_of(rows));
-  file.commit();
+  write_pieces(path, npy_pieces(tensor));
 }
 
 void save_npz(const std::string& path, const NamedTensors& tensors) {
   ZipWriter archive(path);
-  std::vector<Tensor> rows;  // keeps the elements until they are written
-  rows.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) {
     if (!tensor.defined()) throw ValueError(path + ": " + quote_text(name) + " is no tensor");
     if (name.empty()) throw ValueError(path + ": received an empty name");
-    rows.push_back(tensor.contiguous());
-    archive.add(
-        {name + std::string(kEnding), npy_header(rows.back().spec()), bytes_of(rows.back())});
+    archive.add({name + std::string(kEnding), npy_pieces(tensor)});
   }
   archive.commit();
 }

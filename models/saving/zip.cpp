@@ -198,12 +198,14 @@ void ZipWriter::commit() {
   const auto check = [&](bool ok) {
     if (!ok) throw IoError(path_ + ": could not be written: " + zip_strerror(archive.get()));
   };
-  for (Member& member : members_) {
-    zip_buffer_fragment_t parts[2] = {
-        {reinterpret_cast<zip_uint8_t*>(member.kept.data()), member.kept.size()},
-        {const_cast<zip_uint8_t*>(reinterpret_cast<const zip_uint8_t*>(member.lent.data())),
-         member.lent.size()}};
-    zip_source_t* source = zip_source_buffer_fragment(archive.get(), parts, 2, 0);
+  for (const Member& member : members_) {
+    // libzip copies the list, and only reads what it points to.
+    std::vector<zip_buffer_fragment_t> parts;
+    member.bytes.for_each([&](std::span<const std::byte> part) {
+      auto* bytes = const_cast<zip_uint8_t*>(reinterpret_cast<const zip_uint8_t*>(part.data()));
+      parts.push_back({bytes, part.size()});
+    });
+    zip_source_t* source = zip_source_buffer_fragment(archive.get(), parts.data(), parts.size(), 0);
     check(source != nullptr);
     const zip_int64_t index =
         zip_file_add(archive.get(), member.name.c_str(), source, ZIP_FL_ENC_UTF_8);

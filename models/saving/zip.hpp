@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include <nyala/models/saving/bytes.hpp>
 #include <nyala/models/saving/limits.hpp>
+#include <nyala/models/saving/pieces.hpp>
 
 namespace nyala::saving {
 
@@ -41,12 +41,9 @@ class ZipReader {
 /// The same members give the same bytes: no clock is read.
 class ZipWriter {
  public:
-  /// A member's bytes: those that the writer keeps, then those that the caller keeps until
-  /// commit().
   struct Member {
     std::string name;
-    std::vector<std::byte> kept;
-    std::span<const std::byte> lent;
+    Pieces bytes;
   };
 
   explicit ZipWriter(std::string path) : path_(std::move(path)) {}

@@ -16,6 +16,7 @@
 #include <nyala/models/saving/npz.hpp>
 #include <nyala/models/saving/zip.hpp>
 
+#include "folder.hpp"
 #include "test_data.hpp"
 
 namespace fs = std::filesystem;
@@ -23,29 +24,11 @@ namespace fs = std::filesystem;
 namespace nyala::saving {
 namespace {
 
-// A folder of the test's own, gone afterwards.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "nyala-npz-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path_), {}));
-  }
+using testing::Folder;
 
- private:
-  fs::path path_;
-};
+std::string slurp(const std::string& path) { return testing::read_bytes(path); }
 
-std::string slurp(const std::string& path) { return read_text(path); }
-
-void spill(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
+void spill(const std::string& path, const std::string& bytes) { testing::write_bytes(path, bytes); }
 
 // An npy file of version 1.0 with this header and these elements.
 std::string npy(const std::string& header, const std::string& elements) {
@@ -234,7 +217,7 @@ TEST_CASE("npz: damaged archives are refused") {
   }
   SUBCASE("a member that is no array") {
     ZipWriter archive(folder / "text.npz");
-    archive.add({"readme.txt", std::vector<std::byte>(3), {}});
+    archive.add({"readme.txt", Pieces(std::vector<std::byte>(3))});
     archive.commit();
     CHECK_THROWS_AS(load_npz(folder / "text.npz"), FormatError);
   }

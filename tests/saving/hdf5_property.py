@@ -1,7 +1,9 @@
-"""Random HDF5 files by h5py, read by Nyala: hdf5_property.py DUMP [SEEDS] [--fixtures DIR]
+"""Random HDF5 files by h5py, read by Nyala, and the other way round.
 
-DUMP is the program hdf5_dump. With --fixtures it writes one small file of every form and what h5py
-sees in it to DIR instead. Needs h5py and numpy.
+usage: hdf5_property.py FOLDER [SEEDS] | --fixtures DIR
+
+FOLDER holds the programs hdf5_dump and hdf5_make. With --fixtures it writes one small file of every
+form and what h5py sees in it to DIR instead. Needs h5py and numpy.
 """
 import os, subprocess, sys, tempfile
 import h5py
@@ -141,6 +143,26 @@ def compare(dump, path):
             return f"{k}: got {got[k].dtype}{got[k].shape}, want {v.dtype}{v.shape}, or other values"
 
 
+def compare_ours(make, path, seed):
+    out = path + ".npz"
+    p = subprocess.run([make, str(seed), path, out], capture_output=True, text=True)
+    if p.returncode != 0:
+        return p.stderr.strip() or f"exit {p.returncode}"
+    got = seen(path)
+    with np.load(out) as z:
+        want = {k: z[k] for k in z.files if k != "end"}
+    if set(got) != set(want):
+        return f"names differ: {sorted(set(got) ^ set(want))[:5]}"
+    for k, v in want.items():
+        if got[k].dtype != v.dtype or got[k].shape != v.shape or not np.array_equal(got[k], v):
+            return f"{k}: h5py sees {got[k].dtype}{got[k].shape}, written {v.dtype}{v.shape}, or other values"
+    # h5py may add to the file and change it.
+    with h5py.File(path, "a") as f:
+        f["added/here"] = np.arange(3)
+        f.attrs["added"] = "text"
+    return None if len(seen(path)) == len(want) + 2 else "cannot be added to"
+
+
 def fixtures(folder):
     os.makedirs(folder, exist_ok=True)
     r = np.random.default_rng(7)
@@ -210,18 +232,20 @@ def fixtures(folder):
 def main():
     if "--fixtures" in sys.argv:
         return fixtures(sys.argv[sys.argv.index("--fixtures") + 1])
-    dump, seeds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 40
-    bad = 0
+    folder, seeds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 40
+    bad = [0, 0]
     with tempfile.TemporaryDirectory() as t:
         for seed in range(seeds):
             path = os.path.join(t, f"{seed}.h5")
             random_file(path, seed)
-            why = compare(dump, path)
-            if why:
-                bad += 1
-                print(f"seed {seed}: {why}")
-    print(f"{seeds - bad} of {seeds} files read as h5py reads them")
-    sys.exit(bad > 0)
+            ways = [compare(os.path.join(folder, "hdf5_dump"), path)]
+            ways.append(compare_ours(os.path.join(folder, "hdf5_make"), os.path.join(t, f"ours{seed}.h5"), seed))
+            for i, why in enumerate(ways):
+                if why:
+                    bad[i] += 1
+                    print(f"seed {seed}, {'written' if i else 'read'}: {why}")
+    print(f"{seeds - bad[0]} of {seeds} files read as h5py reads them; h5py reads {seeds - bad[1]} of {seeds} of ours")
+    sys.exit(any(bad))
 
 
 if __name__ == "__main__":

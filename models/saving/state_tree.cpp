@@ -1,0 +1,91 @@
+#include <nyala/models/saving/state_tree.hpp>
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include <nyala/layers/naming.hpp>
+#include <nyala/models/training/trainer.hpp>
+
+namespace nyala::saving {
+namespace {
+
+// Keras numbers the members of a list by class: "dense", "dense_1".
+class Counter {
+ public:
+  std::string name(const BaseLayer& layer) {
+    const std::string name = to_snake_case(layer.class_name());
+    const int count = counts_[name]++;
+    return count == 0 ? name : name + "_" + std::to_string(count);
+  }
+
+ private:
+  std::unordered_map<std::string, int> counts_;
+};
+
+std::vector<Variable> own_variables(const BaseLayer& layer) {
+  std::unordered_set<std::uint64_t> inside;
+  for (const auto& child : layer.children()) {
+    for (const Variable& variable : child->variables()) inside.insert(variable.id());
+  }
+  std::vector<Variable> own;
+  for (const Variable& variable : layer.variables()) {
+    if (inside.count(variable.id()) == 0) own.push_back(variable);
+  }
+  return own;
+}
+
+class Walk {
+ public:
+  explicit Walk(const PathOf& path_of) : path_of_(path_of) {}
+
+  void enter(const BaseLayer& layer, const std::string& path) {
+    if (!entered_.insert(&layer).second) return;
+    entries.push_back({path, layer.name(), layer.label(), own_variables(layer)});
+    const auto* model = dynamic_cast<const ModelBase*>(&layer);
+    if (model != nullptr && dynamic_cast<const SubclassedModel*>(model) == nullptr) {
+      enter_all(model->layers(), path_of_(path, "layers"));
+    } else {
+      enter_all(layers_in(layer), path);
+    }
+    if (model == nullptr || !model->trainer().compiled()) return;
+    const optimizers::Optimizer& optimizer = model->trainer().optimizer();
+    entries.push_back({path_of_(path, "optimizer"),
+                       optimizer.name(),
+                       "optimizer \"" + optimizer.name() + "\"",
+                       optimizer.variables(),
+                       true});
+  }
+
+  std::vector<StateEntry> entries;
+
+ private:
+  static std::vector<std::shared_ptr<BaseLayer>> layers_in(const BaseLayer& layer) {
+    std::vector<std::shared_ptr<BaseLayer>> layers;
+    for (const auto& child : layer.children()) {
+      if (auto inside = std::dynamic_pointer_cast<BaseLayer>(child)) layers.push_back(inside);
+    }
+    return layers;
+  }
+
+  void enter_all(const std::vector<std::shared_ptr<BaseLayer>>& layers, const std::string& path) {
+    Counter counter;
+    for (const auto& layer : layers) enter(*layer, path_of_(path, counter.name(*layer)));
+  }
+
+  const PathOf& path_of_;
+  std::unordered_set<const BaseLayer*> entered_;
+};
+
+}  // namespace
+
+std::string join_path(const std::string& parent, const std::string& attribute) {
+  return parent.empty() ? attribute : parent + "/" + attribute;
+}
+
+std::vector<StateEntry> state_tree(const ModelBase& model, const PathOf& path_of) {
+  Walk walk(path_of);
+  walk.enter(model, "");
+  return std::move(walk.entries);
+}
+
+}  // namespace nyala::saving

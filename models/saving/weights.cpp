@@ -1,0 +1,132 @@
+#include <nyala/models/saving/weights.hpp>
+
+#include <nyala/core/error.hpp>
+#include <nyala/core/log.hpp>
+#include <nyala/models/saving/bytes.hpp>
+
+namespace nyala::saving {
+namespace {
+
+std::string vars_of(const StateEntry& entry) { return join_path(entry.path, "vars"); }
+
+// Attributes that other versions of Keras call otherwise.
+PathOf path_in(const WeightStore& store) {
+  return [&store](const std::string& parent, const std::string& attribute) {
+    const std::string path = join_path(parent, attribute);
+    if (store.contains(path)) return path;
+    for (const std::string& other :
+         {"_" + attribute,
+          std::string(attribute == "layers" ? "_layer_checkpoint_dependencies" : "")}) {
+      if (!other.empty() && store.contains(join_path(parent, other)))
+        return join_path(parent, other);
+    }
+    return path;
+  };
+}
+
+// What was wrong with which layers.
+class Failures {
+ public:
+  void add(const StateEntry& entry, const std::string& what) {
+    ++count_;
+    if (count_ == 1) first_ = what;
+    if (count_ <= kShown)
+      list_ += (count_ == 1 ? "" : ", ") + entry.who + " (" + vars_of(entry) + ")";
+    if (count_ == kShown + 1) list_ += ", ...";
+  }
+  bool any() const { return count_ > 0; }
+  std::string text() const {
+    return std::to_string(count_) + (count_ == 1 ? " object" : " objects") +
+           " could not be loaded: " + list_ + "; " + (count_ == 1 ? "" : "the first: ") + first_;
+  }
+
+ private:
+  static constexpr std::size_t kShown = 20;
+  std::size_t count_ = 0;
+  std::string list_;
+  std::string first_;
+};
+
+void plan_layer(const StateEntry& entry, std::vector<StoredTensor> stored, Assignments& plan) {
+  if (stored.size() != entry.variables.size()) {
+    std::string names;
+    for (const Variable& variable : entry.variables)
+      names += (names.empty() ? "" : ", ") + variable.name();
+    throw ValueError(entry.who + " has " + std::to_string(entry.variables.size()) + " variables [" +
+                     names + "], the file has " + std::to_string(stored.size()));
+  }
+  for (std::size_t i = 0; i < stored.size(); ++i)
+    plan.add(entry.variables[i], std::move(stored[i]), entry.who);
+}
+
+// Files of tf.keras have no learning rate among the variables of an optimizer.
+std::vector<Variable> saved_variables(const StateEntry& entry, std::size_t stored) {
+  std::vector<Variable> variables = entry.variables;
+  if (stored + 1 == variables.size() && stored >= 1 && variables[1].name() == "learning_rate")
+    variables.erase(variables.begin() + 1);
+  return variables;
+}
+
+void plan_optimizer(const StateEntry& entry, std::vector<StoredTensor> stored, Assignments& plan) {
+  const std::size_t before = plan.size();
+  const std::vector<Variable> variables = saved_variables(entry, stored.size());
+  try {
+    plan_layer({entry.path, entry.name, entry.who, variables}, std::move(stored), plan);
+  } catch (const ValueError& error) {
+    plan.cut(before);
+    log_warning(std::string(error.what()) + "; its state is left as it is");
+  }
+}
+
+}  // namespace
+
+Pieces weights_hdf5(const ModelBase& model) {
+  hdf5::Writer file;
+  for (const StateEntry& entry : state_tree(model)) {
+    const std::string vars = vars_of(entry);
+    file.add_group(vars);
+    file.set_attribute(vars, "name", entry.name);
+    for (std::size_t i = 0; i < entry.variables.size(); ++i)
+      file.add(vars + "/" + std::to_string(i), entry.variables[i]);
+  }
+  return file.pieces();
+}
+
+NamedTensors weights_by_path(const ModelBase& model) {
+  NamedTensors tensors;
+  for (const StateEntry& entry : state_tree(model)) {
+    for (std::size_t i = 0; i < entry.variables.size(); ++i)
+      tensors.emplace_back(vars_of(entry) + "/" + std::to_string(i), entry.variables[i]);
+  }
+  return tensors;
+}
+
+bool holds_state(const hdf5::Object& root) {
+  for (const char* name : {"layers", "_layer_checkpoint_dependencies", "vars"}) {
+    if (root.contains(name)) return true;
+  }
+  return false;
+}
+
+void load_state(const ModelBase& model, const WeightStore& store, bool skip_mismatch) {
+  Assignments plan;
+  Failures failures;
+  for (const StateEntry& entry : state_tree(model, path_in(store))) {
+    if (entry.is_optimizer) {
+      plan_optimizer(entry, store.variables(entry.path), plan);
+      continue;
+    }
+    const std::size_t before = plan.size();
+    try {
+      plan_layer(entry, store.variables(entry.path), plan);
+    } catch (const ValueError& error) {
+      plan.cut(before);
+      failures.add(entry, error.what());
+    }
+  }
+  if (failures.any() && !skip_mismatch) throw ValueError(failures.text());
+  if (failures.any()) log_warning(failures.text());
+  plan.commit();
+}
+
+}  // namespace nyala::saving

@@ -1,0 +1,219 @@
+// Models in files: what is saved comes back, and a file that is no good changes nothing.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <nyala/models/saving/file.hpp>
+#include <nyala/models/saving/zip.hpp>
+#include <nyala/nyala.hpp>
+
+#include "folder.hpp"
+#include "test_data.hpp"
+
+using namespace nyala;
+using testing::Folder;
+using testing::write_bytes;
+
+namespace {
+
+Tensor data(const Shape& shape, int seed) { return random::normal(shape, {.seed = seed}); }
+
+// Plain layers, statistics, a model inside and a layer that is used twice.
+Model nested_model() {
+  Symbol x = Input({.shape = {4}, .name = "x"});
+  Sequential inner({Input({.shape = {6}}), layers::Dense({.units = 5, .activation = "tanh"})},
+                   {.name = "inner"});
+  layers::Dense shared({.units = 6, .activation = "relu", .name = "shared"});
+  Symbol y = layers::BatchNormalization({.name = "norm"})(shared(x));
+  Symbol a = inner(y);
+  Symbol b = inner(shared(x));
+  Model model(
+      x, layers::Dense({.units = 2, .name = "out"})(layers::Add()({a, b})), {.name = "nested"});
+  model.compile(
+      {.optimizer = optimizers::Adam({.learning_rate = 0.01}), .loss = "mse", .metrics = {"mae"}});
+  return model;
+}
+
+bool same(const Tensor& a, const Tensor& b) {
+  return a.spec() == b.spec() && std::memcmp(a.data(), b.data(), a.nbytes()) == 0;
+}
+
+bool same(const std::vector<Variable>& a, const std::vector<Variable>& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!same(a[i].value(), b[i].value())) return false;
+  }
+  return true;
+}
+
+FitArgs quiet(int epochs) {
+  return {.batch_size = 8, .epochs = epochs, .verbose = 0, .shuffle = false};
+}
+
+}  // namespace
+
+TEST_CASE("saving: a model trains on from its file as if it had never stopped") {
+  const Folder folder;
+  const Tensor x = data({32, 4}, 1);
+  const Tensor y = data({32, 2}, 2);
+  const Model model = nested_model();
+  model.fit(x, y, quiet(2));
+  model.save(folder / "model.keras");
+  const Model loaded = load_model(folder / "model.keras");
+  CHECK(loaded.to_json() == model.to_json());
+  CHECK(same(loaded.variables(), model.variables()));
+  CHECK(same(loaded.optimizer().variables(), model.optimizer().variables()));
+  const History straight = model.fit(x, y, quiet(2));
+  const History resumed = loaded.fit(x, y, quiet(2));
+  CHECK(straight["loss"] == resumed["loss"]);
+  CHECK(straight["mae"] == resumed["mae"]);
+  CHECK(same(loaded.variables(), model.variables()));
+  CHECK(same(loaded.optimizer().variables(), model.optimizer().variables()));
+}
+
+TEST_CASE("saving: a model that is not compiled stays so") {
+  const Folder folder;
+  const Sequential model({Input({.shape = {3}}), layers::Dense({.units = 2})});
+  model.save(folder / "plain.keras");
+  const Model plain = load_model(folder / "plain.keras");
+  CHECK_FALSE(plain.base().trainer().compiled());
+  CHECK(same(plain.variables(), model.variables()));
+  nested_model().save(folder / "compiled.keras");
+  CHECK(load_model(folder / "compiled.keras").base().trainer().compiled());
+  CHECK_FALSE(
+      load_model(folder / "compiled.keras", {.compile = false}).base().trainer().compiled());
+}
+
+TEST_CASE("saving: weights alone") {
+  const Folder folder;
+  const Model model = nested_model();
+  model.fit(data({16, 4}, 1), data({16, 2}, 2), quiet(1));
+  for (const char* name : {"w.weights.h5", "w.npz", "w.keras"}) {
+    CAPTURE(name);
+    if (std::string(name) == "w.keras")
+      model.save(folder / name);
+    else
+      model.save_weights(folder / name);
+    const Model twin = nested_model();
+    twin.fit(data({16, 4}, 3), data({16, 2}, 4), quiet(1));
+    REQUIRE_FALSE(same(twin.variables(), model.variables()));
+    twin.load_weights(folder / name);
+    CHECK(same(twin.variables(), model.variables()));
+    CHECK(same(twin.optimizer().variables(), model.optimizer().variables()));
+  }
+}
+
+TEST_CASE("saving: weights that do not fit are listed and change nothing") {
+  const Folder folder;
+  const auto stack = [](int first, int second) {
+    return Sequential({Input({.shape = {3}}),
+                       layers::Dense({.units = first, .name = "u"}),
+                       layers::Dense({.units = second, .name = "v"}),
+                       layers::Dense({.units = 2, .name = "w"})});
+  };
+  stack(4, 5).save_weights(folder / "a.weights.h5");
+  const Sequential other = stack(4, 6);
+  const std::vector<Tensor> before = other.get_weights();
+  const auto unchanged = [&] {
+    const std::vector<Tensor> after = other.get_weights();
+    for (std::size_t i = 0; i < before.size(); ++i) CHECK(same(before[i], after[i]));
+  };
+  CHECK_THROWS_WITH_AS(
+      other.load_weights(folder / "a.weights.h5"),
+      doctest::Contains("2 objects could not be loaded: Dense \"v\" (layers/dense_1/vars), Dense "
+                        "\"w\" (layers/dense_2/vars); the first: Dense \"v\": \"kernel\" has shape "
+                        "(4, 6), the file has (4, 5)"),
+      ValueError);
+  unchanged();
+  const Sequential taken = stack(4, 6);
+  set_log_sink([](LogLevel, std::string_view) {});
+  taken.load_weights(folder / "a.weights.h5", {.skip_mismatch = true});
+  set_log_sink({});
+  const Sequential deep(
+      {Input({.shape = {3}}), layers::Dense({.units = 4}), layers::Dense({.units = 1})});
+  deep.save_weights(folder / "b.weights.h5");
+  CHECK_THROWS_WITH_AS(
+      other.load_weights(folder / "b.weights.h5"),
+      doctest::Contains("Dense \"w\" has 2 variables [kernel, bias], the file has 0"),
+      ValueError);
+  unchanged();
+  CHECK_THROWS_AS(other.load_weights(folder / "a.weights.h5", {.by_name = true}), ValueError);
+  CHECK_THROWS_AS(other.load_weights(folder / "none.weights.h5"), IoError);
+  CHECK_THROWS_AS(Sequential({layers::Dense({.units = 2})}).load_weights(folder / "a.weights.h5"),
+                  StateError);
+}
+
+TEST_CASE("saving: names and what is there already") {
+  const Folder folder;
+  const Sequential model({Input({.shape = {3}}), layers::Dense({.units = 2})});
+  CHECK_THROWS_AS(model.save(folder / "model.pb"), ValueError);
+  CHECK_THROWS_AS(model.save_weights(folder / "model.h5"), ValueError);
+  CHECK_THROWS_AS(Model().save(folder / "m.keras"), StateError);
+  CHECK(folder.files() == 0);
+  model.save(folder / "m.keras");
+  const std::string before = testing::read_bytes(folder / "m.keras");
+  CHECK_THROWS_AS(model.save(folder / "m.keras", {.overwrite = false}), IoError);
+  CHECK(testing::read_bytes(folder / "m.keras") == before);
+  model.save(folder / "m.keras");
+  CHECK_THROWS_AS(model.save(folder / "nowhere/m.keras"), IoError);
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("saving: a file that is no model is named for what it is") {
+  const Folder folder;
+  const auto refused = [&](const std::string& bytes, const char* what) {
+    CAPTURE(what);
+    write_bytes(folder / "m.keras", bytes);
+    CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains(what));
+    CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains("m.keras: "));
+  };
+  refused("", "is empty");
+  refused("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS");
+  refused(std::string("\x80\x04\x95\x10\0\0\0", 7), "Python pickle");
+  refused("<!DOCTYPE html><html><body>404</body></html>", "HTML page");
+  refused("\n<HTML></HTML>", "HTML page");
+  refused(std::string("\x93NUMPY\x01\0", 8), "NumPy array");
+  refused("\x1f\x8b\x08 gz", "gzip");
+  refused("hello", "neither a .keras archive nor an HDF5 file nor JSON");
+  refused("PK\x03\x04 not really", "zip archive");
+  refused("{\"class_name\": ", "JSON");
+  CHECK_THROWS_WITH(load_model(folder / "."), doctest::Contains("is a folder"));
+  write_bytes(folder / "saved_model.pb", "x");
+  CHECK_THROWS_WITH(load_model(folder / "."), doctest::Contains("SavedModel"));
+  CHECK_THROWS_AS(load_model(folder / "none.keras"), IoError);
+  const auto archive = [&](const std::string& member) {
+    saving::ZipWriter zip(folder / "m.keras");
+    zip.add({member, saving::Pieces({std::byte{1}})});
+    zip.commit();
+  };
+  archive("archive/data.pkl");
+  CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains("PyTorch"));
+  archive("x.npy");
+  CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains("arrays without a model"));
+  archive("other");
+  CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains("without config.json"));
+}
+
+TEST_CASE("saving: the error says which Keras wrote the file and what is missing") {
+  const Folder folder;
+  const auto pieces = [](const std::string& text) {
+    const auto bytes = std::as_bytes(std::span(text));
+    return saving::Pieces({bytes.begin(), bytes.end()});
+  };
+  saving::ZipWriter zip(folder / "m.keras");
+  zip.add({"metadata.json", pieces(R"({"keras_version": "3.4.1"})")});
+  zip.add({"config.json", pieces(R"({"module": "keras", "class_name": "Sequential", "config":
+    {"name": "s", "layers": [{"module": "mine", "class_name": "Strange", "config": {"name": "a"}},
+    {"module": "mine", "class_name": "Odd", "config": {"name": "b"}}]}})")});
+  zip.add({"model.weights.h5", pieces("x")});
+  zip.commit();
+  CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains("written by Keras 3.4.1"));
+}
+
+TEST_CASE("saving: JSON gives a model with new weights") {
+  const Folder folder;
+  saving::write_text(folder / "m.anything", nested_model().to_json());
+  CHECK(load_model(folder / "m.anything").to_json() == nested_model().to_json());
+}
