@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include <nyala/core/text.hpp>
+
 namespace nyala {
 
 class Config {
@@ -22,7 +24,7 @@ class Config {
   Config(int value) : value_(std::int64_t{value}) {}
   Config(std::int64_t value) : value_(value) {}
   Config(double value) : value_(value) {}
-  Config(const char* value) : value_(std::string(value)) {}
+  Config(const char* value) : value_(detail::text_of(value)) {}
   Config(std::string value) : value_(std::move(value)) {}
   Config(std::string_view value) : value_(std::string(value)) {}
   Config(List items) : value_(std::move(items)) {}

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include <nyala/core/text.hpp>
+
 namespace nyala {
 
 /// Element types, in the order of Keras's promotion. float16 and bfloat16 are reserved: they have a
@@ -58,7 +60,7 @@ void set_floatx(DType dtype);
 struct DTypeLike {
   DType value;
   constexpr DTypeLike(DType dtype) : value(dtype) {}
-  DTypeLike(const char* name) : value(dtype_from_name(name)) {}
+  DTypeLike(const char* name) : value(dtype_from_name(detail::text_of(name))) {}
   DTypeLike(std::string_view name) : value(dtype_from_name(name)) {}
   constexpr operator DType() const { return value; }
 };

@@ -1,4 +1,5 @@
 #include <nyala/core/error.hpp>
+#include <nyala/core/text.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -52,5 +53,14 @@ void rethrow_as(const Error& error, const std::string& message) {
 std::string cut(const std::string& text) {
   return text.size() <= 200 ? text : text.substr(0, 200) + "...";
 }
+
+namespace detail {
+
+std::string text_of(const char* text) {
+  if (text == nullptr) throw ValueError("received a null pointer, expected a text");
+  return text;
+}
+
+}  // namespace detail
 
 }  // namespace nyala

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <nyala/core/fields.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala {
 
@@ -142,7 +143,7 @@ class Handle {
  public:
   Handle() = default;
   Handle(std::nullptr_t) {}
-  Handle(const char* name) : object_(Base::registry().from_name(name)) {}
+  Handle(const char* name) : Handle(detail::text_of(name)) {}
   Handle(const std::string& name) : object_(Base::registry().from_name(name)) {}
   Handle(std::shared_ptr<Base> object) : object_(std::move(object)) {}
 

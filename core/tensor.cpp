@@ -257,7 +257,7 @@ void Tensor::check_concrete() const {
 }
 
 void Tensor::check_single() const {
-  if (get().abstract) {
+  if (get("item").abstract) {
     throw StateError("item: a tensor of shape " + shape().str() +
                      " has no values here: a layer or function is being traced on shapes alone");
   }
@@ -265,8 +265,10 @@ void Tensor::check_single() const {
     throw ValueError("item: received shape " + shape().str() + ", expected one element");
 }
 
-void Tensor::throw_undefined() {
-  throw ValueError("an undefined tensor was used (there is no gradient, or no mask)");
+void Tensor::throw_undefined(const char* call) {
+  throw StateError(std::string(call) +
+                   "() was called on an undefined tensor: it was not assigned, or it stands for no "
+                   "gradient or no mask");
 }
 
 void Tensor::throw_dtype(DType asked) const {

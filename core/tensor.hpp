@@ -180,19 +180,20 @@ class Tensor {
   static Tensor from_bytes(const void* values, std::int64_t count, const Shape& shape, DType dtype);
   void check_concrete() const;
   void check_single() const;
-  void check_dtype(DType dtype) const {
-    if (dtype != get().spec.dtype) [[unlikely]]
+  void check_dtype(DType dtype, const char* call = __builtin_FUNCTION()) const {
+    if (dtype != get(call).spec.dtype) [[unlikely]]
       throw_dtype(dtype);
   }
   [[noreturn]] void throw_dtype(DType asked) const;
   void copy_out(void* values, DType dtype) const;
 
-  detail::TensorImpl& get() const {
+  // `call` is the name of the function that asks.
+  detail::TensorImpl& get(const char* call = __builtin_FUNCTION()) const {
     if (impl_ == nullptr) [[unlikely]]
-      throw_undefined();
+      throw_undefined(call);
     return *impl_;
   }
-  [[noreturn]] static void throw_undefined();
+  [[noreturn]] static void throw_undefined(const char* call);
 
   detail::TensorImpl* impl_ = nullptr;
 };

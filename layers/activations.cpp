@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include <nyala/core/ops.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala {
 namespace activations {
@@ -25,6 +26,7 @@ constexpr Known kKnown[] = {
     {"glu", [](const Tensor& x) { return ops::glu(x); }},
     {"hard_shrink", [](const Tensor& x) { return ops::hard_shrink(x); }},
     {"hard_sigmoid", [](const Tensor& x) { return ops::hard_sigmoid(x); }},
+    {kOldHardSigmoid, [](const Tensor& x) { return ops::clip(0.2 * x + 0.5, 0, 1); }},
     {"hard_silu", [](const Tensor& x) { return ops::hard_silu(x); }},
     {"hard_tanh", [](const Tensor& x) { return ops::hard_tanh(x); }},
     {"leaky_relu", [](const Tensor& x) { return ops::leaky_relu(x); }},
@@ -80,7 +82,7 @@ std::vector<std::string> names() {
   return all;
 }
 
-Activation::Activation(const char* name) : Activation(std::string(name)) {}
+Activation::Activation(const char* name) : Activation(nyala::detail::text_of(name)) {}
 
 Activation::Activation(const std::string& name) : name_(name) {
   {
@@ -107,6 +109,34 @@ Activation::Activation(Function function, std::string name)
 
 }  // namespace activations
 
+namespace {
+
+Config layer_record(const char* class_name, Config config) {
+  return Config::Dict{{"module", "keras.layers"},
+                      {"class_name", class_name},
+                      {"config", std::move(config)},
+                      {"registered_name", nullptr}};
+}
+
+// Layers that compute it in Keras 3, which takes whatever can be called for an activation.
+Config old_hard_sigmoid() {
+  const Config scaled = Config::Dict{{"name", "rescaling"}, {"scale", 0.2}, {"offset", 0.5}};
+  const Config cut = Config::Dict{{"name", "re_lu"}, {"max_value", 1.0}};
+  const Config layers = Config::List{layer_record("Rescaling", scaled), layer_record("ReLU", cut)};
+  return Config::Dict{
+      {"module", "keras"},
+      {"class_name", "Sequential"},
+      {"config", Config::Dict{{"name", activations::kOldHardSigmoid}, {"layers", layers}}},
+      {"registered_name", nullptr}};
+}
+
+}  // namespace
+
+Config ConfigCodec<activations::Activation>::to(const activations::Activation& activation) {
+  if (activation.name() == activations::kOldHardSigmoid) return old_hard_sigmoid();
+  return activation.name();
+}
+
 activations::Activation ConfigCodec<activations::Activation>::from(const Config& config) {
   if (config.is_null()) return {};
   if (!config.is_dict()) return config.as_string();
@@ -115,6 +145,7 @@ activations::Activation ConfigCodec<activations::Activation>::from(const Config&
       if (known == name->as_string()) return known;
     }
   }
+  if (config == old_hard_sigmoid()) return activations::kOldHardSigmoid;
   const Config* name = config.find("config");
   if (name == nullptr || !name->is_string()) name = &config.at("class_name");
   return name->as_string();

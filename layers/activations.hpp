@@ -34,6 +34,10 @@ class Activation {
   Function function_;
 };
 
+/// clip(0.2 x + 0.5, 0, 1), which "hard_sigmoid" means in files of Keras 1 and 2. Keras 3 has no
+/// name for it: in a configuration a Sequential of Rescaling and ReLU stands for it.
+inline constexpr const char* kOldHardSigmoid = "keras2_hard_sigmoid";
+
 /// Makes a function known by name, before those of Keras.
 void register_activation(const std::string& name, Function function);
 /// All names, aliases too.
@@ -41,11 +45,11 @@ std::vector<std::string> names();
 
 }  // namespace activations
 
-/// A name. Read from a name, from null ("linear"), and from what Keras writes for a registered
-/// function: {"class_name": "function", "config": name}.
+/// A name (but see kOldHardSigmoid). Read from a name, from null ("linear"), and from what Keras
+/// writes for a registered function: {"class_name": "function", "config": name}.
 template <>
 struct ConfigCodec<activations::Activation> {
-  static Config to(const activations::Activation& activation) { return activation.name(); }
+  static Config to(const activations::Activation& activation);
   static activations::Activation from(const Config& config);
 };
 

@@ -318,15 +318,16 @@ class Layer {
   void add_loss(const Tensor& loss) const { get().add_loss(loss); }
 
  protected:
-  BaseLayer& get() const {
+  // `call` is the name of the function that asks.
+  BaseLayer& get(const char* call = __builtin_FUNCTION()) const {
     if (layer_ == nullptr) [[unlikely]]
-      throw_empty();
+      throw_empty(call);
     return *layer_;
   }
   std::shared_ptr<BaseLayer> layer_;
 
  private:
-  [[noreturn]] static void throw_empty();
+  [[noreturn]] static void throw_empty(const char* call);
 };
 
 template <class Args>
@@ -460,6 +461,11 @@ class LayerOf : public detail::HandleBase<Args>::type {
   template <class T, std::size_t N>
   requires(N >= 2 && detail::TakesListFirst<Args>) explicit LayerOf(const T (&first)[N])
       : LayerOf(Args{detail::FirstList<T>{first, first + N}}) {}
+#if defined(__GNUC__) && !defined(__clang__)
+  // g++ takes a braced list for `...`: what no other constructor takes is then one line of error.
+  explicit LayerOf(...) requires(!std::is_default_constructible_v<Args>) =
+      delete;  // an option that this layer lacks, or a required one left out
+#endif
   LayerOf() requires std::is_default_constructible_v<Args> : Handle(make_layer(Args{})) {}
 
   const Args& args() const { return static_cast<const LayerBase<Args>&>(this->get()).args(); }

@@ -28,9 +28,9 @@ Layer::Layer(const Symbol& symbol) {
   layer_ = symbol.node()->layer;
 }
 
-void Layer::throw_empty() {
-  throw StateError(
-      "a call was made on an empty Layer or Model: none was assigned, or it was moved");
+void Layer::throw_empty(const char* call) {
+  throw StateError(std::string(call) +
+                   "() was called on an empty Layer or Model: none was assigned, or it was moved");
 }
 
 Tensor Layer::operator()(const Tensor& input, const CallArgs& args) const {

@@ -2,6 +2,8 @@
 
 #include <unordered_set>
 
+#include <nyala/core/error.hpp>
+
 namespace nyala {
 
 // What a search has found. Each module is entered once, however many others hold it.
@@ -38,6 +40,16 @@ void Module::set_trainable(bool trainable) {
 void Module::add_variable(const Variable& variable) {
   own_.push_back({variable, variable.trainable()});
   if (!trainable_) variable.set_trainable(false);
+  detail::structure_changed();
+}
+
+void Module::add_child(Child child) {
+  Walk walk;
+  child.module->collect_modules(walk);
+  if (child.module.get() == this || walk.entered.count(this) > 0)
+    throw ValueError("a layer cannot hold itself: \"" + child.module->name() + "\" is or holds \"" +
+                     name_ + "\"");
+  children_.push_back(std::move(child));
   detail::structure_changed();
 }
 

@@ -45,10 +45,8 @@ class Module {
 
  protected:
   void add_variable(const Variable& variable);
-  void add_child(Child child) {
-    children_.push_back(std::move(child));
-    detail::structure_changed();
-  }
+  /// Throws ValueError for a module that is or holds this one.
+  void add_child(Child child);
   /// How much it holds itself, so that what is added after that can be taken back.
   struct Mark {
     std::size_t variables;

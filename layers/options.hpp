@@ -7,6 +7,7 @@
 
 #include <nyala/core/fields.hpp>
 #include <nyala/core/tensor.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala {
 
@@ -85,7 +86,7 @@ struct ConfigCodec<AxisList> {
 /// Text that must be given.
 class RequiredText {
  public:
-  RequiredText(const char* text) : value(text) {}
+  RequiredText(const char* text) : value(detail::text_of(text)) {}
   RequiredText(std::string text) : value(std::move(text)) {}
   RequiredText(Unset) : is_set(false) {}
 
@@ -227,7 +228,7 @@ struct ConfigCodec<Margins2D> {
 class DataFormat {
  public:
   DataFormat() = default;
-  DataFormat(const char* name) : DataFormat(std::string(name)) {}
+  DataFormat(const char* name) : DataFormat(detail::text_of(name)) {}
   /// Throws ValueError for another name.
   DataFormat(const std::string& name);
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include <nyala/core/fields.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala {
 
@@ -12,7 +13,7 @@ class DTypePolicy {
  public:
   DTypePolicy() = default;
   DTypePolicy(DType dtype);
-  DTypePolicy(const char* name) : DTypePolicy(std::string(name)) {}
+  DTypePolicy(const char* name) : DTypePolicy(detail::text_of(name)) {}
   /// Throws ValueError for a name that is none.
   DTypePolicy(const std::string& name);
 

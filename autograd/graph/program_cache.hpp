@@ -29,8 +29,8 @@ struct ProgramKey {
 class ProgramCache {
  public:
   static constexpr std::size_t kDefaultCapacity = 256;
-  static constexpr std::int64_t kDefaultMemoryLimit = std::int64_t{128} << 20;
-  static constexpr std::size_t kAlwaysKept = 8;
+  static constexpr std::int64_t kDefaultMemoryLimit = std::int64_t{32} << 20;
+  static constexpr std::size_t kAlwaysKept = 4;
 
   explicit ProgramCache(std::size_t capacity = kDefaultCapacity);
   ~ProgramCache();

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala::callbacks {
 
@@ -54,7 +55,7 @@ Verbose::Verbose(int level) : level_(level) {
 }
 
 Verbose::Verbose(const char* text) {
-  if (std::string(text) != "auto")
+  if (nyala::detail::text_of(text) != "auto")
     throw ValueError("verbose is \"" + std::string(text) + "\", expected 0, 1, 2 or \"auto\"");
 }
 

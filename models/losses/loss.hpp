@@ -11,6 +11,7 @@
 
 #include <nyala/core/object.hpp>
 #include <nyala/core/tensor.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala {
 namespace losses {
@@ -23,7 +24,7 @@ class Reduction {
   enum class Kind : std::uint8_t { none, sum, mean, mean_with_sample_weight };
 
   Reduction(const std::string& name);
-  Reduction(const char* name) : Reduction(std::string(name)) {}
+  Reduction(const char* name) : Reduction(nyala::detail::text_of(name)) {}
   Reduction(std::nullptr_t) : kind_(Kind::none) {}
 
   Kind kind() const { return kind_; }
@@ -95,7 +96,7 @@ class Loss : public Handle<LossBase> {
  public:
   Loss() = default;
   Loss(std::nullptr_t) {}
-  Loss(const char* name) : Handle(name), identifier_(name) {}
+  Loss(const char* name) : Loss(nyala::detail::text_of(name)) {}
   Loss(const std::string& name) : Handle(name), identifier_(name) {}
   Loss(const Handle<LossBase>& handle) : Handle(handle) {}
   template <std::derived_from<LossBase> T>

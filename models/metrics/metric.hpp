@@ -14,6 +14,7 @@
 #include <nyala/autograd/variable.hpp>
 #include <nyala/core/object.hpp>
 #include <nyala/core/tensor.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala {
 namespace metrics {
@@ -95,7 +96,7 @@ class Metric : public Handle<MetricBase> {
  public:
   Metric() = default;
   Metric(std::nullptr_t) {}
-  Metric(const char* name) : Metric(std::string(name)) {}
+  Metric(const char* name) : Metric(nyala::detail::text_of(name)) {}
   /// As in `compile`, the metric bears the name that it is asked for by, and "accuracy" (or "acc")
   /// is the one of binary, categorical and sparse categorical accuracy that fits the shapes.
   Metric(const std::string& name);

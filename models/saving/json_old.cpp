@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <nyala/core/error.hpp>
+#include <nyala/layers/activations.hpp>
 #include <nyala/layers/operation.hpp>
 
 namespace nyala::saving {
@@ -117,6 +118,45 @@ Config modern_slices(const Arguments& arguments) {
 }
 
 }  // namespace
+
+namespace {
+
+void replace_hard_sigmoid(Config& activation) {
+  if (activation == Config("hard_sigmoid")) {
+    activation = activations::kOldHardSigmoid;
+  } else if (const Config* name = activation.is_dict() ? activation.find("config") : nullptr;
+             name != nullptr && *name == Config("hard_sigmoid")) {
+    activation = activations::kOldHardSigmoid;
+  }
+}
+
+void keep_activations(Config& value, std::optional<bool> is_old) {
+  if (value.is_list()) {
+    for (Config& item : value.as_list()) keep_activations(item, is_old);
+    return;
+  }
+  if (!value.is_dict()) return;
+  const bool is_record = value.contains("class_name") && value.contains("config");
+  for (auto& [key, entry] : value.as_dict()) {
+    if (is_record && key == "config" && entry.is_dict() &&
+        is_old.value_or(!value.contains("module"))) {
+      for (const char* option : {"activation", "recurrent_activation"}) {
+        if (entry.contains(option)) replace_hard_sigmoid(entry[option]);
+      }
+    }
+    keep_activations(entry, is_old);
+  }
+}
+
+}  // namespace
+
+void keep_old_activations(Config& record) {
+  std::optional<bool> is_old;
+  if (const Config* version = record.is_dict() ? record.find("keras_version") : nullptr;
+      version != nullptr && version->is_string())
+    is_old = version->as_string().starts_with("1.") || version->as_string().starts_with("2.");
+  keep_activations(record, is_old);
+}
 
 bool is_old_operation(const Config& record) {
   const std::string& name = class_name_of(record);

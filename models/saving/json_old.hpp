@@ -5,6 +5,9 @@
 
 namespace nyala::saving {
 
+/// Gives activations that Keras 1 and 2 compute in another way names of their own, in the records
+/// of a model that these wrote: its "keras_version" says so, or the lack of modules.
+void keep_old_activations(Config& record);
 /// Whether a record is a call of a TensorFlow function (TFOpLambda, SlicingOpLambda).
 bool is_old_operation(const Config& record);
 /// Adds the op of Keras 3 that does the same; throws UnsupportedError when there is none.

@@ -330,7 +330,8 @@ LayerPtr read_checked(const Config& record) {
 void detail::models_join_layers() { set_model_reader(read_model); }
 
 Model model_from_json(const std::string& json, const saving::Limits& limits) {
-  const Config record = saving::parse_json(json, limits);
+  Config record = saving::parse_json(json, limits);
+  saving::keep_old_activations(record);
   const detail::MemoryBudget budget(limits.memory);
   detail::models_join_layers();
   const std::string& name = saving::class_name_of(record);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala {
 
@@ -26,7 +27,7 @@ class PerOutput {
 
   PerOutput() = default;
   PerOutput(std::nullptr_t) {}
-  PerOutput(const char* text) : kind_(Kind::text), text_(text) {}
+  PerOutput(const char* text) : PerOutput(detail::text_of(text)) {}
   PerOutput(const std::string& text) : kind_(Kind::text), text_(text) {}
   template <class U>
   requires(std::convertible_to<const U&, T> && !std::convertible_to<const U&, std::string> &&

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include <nyala/autograd/tape.hpp>
+#include <nyala/core/text.hpp>
 #include <nyala/models/training/trainer_state.hpp>
 
 namespace nyala {
 
 JitCompile::JitCompile(const char* text) {
-  if (std::string(text) != "auto")
+  if (detail::text_of(text) != "auto")
     throw ValueError("jit_compile is \"" + std::string(text) +
                      "\", expected true, false or \"auto\"");
 }

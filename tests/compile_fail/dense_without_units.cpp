@@ -1,5 +1,5 @@
 // Another one: `int units` would silently be 0.
-// wanted: Required|units|LayerOf
+// wanted: error: (use of deleted function .*LayerOf.*DenseArgs|no matching constructor .*DenseArgs)
 #include <nyala/layers/layers.hpp>
 
 using namespace nyala;

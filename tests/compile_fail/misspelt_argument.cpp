@@ -1,5 +1,5 @@
 // An argument that there is not.
-// wanted: normalise|LayerOf
+// wanted: error: (use of deleted function .*LayerOf.*DotArgs|no matching constructor .*DotArgs)
 #include <nyala/layers/layers.hpp>
 
 using namespace nyala;

@@ -148,8 +148,7 @@ void run_once(Draw& draw, const Sample& sample, const Config& usual, Count& coun
 
 }  // namespace
 
-// Not part of the usual run until it has been run once in full: core_tests --no-skip.
-TEST_CASE("random sizes and options give results or errors" * doctest::skip()) {
+TEST_CASE("random sizes and options give results or errors") {
   const SmallMemory small;
   for (const OpDef* def : all_ops()) {
     const std::vector<Sample> samples = def->samples();
@@ -164,7 +163,7 @@ TEST_CASE("random sizes and options give results or errors" * doctest::skip()) {
   }
 }
 
-TEST_CASE("random sizes through the functions made of ops" * doctest::skip()) {
+TEST_CASE("random sizes through the functions made of ops") {
   const SmallMemory small;
   using Call = std::function<void(Draw&, const Tensor&)>;
   const std::vector<std::pair<const char*, Call>> calls = {

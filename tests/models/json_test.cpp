@@ -204,6 +204,37 @@ TEST_CASE("what an op of a file is given is checked") {
   CHECK(error("\"class_name\": \"Add\"", "\"class_name\": \"Ad\"") != "");
 }
 
+TEST_CASE("hard_sigmoid of a file of Keras 2 stays that of Keras 2") {
+  const Sequential today({Input({.shape = {2}, .name = "in"}),
+                          layers::Dense({.units = 2, .activation = "hard_sigmoid", .name = "d"})});
+  const std::string text = R"({"class_name": "Sequential", "config": {"name": "old", "layers": [
+      {"class_name": "InputLayer", "config": {"batch_input_shape": [null, 2], "dtype": "float32",
+       "sparse": false, "name": "in"}},
+      {"class_name": "Dense", "config": {"name": "d", "trainable": true, "dtype": "float32",
+       "units": 2, "activation": "hard_sigmoid", "use_bias": true,
+       "kernel_initializer": "ones", "bias_initializer": "zeros"}}]})";
+  const std::string generations[] = {
+      text + "}",
+      text + R"(, "keras_version": "2.13.1"})",
+      replaced(
+          text, R"("class_name": "Dense")", R"("module": "keras.layers", "class_name": "Dense")") +
+          R"(, "keras_version": "2.13.1"})"};
+  const Tensor x = ops::array<float>({{-0.6f, 0.1f}, {2, 3}, {-2, -3}});
+  const Tensor wanted = ops::array<float>({{0.4f, 0.4f}, {1, 1}, {0, 0}});  // clip(0.2 x + 0.5)
+  for (const std::string& json : generations) {
+    const Model old = model_from_json(json);
+    old.set_weights({ops::ones({2, 2}), ops::zeros({2})});
+    CHECK(ops::allclose(old(x), wanted));
+    const Model twin = model_from_json(old.to_json());
+    twin.set_weights(old.get_weights());
+    CHECK(ops::array_equal(twin(x), old(x)));
+  }
+  const Model same = model_from_json(today.to_json());
+  same.set_weights({ops::ones({2, 2}), ops::zeros({2})});
+  CHECK(same(x).to_vector<float>()[0] == doctest::Approx(0.5 - 0.5 / 6));
+  CHECK(contains(today.to_json(), R"("activation": "hard_sigmoid")"));
+}
+
 TEST_CASE("a deep chain of layers neither recurses nor takes long") {
   const Symbol x = Input({.shape = {1}, .name = "x"});
   Symbol y = x;

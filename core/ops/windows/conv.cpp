@@ -33,6 +33,16 @@ struct OfConv : Sliding {
     if (!right) refuse(in, wanted);
   }
 
+  // Whether this many channels, or an unknown number, make whole groups. Throws ValueError for
+  // groups below 1.
+  bool makes_groups(std::int64_t channels) const {
+    if (groups < 1) {
+      throw ValueError(std::string(Self::name) + ": received groups = " + std::to_string(groups) +
+                       ", expected 1 or more");
+    }
+    return channels == None || channels % groups == 0;
+  }
+
   // Known shapes as the kernels count them.
   kernels::ConvShape geometry(const Shape& x, const Shape& y, const Extents& sizes) const {
     kernels::ConvShape shape;
@@ -104,7 +114,8 @@ struct ConvInputGrad : OfConv<ConvInputGrad> {
   Spec infer(Inputs<Spec> in) const {
     const Shape &dy = in[0].shape, &w = in[1].shape;
     const int rank = extra.count();
-    expect(dy.rank() == rank + 2 && w.rank() == rank + 2 && sizes_fit(dy.back(), w.back()),
+    expect(dy.rank() == rank + 2 && w.rank() == rank + 2 && sizes_fit(dy.back(), w.back()) &&
+               makes_groups(w.back()),
            in,
            "(batch, spatial..., filters) and (spatial..., channels, filters)");
     Shape dx = dy;
@@ -144,7 +155,7 @@ struct ConvWeightGrad : OfConv<ConvWeightGrad> {
     const Shape &x = in[0].shape, &dy = in[1].shape;
     const int rank = sizes.count();
     expect(x.rank() == rank + 2 && dy.rank() == rank + 2 && sizes_fit(x[0], dy[0]) &&
-               x.back() != None && x.back() % groups == 0,
+               x.back() != None && makes_groups(x.back()) && makes_groups(dy.back()),
            in,
            "(batch, spatial..., channels) and (batch, spatial..., filters)");
     Shape w;
@@ -193,7 +204,7 @@ struct Conv : OfConv<Conv> {
     const int rank = strides.count();
     bool right = x.rank() == rank + 2 && w.rank() == rank + 2;
     right = right && sizes_fit(x.back(), multiply_sizes(w[-2], groups, "conv")) &&
-            (w.back() == None || w.back() % groups == 0);
+            makes_groups(w.back());
     if (in.size() > 2)
       right = right && in[2].shape.rank() == 1 && sizes_fit(in[2].shape[0], w.back());
     expect(right,

@@ -38,7 +38,7 @@ Bytes inflate_chunk(const Image& image, std::span<const std::byte> stored, std::
   stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
   stream.avail_out = static_cast<uInt>(bytes.size());
   if (inflate(&stream, Z_FINISH) != Z_STREAM_END) image.fail(kWhat, "is damaged or too long");
-  bytes.resize(bytes.size() - stream.avail_out);
+  bytes.erase(bytes.end() - stream.avail_out, bytes.end());
   return bytes;
 }
 

@@ -1,0 +1,10 @@
+#pragma once
+/// Text given by pointer.
+#include <string>
+
+namespace nyala::detail {
+
+/// The text behind a pointer. Throws ValueError for a null one.
+std::string text_of(const char* text);
+
+}  // namespace nyala::detail
