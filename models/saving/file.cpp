@@ -8,10 +8,22 @@
 #include <utility>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/log.hpp>
 #include <nyala/models/saving/file.hpp>
 
 namespace nyala::saving {
+
+int (*detail::write_fault)(const char* call) = nullptr;
+
 namespace {
+
+// Whether a call is made to fail; errno then says how.
+bool faulty(const char* call) {
+  if (detail::write_fault == nullptr) return false;
+  const int error = detail::write_fault(call);
+  if (error != 0) errno = error;
+  return error != 0;
+}
 
 [[noreturn]] void throw_io(const std::string& path, const char* what, int error = errno) {
   throw IoError(path + ": " + what + ": " + std::strerror(error));
@@ -23,15 +35,17 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// A rename is on the disk only when its folder is.
+// A rename is on the disk only when its folder is. The new file stands by now, so that a failure is
+// no reason to call the writing failed.
 void sync_folder(const std::string& path) {
   const int folder = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return;  // a folder that may be written but not read
-  const int result = ::fsync(folder);
+  const int result = faulty("fsync folder") ? -1 : ::fsync(folder);
   const int error = errno;
   ::close(folder);
   // Some file systems do not sync folders and say so with EINVAL.
-  if (result != 0 && error != EINVAL) throw_io(path, "could not be synced", error);
+  if (result != 0 && error != EINVAL)
+    log_warning(path + ": its folder could not be synced: " + std::strerror(error));
 }
 
 // A name that no other thread or process uses: O_EXCL says so, the number makes it quick.
@@ -39,7 +53,8 @@ int create_beside(const std::string& path, std::string& name) {
   static std::atomic<unsigned> count{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
     name = path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
-    const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int file =
+        faulty("open") ? -1 : ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file >= 0) return file;
     if (errno != EEXIST) break;
   }
@@ -104,7 +119,7 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t put = ::write(file_, bytes.data(), bytes.size());
+    const ssize_t put = faulty("write") ? -1 : ::write(file_, bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) throw_io(path_, "could not be written");
     bytes = bytes.subspan(static_cast<std::size_t>(put));
@@ -112,16 +127,18 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::close() {
-  if (::close(std::exchange(file_, -1)) != 0) throw_io(path_, "could not be written");
+  const int result = ::close(std::exchange(file_, -1));
+  if (faulty("close") || result != 0) throw_io(path_, "could not be written");
 }
 
 void AtomicFile::commit() {
   close();
   // Opened again by name: a writer by name may have put another file there.
   file_ = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file_ < 0 || ::fsync(file_) != 0) throw_io(path_, "could not be synced");
+  if (file_ < 0 || faulty("fsync") || ::fsync(file_) != 0) throw_io(path_, "could not be synced");
   close();
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_io(path_, "could not be replaced");
+  if (faulty("rename") || ::rename(temporary_.c_str(), path_.c_str()) != 0)
+    throw_io(path_, "could not be replaced");
   temporary_.clear();
   sync_folder(path_);
 }

@@ -39,7 +39,7 @@ bool exists(const std::string& path) {
 bool begins(std::string_view text, std::string_view with) {
   if (text.size() < with.size()) return false;
   return std::equal(with.begin(), with.end(), text.begin(), [](char a, char b) {
-    return a == std::tolower(static_cast<unsigned char>(b));
+    return static_cast<unsigned char>(a) == std::tolower(static_cast<unsigned char>(b));
   });
 }
 

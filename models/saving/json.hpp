@@ -20,4 +20,11 @@ namespace nyala {
 /// of Nyala and those that the program registered, and nothing else is run.
 Model model_from_json(const std::string& json, const saving::Limits& limits = {});
 
+namespace saving {
+
+/// The same from what the text says; `version` is that of the Keras that wrote it, where the record
+/// does not say.
+Model model_from_record(Config record, const std::string& version = {});
+
+}  // namespace saving
 }  // namespace nyala

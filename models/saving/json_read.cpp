@@ -9,6 +9,7 @@
 #include <nyala/models/saving/json_old.hpp>
 #include <nyala/models/saving/json_records.hpp>
 #include <nyala/models/saving/json_text.hpp>
+#include <nyala/models/saving/legacy_config.hpp>
 
 namespace nyala {
 namespace {
@@ -311,14 +312,28 @@ LayerPtr read_model(const Config& record, const std::string& path) {
   return model;
 }
 
+// "unknown layer classes: LSTM (m/a, m/b), Lambda (m/c) (register ...)"
+std::string text_of(const std::vector<Unknown>& unknown) {
+  constexpr std::size_t kShown = 20;
+  std::string list;
+  bool is_lambda = false;
+  for (const Unknown& item : unknown) {
+    list += (list.empty() ? "" : ", ") + cut(item.class_name) + " (";
+    for (std::size_t i = 0; i < item.places.size() && i < kShown; ++i)
+      list += (i == 0 ? "" : ", ") + cut(item.places[i]);
+    list += item.places.size() > kShown ? ", ...)" : ")";
+    is_lambda = is_lambda || item.class_name == "Lambda";
+  }
+  return "unknown layer classes: " + list +
+         (is_lambda ? "; a Lambda is a program in Python, which is never run: write it as a layer "
+                      "in C++ and register it under that name with register_layer"
+                    : "; register those of your own with register_layer");
+}
+
 LayerPtr read_checked(const Config& record) {
   if (!record.is_dict()) throw FormatError("JSON: no dict, but " + record.str().substr(0, 80));
-  std::string list;
-  for (const std::string& name : unknown_classes(record)) list += (list.empty() ? "" : ", ") + name;
-  if (!list.empty()) {
-    throw ValueError("unknown layer classes: " + list +
-                     " (register those of your own with register_layer)");
-  }
+  if (const std::vector<Unknown> unknown = unknown_classes(record); !unknown.empty())
+    throw ValueError(text_of(unknown));
   const Config* config = record.find("config");
   const std::string name = config == nullptr ? "" : text_of(*config, "name");
   const std::string path = name.empty() ? class_name_of(record) : name;
@@ -329,15 +344,21 @@ LayerPtr read_checked(const Config& record) {
 
 void detail::models_join_layers() { set_model_reader(read_model); }
 
-Model model_from_json(const std::string& json, const saving::Limits& limits) {
-  Config record = saving::parse_json(json, limits);
-  saving::keep_old_activations(record);
-  const detail::MemoryBudget budget(limits.memory);
+Model saving::model_from_record(Config record, const std::string& version) {
   detail::models_join_layers();
   const std::string& name = saving::class_name_of(record);
-  if (!is_functional_record(record) && !is_sequential_record(record))
+  if (!version.empty()) record["keras_version"] = version;
+  saving::keep_old_activations(record);
+  const Config modern = saving::modern_record(record);
+  if (!is_functional_record(modern) && !is_sequential_record(modern))
     throw FormatError("JSON: the class " + name.substr(0, 200) + " is no model");
-  return Model::from(read_checked(record));
+  return Model::from(read_checked(modern));
+}
+
+Model model_from_json(const std::string& json, const saving::Limits& limits) {
+  Config record = saving::parse_json(json, limits);
+  const detail::MemoryBudget budget(limits.memory);
+  return saving::model_from_record(std::move(record));
 }
 
 }  // namespace nyala

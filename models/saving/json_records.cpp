@@ -150,31 +150,55 @@ void collect_references(const Config& tree, std::vector<std::string>& names) {
   }
 }
 
-void collect_unknown(const Config& record, std::vector<std::string>& unknown) {
+bool is_known_layer(const Config& record) {
   const std::string& name = class_name_of(record);
+  if (is_operation_record(record)) return is_operation_class(name);
+  if (name == "TFOpLambda" || name == "SlicingOpLambda") return true;
+  if (find_layer_class(name) != nullptr) return true;
+  const Config* registered = record.find("registered_name");
+  return registered != nullptr && registered->is_string() &&
+         find_layer_class(registered->as_string()) != nullptr;
+}
+
+bool is_layer_record(const Config& value) {
+  const Config* name = value.find("class_name");
+  const Config* config = value.find("config");
+  return name != nullptr && name->is_string() && config != nullptr && config->is_dict();
+}
+
+std::string place_of(const Config& record, const std::string& path) {
+  const Config* name = record.find("name");
+  if (name == nullptr || !name->is_string()) name = config_of(record).find("name");
+  return path + (path.empty() ? "" : "/") +
+         (name != nullptr && name->is_string() ? name->as_string() : class_name_of(record));
+}
+
+void collect_unknown(const Config& record, const std::string& path, std::vector<Unknown>& unknown) {
+  const std::string place = place_of(record, path);
   if (is_functional_record(record)) {
-    for (const Config* layer : needed_layers(config_of(record))) collect_unknown(*layer, unknown);
+    for (const Config* layer : needed_layers(config_of(record)))
+      collect_unknown(*layer, place, unknown);
     return;
   }
   if (is_sequential_record(record)) {
     for (const Config& layer : list_entry(config_of(record), "layers").as_list())
-      collect_unknown(layer, unknown);
+      collect_unknown(layer, place, unknown);
     return;
   }
-  bool known = false;
-  if (is_operation_record(record)) {
-    known = is_operation_class(name);
-  } else if (name == "TFOpLambda" || name == "SlicingOpLambda") {
-    known = true;
-  } else {
-    const Config* registered = record.find("registered_name");
-    known =
-        find_layer_class(name) != nullptr || (registered != nullptr && registered->is_string() &&
-                                              find_layer_class(registered->as_string()) != nullptr);
+  // Layers inside a wrapper.
+  for (const char* key : {"layer", "backward_layer"}) {
+    const Config* inside = config_of(record).find(key);
+    if (inside != nullptr && is_layer_record(*inside)) collect_unknown(*inside, place, unknown);
   }
-  const std::string shown = name.substr(0, 200);
-  if (!known && std::find(unknown.begin(), unknown.end(), shown) == unknown.end())
-    unknown.push_back(shown);
+  if (is_known_layer(record)) return;
+  const std::string& name = class_name_of(record);
+  const auto found = std::find_if(unknown.begin(), unknown.end(), [&](const Unknown& other) {
+    return other.class_name == name;
+  });
+  if (found == unknown.end())
+    unknown.push_back({name, {place}});
+  else
+    found->places.push_back(place);
 }
 
 }  // namespace
@@ -258,9 +282,9 @@ std::vector<const Config*> needed_layers(const Config& functional_config) {
   return result;
 }
 
-std::vector<std::string> unknown_classes(const Config& record) {
-  std::vector<std::string> unknown;
-  collect_unknown(record, unknown);
+std::vector<Unknown> unknown_classes(const Config& record) {
+  std::vector<Unknown> unknown;
+  collect_unknown(record, "", unknown);
   return unknown;
 }
 

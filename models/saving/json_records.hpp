@@ -43,7 +43,12 @@ bool is_functional_record(const Config& record);
 bool is_sequential_record(const Config& record);
 /// The layers of a Functional's config that its outputs need: all but the ops that make masks.
 std::vector<const Config*> needed_layers(const Config& functional_config);
-/// Classes that neither Nyala nor the program knows, in all models inside, each once.
-std::vector<std::string> unknown_classes(const Config& record);
+/// A class that neither Nyala nor the program knows, and the ways to its layers: "model/tower/a".
+struct Unknown {
+  std::string class_name;
+  std::vector<std::string> places;
+};
+/// All of them, in all models inside.
+std::vector<Unknown> unknown_classes(const Config& record);
 
 }  // namespace nyala::saving

@@ -87,7 +87,7 @@ Model load_archive(const ZipReader& archive, const std::string& path, const Load
   Config record = parse_json(member_text(archive, kConfig, args.limits), args.limits);
   if (!args.compile && record.is_dict()) record.erase("compile_config");
   const auto weights = open_weights(archive, path, args.limits);
-  Model model = Model::from(deserialize_layer(record));
+  Model model = model_from_record(std::move(record), archive_version(archive, args.limits));
   load_state(model.base(), *weights, false);
   return model;
 }

@@ -159,7 +159,7 @@ LegacyOrigin legacy_origin(const hdf5::Object& root) {
 Model load_legacy(const hdf5::File& file, const LoadModelArgs& args) {
   const hdf5::Object root = file.root();
   const Config config = parse_json(root.text_attribute("model_config"), args.limits);
-  const Model model = Model::from(deserialize_layer(modern_record(config)));
+  const Model model = model_from_record(config, legacy_origin(root).version);
   load_legacy_weights(model.base(), file, {.limits = args.limits});
   if (!args.compile || !root.has_attribute("training_config")) return model;
   compile_legacy(model.base(), parse_json(root.text_attribute("training_config"), args.limits));

@@ -1,5 +1,6 @@
 #include <nyala/models/saving/state_tree.hpp>
 
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -43,9 +44,12 @@ class Walk {
     entries.push_back({path, layer.name(), layer.label(), own_variables(layer)});
     const auto* model = dynamic_cast<const ModelBase*>(&layer);
     if (model != nullptr && dynamic_cast<const SubclassedModel*>(model) == nullptr) {
-      enter_all(model->layers(), path_of_(path, "layers"));
+      const std::string layers = path_of_(path, "layers");
+      Counter counter;
+      for (const auto& inside : model->layers())
+        enter(*inside, path_of_(layers, counter.name(*inside)));
     } else {
-      enter_all(layers_in(layer), path);
+      enter_children(layer, path);
     }
     if (model == nullptr || !model->trainer().compiled()) return;
     const optimizers::Optimizer& optimizer = model->trainer().optimizer();
@@ -59,17 +63,16 @@ class Walk {
   std::vector<StateEntry> entries;
 
  private:
-  static std::vector<std::shared_ptr<BaseLayer>> layers_in(const BaseLayer& layer) {
-    std::vector<std::shared_ptr<BaseLayer>> layers;
-    for (const auto& child : layer.children()) {
-      if (auto inside = std::dynamic_pointer_cast<BaseLayer>(child)) layers.push_back(inside);
+  // By their attributes; those of a list, and those without a name, by class and number.
+  void enter_children(const BaseLayer& layer, const std::string& path) {
+    std::map<std::string, Counter> counters;
+    for (const Module::Child& child : layer.named_children()) {
+      const auto* inside = dynamic_cast<const BaseLayer*>(child.module.get());
+      if (inside == nullptr) continue;
+      const std::string place = child.attribute.empty() ? path : path_of_(path, child.attribute);
+      const bool counted = child.attribute.empty() || child.in_list;
+      enter(*inside, counted ? path_of_(place, counters[child.attribute].name(*inside)) : place);
     }
-    return layers;
-  }
-
-  void enter_all(const std::vector<std::shared_ptr<BaseLayer>>& layers, const std::string& path) {
-    Counter counter;
-    for (const auto& layer : layers) enter(*layer, path_of_(path, counter.name(*layer)));
   }
 
   const PathOf& path_of_;

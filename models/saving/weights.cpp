@@ -47,22 +47,31 @@ class Failures {
   std::string first_;
 };
 
+std::string names_of(const std::vector<Variable>& variables) {
+  constexpr std::size_t kShown = 8;
+  std::string names;
+  for (std::size_t i = 0; i < variables.size() && i < kShown; ++i)
+    names += (i == 0 ? "" : ", ") + variables[i].name();
+  return "[" + names + (variables.size() > kShown ? ", ...]" : "]");
+}
+
 void plan_layer(const StateEntry& entry, std::vector<StoredTensor> stored, Assignments& plan) {
   if (stored.size() != entry.variables.size()) {
-    std::string names;
-    for (const Variable& variable : entry.variables)
-      names += (names.empty() ? "" : ", ") + variable.name();
-    throw ValueError(entry.who + " has " + std::to_string(entry.variables.size()) + " variables [" +
-                     names + "], the file has " + std::to_string(stored.size()));
+    throw ValueError(entry.who + " has " + std::to_string(entry.variables.size()) + " variables " +
+                     names_of(entry.variables) + ", the file has " + std::to_string(stored.size()));
   }
   for (std::size_t i = 0; i < stored.size(); ++i)
     plan.add(entry.variables[i], std::move(stored[i]), entry.who);
 }
 
-// Files of tf.keras have no learning rate among the variables of an optimizer.
+// Those of an optimizer that a file with so many has. One that was never built has no slots yet;
+// tf.keras keeps no learning rate there.
 std::vector<Variable> saved_variables(const StateEntry& entry, std::size_t stored) {
   std::vector<Variable> variables = entry.variables;
-  if (stored + 1 == variables.size() && stored >= 1 && variables[1].name() == "learning_rate")
+  const bool has_rate = variables.size() > 1 && variables[1].name() == "learning_rate";
+  if (stored == (has_rate ? 2 : 1))
+    variables.resize(stored);
+  else if (has_rate && stored + 1 == variables.size())
     variables.erase(variables.begin() + 1);
   return variables;
 }

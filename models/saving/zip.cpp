@@ -183,6 +183,8 @@ void ZipWriter::add(Member member) {
   if (member.name.empty() || member.name.size() > Limits().name_bytes) {
     throw ValueError(who + ": a name has 1 to " + std::to_string(Limits().name_bytes) + " bytes");
   }
+  if (member.name.find('\0') != std::string::npos)
+    throw ValueError(who + ": a name must not hold a zero byte");
   const auto same = [&](const Member& other) { return other.name == member.name; };
   if (std::any_of(members_.begin(), members_.end(), same)) {
     throw ValueError(who + ": is there already");

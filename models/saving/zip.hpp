@@ -47,7 +47,7 @@ class ZipWriter {
   };
 
   explicit ZipWriter(std::string path) : path_(std::move(path)) {}
-  /// Throws ValueError for a name that is empty, too long or there already.
+  /// Throws ValueError for a name that is empty, too long, there already or with a zero byte.
   void add(Member member);
   void commit();
 

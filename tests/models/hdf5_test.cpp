@@ -13,6 +13,7 @@
 #include <nyala/models/saving/npz.hpp>
 
 #include "hdf5_walk.hpp"
+#include "shared_data.hpp"
 #include "test_data.hpp"
 
 namespace fs = std::filesystem;
@@ -110,7 +111,7 @@ TEST_CASE("hdf5: damaged files are read or refused") {
 }
 
 TEST_CASE("hdf5: the files that broke the HDF5 library are harmless") {
-  const fs::path folder = fs::path(test_data("")) / "../../shared/hdf5-reproducers";
+  const fs::path folder = shared_data("hdf5-reproducers");
   if (!fs::exists(folder)) return;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() != ".h5") continue;

@@ -44,6 +44,8 @@ void check_growth(const Image& image, std::uint64_t bytes, std::uint64_t stored)
 
 std::vector<std::byte> filled(std::uint64_t bytes, std::span<const std::byte> value) {
   std::vector<std::byte> all(bytes);
+  const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+  if (std::all_of(value.begin(), value.end(), is_zero)) return all;
   for (std::uint64_t at = 0; !value.empty() && at + value.size() <= bytes; at += value.size())
     std::memcpy(all.data() + at, value.data(), value.size());
   return all;
