@@ -140,7 +140,7 @@ void keep_activations(Config& value, std::optional<bool> is_old) {
   for (auto& [key, entry] : value.as_dict()) {
     if (is_record && key == "config" && entry.is_dict() &&
         is_old.value_or(!value.contains("module"))) {
-      for (const char* option : {"activation", "recurrent_activation"}) {
+      for (const char* option : {"activation", "recurrent_activation", "inner_activation"}) {
         if (entry.contains(option)) replace_hard_sigmoid(entry[option]);
       }
     }
