@@ -1,9 +1,11 @@
 #include <nyala/autograd/random.hpp>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
 #include <nyala/autograd/init_scope.hpp>
+#include <nyala/autograd/seed_registry.hpp>
 #include <nyala/core/kernels/philox.hpp>
 #include <nyala/core/ops/random.hpp>
 
@@ -31,17 +33,46 @@ struct DefaultSeeds {
   }
 };
 
-// These two are never destroyed: threads may draw while the program ends.
+// These are never destroyed: threads may draw while the program ends.
 DefaultSeeds& default_seeds() {
   static DefaultSeeds& seeds = *new DefaultSeeds;
   return seeds;
 }
 
-const SeedGenerator& global_generator() {
-  const nyala::detail::InitScope scope;  // the first draw may be inside a traced function
-  static const SeedGenerator& generator =
-      *new SeedGenerator(derived(default_seeds().root, 0, kGlobalGenerator));
-  return generator;
+// Generators as they are made; those that are gone are dropped now and then.
+class SeedRegistry {
+ public:
+  void add(const std::shared_ptr<void>& owner, const Variable& state) {
+    const std::lock_guard lock(mutex_);
+    if (entries_.size() >= next_sweep_) {
+      std::erase_if(entries_, [](const Entry& entry) { return entry.owner.expired(); });
+      next_sweep_ = std::max(kFirstSweep, 2 * entries_.size());
+    }
+    entries_.push_back({owner, state});
+  }
+  std::vector<Variable> alive() {
+    const std::lock_guard lock(mutex_);
+    std::vector<Variable> states;
+    for (const Entry& entry : entries_) {
+      if (!entry.owner.expired()) states.push_back(entry.state);
+    }
+    return states;
+  }
+
+ private:
+  static constexpr std::size_t kFirstSweep = 64;
+  struct Entry {
+    std::weak_ptr<void> owner;
+    Variable state;
+  };
+  std::mutex mutex_;
+  std::vector<Entry> entries_;
+  std::size_t next_sweep_ = kFirstSweep;
+};
+
+SeedRegistry& seed_registry() {
+  static SeedRegistry& registry = *new SeedRegistry;
+  return registry;
 }
 
 Tensor state_tensor(std::int64_t key) { return Tensor::from(std::vector<std::int64_t>{key, 0}); }
@@ -59,6 +90,20 @@ Tensor draw(const Shape& shape, DType dtype, const Seed& seed, F&& f) {
 
 }  // namespace
 
+const SeedGenerator& global_seed_generator() {
+  const nyala::detail::InitScope scope;  // the first draw may be inside a traced function
+  static const SeedGenerator& generator =
+      *new SeedGenerator(derived(default_seeds().root, 0, kGlobalGenerator));
+  return generator;
+}
+
+std::vector<Variable> seed_states() {
+  const Variable& global = global_seed_generator().state();
+  std::vector<Variable> states = seed_registry().alive();
+  std::erase_if(states, [&](const Variable& state) { return state.is(global); });
+  return states;
+}
+
 std::int64_t make_default_seed() {
   DefaultSeeds& seeds = default_seeds();
   const std::lock_guard lock(seeds.mutex);
@@ -69,6 +114,7 @@ SeedGenerator::SeedGenerator(std::optional<std::int64_t> seed)
     : shared_(std::make_shared<Shared>()) {
   shared_->state = Variable(state_tensor(seed ? *seed : make_default_seed()),
                             {.trainable = false, .name = "seed_generator_state"});
+  seed_registry().add(shared_, shared_->state);
 }
 
 Tensor SeedGenerator::next() const {
@@ -86,7 +132,7 @@ void SeedGenerator::reset(std::int64_t seed) const {
 
 Tensor Seed::state() const {
   if (generator_) return generator_->next();
-  return number_ ? state_tensor(*number_) : global_generator().next();
+  return number_ ? state_tensor(*number_) : global_seed_generator().next();
 }
 
 Tensor uniform(const Shape& shape, const UniformArgs& args) {
@@ -198,7 +244,7 @@ void set_random_seed(std::uint64_t seed) {
     seeds.root = seed;
     seeds.given = 0;
   }
-  random::global_generator().reset(random::derived(seed, 0, random::kGlobalGenerator));
+  random::global_seed_generator().reset(random::derived(seed, 0, random::kGlobalGenerator));
 }
 
 }  // namespace nyala
