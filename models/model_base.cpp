@@ -130,6 +130,13 @@ void ModelBase::reset_metrics() {
   for (const metrics::Metric& metric : own_metrics_) metric.reset_state();
 }
 
+std::vector<Variable> ModelBase::metric_variables() const {
+  std::vector<Variable> all;
+  for (const metrics::Metric& metric : own_metrics_)
+    all.insert(all.end(), metric.variables().begin(), metric.variables().end());
+  return all;
+}
+
 SubclassedModel::SubclassedModel(const ModelArgs& args) {
   start("Model", args.name, args.dtype, args.trainable.value_or(true));
 }

@@ -76,6 +76,7 @@ class ModelBase : public BaseLayer, public StepFunctions {
   void build_optimizers(const std::vector<Variable>& trainable) override;
   /// Resets the metrics that are tracked.
   void reset_metrics() override;
+  std::vector<Variable> metric_variables() const override;
 
  protected:
   using BaseLayer::track;

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include <nyala/core/error.hpp>
 #include <nyala/core/text.hpp>
@@ -83,6 +85,9 @@ CallbackList::CallbackList(std::vector<CallbackRef> callbacks, Trainer& model, c
   for (const CallbackRef& callback : callbacks_) {
     if (callback.get() == nullptr) throw ValueError("callbacks: one of them is a null pointer");
   }
+  std::stable_partition(callbacks_.begin(), callbacks_.end(), [](const CallbackRef& callback) {
+    return !callback->runs_last();
+  });
   for (const CallbackRef& callback : callbacks_) {
     callback->set_model(&model);
     callback->set_params(params);
@@ -99,10 +104,46 @@ bool CallbackList::want_batch_logs() const {
   return wanted;
 }
 
+std::vector<std::pair<std::size_t, CallbackState>> CallbackList::states() const {
+  std::vector<std::pair<std::size_t, CallbackState>> states;
+  for (std::size_t i = 0; i < callbacks_.size(); ++i) {
+    if (CallbackState state = callbacks_[i]->get_state(); !state.empty())
+      states.emplace_back(i, std::move(state));
+  }
+  return states;
+}
+
+void CallbackList::set_states(const std::vector<std::pair<std::size_t, CallbackState>>& states) {
+  for (const auto& [number, state] : states) {
+    if (number >= callbacks_.size()) {
+      throw ValueError("there is a state of callback " + std::to_string(number) + ", but only " +
+                       std::to_string(callbacks_.size()) + " callbacks");
+    }
+    callbacks_[number]->set_state(state);
+  }
+}
+
 namespace detail {
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
+}
+
+std::vector<double> numbers_of(const CallbackState& state, std::size_t least, std::size_t most) {
+  const Tensor numbers = state.tensors.empty() ? Tensor() : state.tensors[0];
+  const bool fits = numbers.defined() && numbers.dtype() == DType::float64 && numbers.rank() == 1 &&
+                    static_cast<std::size_t>(numbers.size()) >= least &&
+                    static_cast<std::size_t>(numbers.size()) <= most;
+  if (!fits) throw ValueError("the state of a callback is not one of its kind");
+  return numbers.to_vector<double>();
+}
+
+int whole(double number) {
+  if (number >= std::numeric_limits<int>::min() && number <= std::numeric_limits<int>::max() &&
+      number == std::trunc(number))
+    return static_cast<int>(number);
+  throw ValueError("the state of a callback counts " + std::to_string(number) +
+                   ", expected a whole number");
 }
 }  // namespace detail
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <nyala/core/config.hpp>
+#include <nyala/core/tensor.hpp>
 #include <nyala/models/callbacks/logs.hpp>
 
 namespace nyala {
@@ -17,6 +19,8 @@ namespace nyala {
 class Trainer;
 
 namespace callbacks {
+
+class CallbackList;
 
 /// 0 (silent), 1 (a progress bar), 2 (a line for each epoch), or "auto": 1 on a terminal, else 2.
 class Verbose {
@@ -52,6 +56,15 @@ struct Params {
   std::optional<std::int64_t> steps = {};
 };
 
+/// What a callback has seen, as numbers and tensors. The values hold no NaN and no infinity, which
+/// JSON lacks: such numbers go into a tensor.
+struct CallbackState {
+  Config values = {};
+  std::vector<Tensor> tensors = {};
+
+  bool empty() const { return values.is_null() && tensors.empty(); }
+};
+
 /// The base of all callbacks. Derive from it, override what is of interest, and give `fit` a
 /// std::shared_ptr, a std::ref (it must live until `fit` returns), or the object itself, which is
 /// then copied. Numbers added to the logs of an epoch's end are kept in the history, and seen by
@@ -79,6 +92,14 @@ class Callback {
   /// Whether the logs of the batch now ending are looked at. Where nobody wants them they are not
   /// computed, and on_*_batch_end gets empty ones.
   virtual bool wants_batch_logs() { return true; }
+  /// Whether it comes after all callbacks that do not say so: BackupAndRestore keeps what these
+  /// have seen of the epoch.
+  virtual bool runs_last() const { return false; }
+  /// What a run that is broken off has to give to the one that resumes it, where this callback
+  /// changes the training or its results. BackupAndRestore calls both, `set_state` behind
+  /// `on_train_begin`; the state may come from a file that somebody else has made.
+  virtual CallbackState get_state() const { return {}; }
+  virtual void set_state(const CallbackState&) {}
   /// Called before anything else.
   virtual void set_params(const Params& params) { params_ = params; }
   void set_model(Trainer* model) { model_ = model; }
@@ -161,6 +182,10 @@ class CallbackList {
     for (const CallbackRef& callback : callbacks_) ((*callback).*event)(args...);
   }
   bool want_batch_logs() const;
+  /// The states of those that have one, each with the callback's number.
+  std::vector<std::pair<std::size_t, CallbackState>> states() const;
+  /// Throws ValueError for a state of a callback that is not there.
+  void set_states(const std::vector<std::pair<std::size_t, CallbackState>>& states);
 
  private:
   std::vector<CallbackRef> callbacks_;
@@ -169,6 +194,12 @@ class CallbackList {
 namespace detail {
 /// Writes to standard output, at once.
 void print(const std::string& text);
+/// The first tensor of a state, which holds from `least` to `most` numbers; throws ValueError for
+/// one that does not.
+std::vector<double> numbers_of(const CallbackState& state, std::size_t least, std::size_t most);
+/// One of them that counts something; throws ValueError for a fraction and beyond what an int
+/// holds.
+int whole(double number);
 }  // namespace detail
 
 }  // namespace callbacks

@@ -1,5 +1,6 @@
 #pragma once
 /// CSVLogger: writes the numbers of each epoch to a file.
+#include <concepts>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -22,7 +23,9 @@ class CSVLogger : public Callback {
  public:
   /// Throws ValueError unless the separator is one character.
   CSVLogger(CSVLoggerArgs args);
-  CSVLogger(const std::string& filename) : CSVLogger(CSVLoggerArgs{.filename = filename}) {}
+  // A template, since g++ 12 takes `{.filename = "a", .separator = ";"}` for a string too.
+  template <std::convertible_to<std::string> Text>
+  CSVLogger(const Text& filename) : CSVLogger(CSVLoggerArgs{.filename = filename}) {}
 
   /// Throws IoError when the file cannot be written.
   void on_train_begin() override;

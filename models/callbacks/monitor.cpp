@@ -117,6 +117,26 @@ void EarlyStopping::on_train_end(const Logs&) {
   model().layer().set_weights(state.best_weights);
 }
 
+CallbackState EarlyStopping::get_state() const {
+  const State& state = *state_;
+  std::vector<double> numbers{static_cast<double>(state.wait),
+                              static_cast<double>(state.stopped_epoch),
+                              static_cast<double>(state.best_epoch)};
+  if (state.best) numbers.push_back(*state.best);
+  CallbackState all{.tensors = {Tensor::from(numbers)}};
+  all.tensors.insert(all.tensors.end(), state.best_weights.begin(), state.best_weights.end());
+  return all;
+}
+
+void EarlyStopping::set_state(const CallbackState& state) {
+  const std::vector<double> numbers = detail::numbers_of(state, 3, 4);
+  state_->wait = detail::whole(numbers[0]);
+  state_->stopped_epoch = detail::whole(numbers[1]);
+  state_->best_epoch = detail::whole(numbers[2]);
+  if (numbers.size() > 3) state_->best = numbers[3];
+  state_->best_weights.assign(state.tensors.begin() + 1, state.tensors.end());
+}
+
 ReduceLROnPlateau::State ReduceLROnPlateau::start(ReduceLROnPlateauArgs args) {
   Monitor monitor("ReduceLROnPlateau", args.monitor, args.mode, args.min_delta);
   if (!(args.factor < 1)) {
@@ -132,6 +152,20 @@ void ReduceLROnPlateau::on_train_begin() {
   state_->wait = 0;
   state_->cooldown = 0;
   state_->best.reset();
+}
+
+CallbackState ReduceLROnPlateau::get_state() const {
+  std::vector<double> numbers{static_cast<double>(state_->wait),
+                              static_cast<double>(state_->cooldown)};
+  if (state_->best) numbers.push_back(*state_->best);
+  return {.tensors = {Tensor::from(numbers)}};
+}
+
+void ReduceLROnPlateau::set_state(const CallbackState& state) {
+  const std::vector<double> numbers = detail::numbers_of(state, 2, 3);
+  state_->wait = detail::whole(numbers[0]);
+  state_->cooldown = detail::whole(numbers[1]);
+  if (numbers.size() > 2) state_->best = numbers[2];
 }
 
 bool ReduceLROnPlateau::reduce(int epoch) {

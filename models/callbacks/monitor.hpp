@@ -67,6 +67,8 @@ class EarlyStopping : public Callback {
   void on_epoch_end(int epoch, Logs& logs) override;
   void on_train_end(const Logs& logs) override;
   bool wants_batch_logs() override { return false; }
+  CallbackState get_state() const override;
+  void set_state(const CallbackState& state) override;
 
  private:
   struct State {
@@ -106,6 +108,8 @@ class ReduceLROnPlateau : public Callback {
   void on_train_begin() override;
   void on_epoch_end(int epoch, Logs& logs) override;
   bool wants_batch_logs() override { return false; }
+  CallbackState get_state() const override;
+  void set_state(const CallbackState& state) override;
 
  private:
   struct State {

@@ -20,6 +20,7 @@ class RunningMean {
   /// 0 while nothing was counted.
   double result() const;
   void reset() const;
+  std::vector<Variable> variables() const { return {total_, count_}; }
 
  private:
   std::string name_;

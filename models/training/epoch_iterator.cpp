@@ -1,5 +1,8 @@
 #include <nyala/models/training/epoch_iterator.hpp>
 
+#include <utility>
+
+#include <nyala/autograd/seed_registry.hpp>
 #include <nyala/core/error.hpp>
 #include <nyala/core/log.hpp>
 
@@ -16,13 +19,42 @@ std::optional<std::int64_t> EpochIterator::num_batches() const {
   return counted_ ? counted_ : source_.num_batches();
 }
 
-void EpochIterator::begin_epoch() {
-  step_ = 0;
-  const std::optional<std::int64_t> all = source_.num_batches();
-  if (started_ && steps_ && !(all && seen_ >= *all)) return;
+void EpochIterator::start_source() {
+  generator_ = random::global_seed_generator().state().value();
   source_.start();
   started_ = true;
   seen_ = 0;
+}
+
+void EpochIterator::begin_epoch() {
+  if (std::exchange(inside_epoch_, false)) return;
+  step_ = 0;
+  const std::optional<std::int64_t> all = source_.num_batches();
+  if (started_ && steps_ && !(all && seen_ >= *all)) return;
+  start_source();
+}
+
+EpochIterator::Position EpochIterator::position(std::int64_t step) const {
+  return {step, seen_, started_ ? generator_ : random::global_seed_generator().state().value()};
+}
+
+std::optional<Batch> EpochIterator::go_to(const Position& position) {
+  if (position.step == 0 && !steps_) return {};  // the next epoch starts the source
+  const Variable& generator = random::global_seed_generator().state();
+  const Tensor now = generator.value();
+  generator.assign(position.generator);
+  start_source();
+  std::optional<Batch> last;
+  for (; seen_ < position.seen; ++seen_) {
+    last = source_.next();
+    if (last) continue;
+    throw ValueError("the data has " + std::to_string(seen_) + " batches, training had seen " +
+                     std::to_string(position.seen));
+  }
+  generator.assign(now);
+  step_ = position.step;
+  inside_epoch_ = step_ > 0;
+  return inside_epoch_ ? last : std::nullopt;
 }
 
 std::optional<Batch> EpochIterator::next() {
@@ -30,8 +62,7 @@ std::optional<Batch> EpochIterator::next() {
   std::optional<Batch> batch = source_.next();
   if (!batch && step_ == 0 && seen_ > 0) {
     // The last epoch took the last batch.
-    source_.start();
-    seen_ = 0;
+    start_source();
     batch = source_.next();
   }
   if (batch) {

@@ -43,6 +43,20 @@ History history_of(const std::vector<CallbackRef>& all) {
   return {};
 }
 
+// Sets the pointer to the run of `fit` while it lives.
+template <class Run>
+class RunGuard {
+ public:
+  RunGuard(Run*& place, Run* run) : place_(place), outer_(std::exchange(place, run)) {}
+  ~RunGuard() { place_ = outer_; }
+  RunGuard(const RunGuard&) = delete;
+  RunGuard& operator=(const RunGuard&) = delete;
+
+ private:
+  Run*& place_;
+  Run* outer_;
+};
+
 // Calls `step(number of the first, batches)` for each execution, until it returns false.
 template <class Step>
 void run_epoch(EpochIterator& batches, int steps_per_execution, const Step& step) {
@@ -113,11 +127,18 @@ History Trainer::fit_source(DataSource& source, DataSource* validation, const Fi
   const int steps_per_execution = compiled_->args.steps_per_execution;
 
   stop_training_ = false;
+  FitRun run{batches, list, args.initial_epoch};
+  const RunGuard<FitRun> guard(fit_run_, &run);
   list.call(&Callback::on_train_begin);
+  run.begun = true;
   Logs logs;
-  for (int epoch = args.initial_epoch; epoch < args.epochs && !stop_training_; ++epoch) {
+  for (int epoch = run.epoch; epoch < args.epochs && !stop_training_; ++epoch) {
+    run.epoch = epoch;
     reset_metrics();
     list.call(&Callback::on_epoch_begin, epoch);
+    if (run.resumed) resume_epoch(*run.resumed);
+    run.resumed.reset();
+    run.in_epoch = true;
     bool prepared = false;
     run_epoch(batches, steps_per_execution, [&](std::int64_t first, std::vector<Batch>& group) {
       if (!std::exchange(prepared, true)) prepare(group[0], true);
@@ -134,6 +155,8 @@ History Trainer::fit_source(DataSource& source, DataSource* validation, const Fi
         logs["val_" + name] = value;
     }
     logs.sort();
+    run.in_epoch = false;
+    run.epoch = epoch + 1;
     list.call(&Callback::on_epoch_end, epoch, logs);
   }
   if (args.epochs > 0 && !programs_->trainable.empty())

@@ -50,6 +50,8 @@ class StepFunctions {
   virtual void build_optimizers(const std::vector<Variable>& trainable) = 0;
   /// Comes with each reset of the metrics of `compile`: at the beginning of an epoch.
   virtual void reset_metrics() = 0;
+  /// The state of the metrics that `reset_metrics` resets, which a resumed epoch goes on with.
+  virtual std::vector<Variable> metric_variables() const { return {}; }
 };
 
 }  // namespace nyala

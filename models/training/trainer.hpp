@@ -16,6 +16,7 @@ namespace nyala {
 namespace graph {
 class Program;
 }
+struct Checkpoint;
 
 /// What a model's inputs and outputs go by; empty while that is not known.
 struct ModelNames {
@@ -90,6 +91,15 @@ class Trainer {
   bool stop_training() const { return stop_training_; }
   void set_stop_training(bool stop) { stop_training_ = stop; }
 
+  /// Within `fit`, from the end of a batch or an epoch: what another run needs to go on from there.
+  /// The model has its weights, and optimizers of its own are not part of it. Throws StateError
+  /// elsewhere.
+  Checkpoint checkpoint() const;
+  /// Within `fit`, when training begins: goes on from a checkpoint that a run with the same model,
+  /// data and callbacks has made. Throws StateError elsewhere and for a model without weights,
+  /// ValueError for a checkpoint of another model; then nothing has changed.
+  void resume(const Checkpoint& checkpoint);
+
   // Keras's steps, which a model's own may call.
   StepLogs default_train_step(const StepInputs& data);
   StepLogs default_test_step(const StepInputs& data);
@@ -113,6 +123,7 @@ class Trainer {
   struct FeedShape;
   struct Feed;
   struct DefaultSteps;
+  struct FitRun;
   using Parts = detail::BatchParts;
 
   /// Holds the trainer for this thread while it lives.
@@ -138,6 +149,10 @@ class Trainer {
                                      const PredictArgs& args,
                                      std::int64_t samples);
   History fit_source(DataSource& source, DataSource* validation, const FitArgs& args);
+  FitRun& need_fit(const char* who) const;
+  std::vector<Variable> metric_variables() const;
+  void resume_epoch(const Checkpoint& checkpoint);
+  void set_state(const Checkpoint& checkpoint) const;
   EvaluateResult in_keras_order(callbacks::Logs&& logs) const;
 
   BaseLayer& layer_;
@@ -146,6 +161,7 @@ class Trainer {
   std::unique_ptr<Programs> programs_;
   std::unique_ptr<DefaultSteps> default_steps_;
   StepFunctions* functions_;
+  FitRun* fit_run_ = nullptr;  // while `fit` runs
   std::atomic<bool> stop_training_{false};
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <nyala/autograd/graph/program_cache.hpp>
+#include <nyala/models/training/checkpoint.hpp>
 #include <nyala/models/training/compiled_loss.hpp>
 #include <nyala/models/training/compiled_metrics.hpp>
 #include <nyala/models/training/trainer.hpp>
@@ -113,6 +114,16 @@ struct Trainer::Programs {
   // The thread in fit, evaluate or *_on_batch, and whether it changes weights.
   std::atomic<const void*> user{nullptr};
   std::atomic<bool> is_training{false};
+};
+
+/// What one call of `fit` knows, for the checkpoints that its callbacks make.
+struct Trainer::FitRun {
+  EpochIterator& batches;
+  callbacks::CallbackList& callbacks;
+  int epoch;              // the one that runs, or the next one behind its last step
+  bool in_epoch = false;  // between its first step and its end
+  bool begun = false;     // whether on_train_begin is over
+  std::optional<Checkpoint> resumed = {};
 };
 
 /// Keeps a trainer to the thread that trains or evaluates; the same thread may come again.
