@@ -182,19 +182,6 @@ class Summary {
     return found;
   }
 
-  static std::optional<std::vector<Shape>> output_shapes(const ModelBase& owner, BaseLayer& layer) {
-    if (owner.graph() != nullptr) {
-      const auto calls = owner.graph()->calls_of(layer);
-      if (!calls.empty()) {
-        std::vector<Shape> shapes;
-        for (const Spec& spec : calls.back()->outputs) shapes.push_back(spec.shape);
-        return shapes;
-      }
-    }
-    if (layer.build_shapes().empty()) return std::nullopt;
-    return layer.compute_output_shapes(layer.build_shapes());
-  }
-
   StyledText connections(const BaseLayer& layer) const {
     StyledText text;
     for (const Graph::Node& node : model_.graph()->calls_of(layer)) {
@@ -230,7 +217,7 @@ class Summary {
     name.append(layer.class_name(), Style::symbol);
     name.append(")");
     row.push_back(std::move(name));
-    const auto shapes = output_shapes(owner, layer);
+    const auto shapes = output_shapes_of(owner, layer);
     row.push_back(shapes ? shapes_text(*shapes) : StyledText("?"));
     row.push_back(params(layer));
     if (!chain_) row.push_back(connections(layer));
@@ -269,6 +256,19 @@ void write_total(std::ostream& out, bool colour, const char* what, const Optimiz
 }
 
 }  // namespace
+
+std::optional<std::vector<Shape>> output_shapes_of(const ModelBase& owner, BaseLayer& layer) {
+  if (owner.graph() != nullptr) {
+    const auto calls = owner.graph()->calls_of(layer);
+    if (!calls.empty()) {
+      std::vector<Shape> shapes;
+      for (const Spec& spec : calls.back()->outputs) shapes.push_back(spec.shape);
+      return shapes;
+    }
+  }
+  if (layer.build_shapes().empty()) return std::nullopt;
+  return layer.compute_output_shapes(layer.build_shapes());
+}
 
 void print_summary(const ModelBase& model,
                    std::ostream& out,

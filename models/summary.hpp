@@ -6,8 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include <nyala/core/shape.hpp>
+
 namespace nyala {
 
+class BaseLayer;
 class ModelBase;
 
 struct SummaryArgs {
@@ -25,6 +28,10 @@ struct SummaryArgs {
   /// Whether colours are used; by default on a terminal, unless NO_COLOR is set.
   std::optional<bool> colour = {};
 };
+
+/// The shapes of what a layer of `owner` gives, in its last call there; nothing while they are not
+/// known.
+std::optional<std::vector<Shape>> output_shapes_of(const ModelBase& owner, BaseLayer& layer);
 
 /// Of the parameters of an optimizer, for the last line.
 struct OptimizerSize {
