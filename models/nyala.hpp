@@ -16,10 +16,13 @@
 #include <nyala/layers/layers.hpp>
 #include <nyala/layers/operation.hpp>
 #include <nyala/models/callbacks.hpp>
+#include <nyala/models/compare.hpp>
 #include <nyala/models/losses.hpp>
 #include <nyala/models/metrics.hpp>
 #include <nyala/models/model.hpp>
 #include <nyala/models/optimizers.hpp>
+#include <nyala/models/plotting.hpp>
+#include <nyala/models/saving/csv.hpp>
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/npz.hpp>
 #include <nyala/models/saving/safetensors.hpp>
