@@ -6,6 +6,7 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/merging.hpp>
 #include <nyala/layers/normalization.hpp>
+#include <nyala/layers/pooling.hpp>
 #include <nyala/layers/preprocessing.hpp>
 #include <nyala/layers/regularization.hpp>
 #include <nyala/layers/reshaping.hpp>

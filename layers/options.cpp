@@ -1,5 +1,7 @@
 #include <nyala/layers/options.hpp>
 
+#include <algorithm>
+
 #include <nyala/core/ops.hpp>
 
 namespace nyala {
@@ -92,19 +94,22 @@ Margin ConfigCodec<Margin>::from(const Config& config) {
   return {ends[0], ends[1]};
 }
 
-Config ConfigCodec<Margins2D>::to(const Margins2D& margins) {
+Config detail::margins_to_config(std::span<const Margin> margins) {
   Config list = Config::list();
-  list.push_back(ConfigCodec<Margin>::to(margins.height));
-  list.push_back(ConfigCodec<Margin>::to(margins.width));
+  for (const Margin& margin : margins) list.push_back(ConfigCodec<Margin>::to(margin));
   return list;
 }
 
-Margins2D ConfigCodec<Margins2D>::from(const Config& config) {
-  if (config.is_int()) return Margins2D(ConfigCodec<int>::from(config));
+void detail::margins_from_config(const Config& config, std::span<Margin> margins) {
+  if (config.is_int()) {
+    std::fill(margins.begin(), margins.end(), Margin(ConfigCodec<int>::from(config)));
+    return;
+  }
   const Config::List& items = config.as_list();
-  if (items.size() != 2)
-    throw ValueError("received " + short_text(config) + ", expected one for height and width");
-  return {ConfigCodec<Margin>::from(items[0]), ConfigCodec<Margin>::from(items[1])};
+  if (items.size() != margins.size())
+    throw ValueError("received " + short_text(config) + ", expected one for each of " +
+                     std::to_string(margins.size()) + " axes");
+  for (std::size_t i = 0; i < items.size(); ++i) margins[i] = ConfigCodec<Margin>::from(items[i]);
 }
 
 DataFormat::DataFormat(const std::string& name) : channels_first_(name == "channels_first") {

@@ -1,6 +1,8 @@
 #pragma once
 /// Kinds of options that several layers take.
+#include <array>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -207,21 +209,41 @@ struct ConfigCodec<Margin> {
   static Config to(const Margin& margin);
   static Margin from(const Config& config);
 };
-/// The same for height and width: `.padding = 1`, `.padding = {1, 2}`, `.padding = {{1, 0}, {2,
-/// 3}}`.
-class Margins2D {
+/// The same for each of two or three spatial axes: `.padding = 1`, `.padding = {1, 2}`,
+/// `.padding = {{1, 0}, {2, 3}}`.
+template <int kRank>
+class Margins {
  public:
-  Margins2D() = default;
-  Margins2D(int all) : height(all), width(all) {}
-  Margins2D(Margin height_, Margin width_) : height(height_), width(width_) {}
+  Margins() = default;
+  Margins(int all) { each_.fill(all); }
+  Margins(Margin height, Margin width) requires(kRank == 2) : each_{height, width} {}
+  Margins(Margin depth, Margin height, Margin width) requires(kRank == 3)
+      : each_{depth, height, width} {}
 
-  Margin height;
-  Margin width;
+  const std::array<Margin, kRank>& each() const { return each_; }
+  std::array<Margin, kRank>& each() { return each_; }
+
+ private:
+  std::array<Margin, kRank> each_;
 };
-template <>
-struct ConfigCodec<Margins2D> {
-  static Config to(const Margins2D& margins);
-  static Margins2D from(const Config& config);
+using Margins2D = Margins<2>;
+using Margins3D = Margins<3>;
+
+namespace detail {
+Config margins_to_config(std::span<const Margin> margins);
+void margins_from_config(const Config& config, std::span<Margin> margins);
+}  // namespace detail
+
+template <int kRank>
+struct ConfigCodec<Margins<kRank>> {
+  static Config to(const Margins<kRank>& margins) {
+    return detail::margins_to_config(margins.each());
+  }
+  static Margins<kRank> from(const Config& config) {
+    Margins<kRank> margins;
+    detail::margins_from_config(config, margins.each());
+    return margins;
+  }
 };
 
 /// Where the channels stand: "channels_last" (at first) or "channels_first".

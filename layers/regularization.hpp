@@ -50,6 +50,54 @@ struct SpatialDropout1DArgs {
 };
 NYALA_DECLARE_LAYER(SpatialDropout1D);
 
+/// The same for images and volumes: all elements of a channel together.
+template <int kRank>
+struct SpatialDropoutLayerArgs {
+  static constexpr int rank = kRank;
+
+  Required<double> rate;
+  DataFormat data_format = {};
+  std::optional<std::int64_t> seed = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+
+  template <class A = SpatialDropoutLayerArgs>
+  static constexpr auto fields() {
+    return layer_fields(Field{"rate", &A::rate, "Share set to 0.", Range::from_0_to_1()},
+                        Field{"data_format", &A::data_format, "Where the channels stand."},
+                        Field{"seed", &A::seed, "Where the random numbers start."});
+  }
+  static constexpr std::array<const char*, 1> ignored_keys() { return {"noise_shape"}; }
+};
+/// https://keras.io/api/layers/regularization_layers/spatial_dropout2d/
+using SpatialDropout2DArgs = SpatialDropoutLayerArgs<2>;
+using SpatialDropout3DArgs = SpatialDropoutLayerArgs<3>;
+NYALA_DECLARE_LAYER(SpatialDropout2D);
+NYALA_DECLARE_LAYER(SpatialDropout3D);
+
+/// Dropout that keeps mean and variance of inputs that selu makes: a share `rate` of the elements
+/// takes the value that selu has far below 0, then all are scaled and shifted.
+/// https://keras.io/api/layers/regularization_layers/alpha_dropout/
+struct AlphaDropoutArgs {
+  Required<double> rate;
+  OptionalShape noise_shape = {};
+  std::optional<std::int64_t> seed = {};
+  NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+
+  template <class A = AlphaDropoutArgs>
+  static constexpr auto fields() {
+    return layer_fields(Field{"rate", &A::rate, "Share that is dropped.", Range::from_0_to_1()},
+                        Field{"noise_shape",
+                              &A::noise_shape,
+                              "Axes of size 1 drop together; None stands for the input's size."},
+                        Field{"seed", &A::seed, "Where the random numbers start."});
+  }
+};
+NYALA_DECLARE_LAYER(AlphaDropout);
+
 /// Adds normal noise of mean 0 while training.
 /// https://keras.io/api/layers/regularization_layers/gaussian_noise/
 struct GaussianNoiseArgs {

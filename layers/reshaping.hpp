@@ -1,7 +1,9 @@
 #pragma once
 /// Layers that change the shape.
+#include <string>
 #include <vector>
 
+#include <nyala/core/ops/extents.hpp>
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
@@ -80,6 +82,29 @@ struct Cropping1DArgs {
 };
 NYALA_DECLARE_LAYER(Cropping1D);
 
+/// The same over two or three spatial axes; nothing is cut from images unless told. Throws
+/// ShapeError where nothing would be left.
+template <int kRank>
+struct CroppingLayerArgs {
+  static constexpr int rank = kRank;
+
+  Margins<kRank> cropping = kRank == 2 ? 0 : 1;
+  DataFormat data_format = {};
+  NYALA_LAYER_ARGS;
+
+  template <class A = CroppingLayerArgs>
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"cropping", &A::cropping, "{before, after} for each spatial axis: {{1, 0}, {2, 3}}."},
+        Field{"data_format", &A::data_format, "Where the channels stand."});
+  }
+};
+/// https://keras.io/api/layers/reshaping_layers/cropping2d/
+using Cropping2DArgs = CroppingLayerArgs<2>;
+using Cropping3DArgs = CroppingLayerArgs<3>;
+NYALA_DECLARE_LAYER(Cropping2D);
+NYALA_DECLARE_LAYER(Cropping3D);
+
 /// (batch, steps, features) with zeros before and after.
 /// https://keras.io/api/layers/reshaping_layers/zero_padding1d/
 struct ZeroPadding1DArgs {
@@ -95,20 +120,27 @@ struct ZeroPadding1DArgs {
 };
 NYALA_DECLARE_LAYER(ZeroPadding1D);
 
-/// (batch, height, width, channels) with zeros around.
-/// https://keras.io/api/layers/reshaping_layers/zero_padding2d/
-struct ZeroPadding2DArgs {
-  Margins2D padding = 1;
+/// The same over two or three spatial axes.
+template <int kRank>
+struct ZeroPaddingLayerArgs {
+  static constexpr int rank = kRank;
+
+  Margins<kRank> padding = 1;
   DataFormat data_format = {};
   NYALA_LAYER_ARGS;
 
-  template <class A = ZeroPadding2DArgs>
+  template <class A = ZeroPaddingLayerArgs>
   static constexpr auto fields() {
-    return layer_fields(Field{"padding", &A::padding, "{{top, bottom}, {left, right}}."},
-                        Field{"data_format", &A::data_format, "Where the channels stand."});
+    return layer_fields(
+        Field{"padding", &A::padding, "{before, after} for each spatial axis: {{1, 0}, {2, 3}}."},
+        Field{"data_format", &A::data_format, "Where the channels stand."});
   }
 };
+/// https://keras.io/api/layers/reshaping_layers/zero_padding2d/
+using ZeroPadding2DArgs = ZeroPaddingLayerArgs<2>;
+using ZeroPadding3DArgs = ZeroPaddingLayerArgs<3>;
 NYALA_DECLARE_LAYER(ZeroPadding2D);
+NYALA_DECLARE_LAYER(ZeroPadding3D);
 
 /// Each step of (batch, steps, features) repeated.
 /// https://keras.io/api/layers/reshaping_layers/up_sampling1d/
@@ -122,5 +154,38 @@ struct UpSampling1DArgs {
   }
 };
 NYALA_DECLARE_LAYER(UpSampling1D);
+
+/// Images larger by whole factors: each element repeated ("nearest"), or computed from those around
+/// it ("bilinear", "bicubic", "lanczos3", "lanczos5", "area").
+/// https://keras.io/api/layers/reshaping_layers/up_sampling2d/
+struct UpSampling2DArgs {
+  Extents size = {2, 2};
+  DataFormat data_format = {};
+  std::string interpolation = "nearest";
+  NYALA_LAYER_ARGS;
+
+  template <class A = UpSampling2DArgs>
+  static constexpr auto fields() {
+    return layer_fields(Field{"size", &A::size, "Factors for height and width."},
+                        Field{"data_format", &A::data_format, "Where the channels stand."},
+                        Field{"interpolation", &A::interpolation, "How elements are made."});
+  }
+};
+NYALA_DECLARE_LAYER(UpSampling2D);
+
+/// Each element of a volume repeated along all three axes.
+/// https://keras.io/api/layers/reshaping_layers/up_sampling3d/
+struct UpSampling3DArgs {
+  Extents size = {2, 2, 2};
+  DataFormat data_format = {};
+  NYALA_LAYER_ARGS;
+
+  template <class A = UpSampling3DArgs>
+  static constexpr auto fields() {
+    return layer_fields(Field{"size", &A::size, "Factors for depth, height and width."},
+                        Field{"data_format", &A::data_format, "Where the channels stand."});
+  }
+};
+NYALA_DECLARE_LAYER(UpSampling3D);
 
 }  // namespace nyala::layers

@@ -1,58 +1,38 @@
-#include <nyala/layers/reshaping.hpp>
+#include <nyala/layers/reshaping/spatial.hpp>
 
 namespace nyala::layers {
 namespace {
 
-PadWidth width_of(const Margin& margin) { return {margin.before, margin.after}; }
-
-void expect_no_negative(const std::string& label, const Margin& margin) {
-  if (margin.before < 0 || margin.after < 0)
-    throw ValueError(label + ": received a negative padding, expected 0 or more");
-}
-
-class ZeroPadding1DLayer final : public LayerBase<ZeroPadding1DArgs> {
+template <class Args>
+class ZeroPaddingLayer final : public LayerBase<Args> {
  public:
-  using LayerBase::LayerBase;
+  using LayerBase<Args>::LayerBase;
+  using LayerBase<Args>::args;
 
   void check(Inputs<Shape> inputs) const override {
-    expect_inputs(inputs.size(), 1);
-    expect_rank(inputs[0], 3);
+    this->expect_inputs(inputs.size(), 1);
+    this->expect_rank(inputs[0], static_cast<int>(each_margin(args().padding).size()) + 2);
   }
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    const PadWidth steps = width_of(args().padding);
-    if (args().data_format.channels_first()) return ops::pad(inputs[0], {{}, {}, steps});
-    return ops::pad(inputs[0], {{}, steps, {}});
+    std::vector<PadWidth> widths(static_cast<std::size_t>(inputs[0].rank()));
+    auto width = widths.begin() + first_spatial_axis(args());
+    for (const Margin& margin : each_margin(args().padding))
+      *width++ = {margin.before, margin.after};
+    return ops::pad(inputs[0], widths);
   }
 
  private:
-  void validate() override { expect_no_negative(label(), args().padding); }
+  void validate() override { expect_no_negative(this->label(), "padding", args().padding); }
 };
 
-class ZeroPadding2DLayer final : public LayerBase<ZeroPadding2DArgs> {
- public:
-  using LayerBase::LayerBase;
-
-  void check(Inputs<Shape> inputs) const override {
-    expect_inputs(inputs.size(), 1);
-    expect_rank(inputs[0], 4);
-  }
-  Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    const PadWidth height = width_of(args().padding.height);
-    const PadWidth width = width_of(args().padding.width);
-    if (args().data_format.channels_first()) return ops::pad(inputs[0], {{}, {}, height, width});
-    return ops::pad(inputs[0], {{}, height, width, {}});
-  }
-
- private:
-  void validate() override {
-    expect_no_negative(label(), args().padding.height);
-    expect_no_negative(label(), args().padding.width);
-  }
-};
+using ZeroPadding1DLayer = ZeroPaddingLayer<ZeroPadding1DArgs>;
+using ZeroPadding2DLayer = ZeroPaddingLayer<ZeroPadding2DArgs>;
+using ZeroPadding3DLayer = ZeroPaddingLayer<ZeroPadding3DArgs>;
 
 }  // namespace
 
 NYALA_LAYER(ZeroPadding1D)
 NYALA_LAYER(ZeroPadding2D)
+NYALA_LAYER(ZeroPadding3D)
 
 }  // namespace nyala::layers

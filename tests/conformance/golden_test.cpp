@@ -21,6 +21,7 @@ TEST_CASE("golden: every family is read, and each case finds its arrays") {
                              "metrics",
                              "ops",
                              "optimizers",
+                             "pool",
                              "schedules",
                              "shape",
                              "preprocessing"}) {

@@ -154,6 +154,7 @@ TEST_CASE("golden layers: dropout") { CHECK(run_layers("dropout") > 0); }
 TEST_CASE("golden layers: embedding") { CHECK(run_layers("embedding") > 0); }
 TEST_CASE("golden layers: merge") { CHECK(run_layers("merge") > 0); }
 TEST_CASE("golden layers: norm") { CHECK(run_layers("norm") > 0); }
+TEST_CASE("golden layers: pool") { CHECK(run_layers("pool") > 0); }
 TEST_CASE("golden layers: preprocessing") { run_layers("preprocessing"); }
 TEST_CASE("golden layers: shape") { CHECK(run_layers("shape") > 0); }
 

@@ -44,6 +44,7 @@ ARGUMENTS = {
     "num_query_heads": 1,
     "num_key_value_heads": 1,
     "output_size": 1,
+    "pool_size": 2,
 }
 
 
