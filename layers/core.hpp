@@ -132,6 +132,57 @@ struct EmbeddingArgs {
 };
 NYALA_DECLARE_LAYER(Embedding);
 
+/// What a call of ReversibleEmbedding takes beside its input.
+struct ReversibleEmbeddingCall {
+  bool reverse = false;  ///< scores of all ids for vectors, in place of vectors for ids
+
+  template <class A = ReversibleEmbeddingCall>
+  static constexpr auto call_fields() {
+    return std::tuple{CallField{"reverse", &A::reverse}};
+  }
+};
+
+/// An Embedding that also goes back: (..., output_dim) vectors give (..., input_dim) scores, by the
+/// same table or, without `tie_weights`, by one of their own.
+/// https://keras.io/api/layers/core_layers/reversible_embedding/
+struct ReversibleEmbeddingArgs {
+  Required<int> input_dim;
+  Required<int> output_dim;
+  bool tie_weights = true;
+  initializers::Initializer embeddings_initializer = "uniform";
+  regularizers::Regularizer embeddings_regularizer = {};
+  constraints::Constraint embeddings_constraint = {};
+  bool mask_zero = false;
+  std::optional<DTypeLike> reverse_dtype = {};
+  std::optional<double> logit_soft_cap = {};
+  regularizers::Regularizer activity_regularizer = {};
+  AlwaysNull quantization_config = {};
+  NYALA_LAYER_ARGS;
+
+  using Call = ReversibleEmbeddingCall;
+
+  template <class A = ReversibleEmbeddingArgs>
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"input_dim", &A::input_dim, "Rows of the table.", Range::at_least(1)},
+        Field{"output_dim", &A::output_dim, "Size of a row.", Range::at_least(1)},
+        Field{"embeddings_initializer", &A::embeddings_initializer, "Fills the tables."},
+        Field{"embeddings_regularizer", &A::embeddings_regularizer, "Penalty on the table."},
+        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+        Field{"embeddings_constraint",
+              &A::embeddings_constraint,
+              "Applied to the table after each step."},
+        Field{"mask_zero", &A::mask_zero, "Whether id 0 stands for nothing."},
+        Field{"quantization_config", &A::quantization_config, "Not supported."},
+        Field{"tie_weights", &A::tie_weights, "Whether one table serves both ways."},
+        Field{"reverse_dtype", &A::reverse_dtype, "Of the way back; the table's without it."},
+        Field{"logit_soft_cap",
+              &A::logit_soft_cap,
+              "Scores are kept below it: cap * tanh(score / cap)."});
+  }
+};
+NYALA_DECLARE_LAYER(ReversibleEmbedding);
+
 /// The activation of a contraction with a kernel, written as an einsum: "ab,bc->ac". The equation
 /// is [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]....
 /// https://keras.io/api/layers/core_layers/einsum_dense/

@@ -1,6 +1,7 @@
 #pragma once
 /// Every layer.
 #include <nyala/layers/activation.hpp>
+#include <nyala/layers/attention.hpp>
 #include <nyala/layers/convolutional.hpp>
 #include <nyala/layers/core.hpp>
 #include <nyala/layers/layer.hpp>

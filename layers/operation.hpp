@@ -10,6 +10,9 @@
 #include <vector>
 
 #include <nyala/core/ops.hpp>
+#include <nyala/core/ops/attention.hpp>
+#include <nyala/core/ops/conv.hpp>
+#include <nyala/core/ops/pool.hpp>
 #include <nyala/layers/argument.hpp>
 #include <nyala/layers/layer.hpp>
 
@@ -78,6 +81,12 @@ struct MomentsSymbols {
 struct AverageSymbolArgs {
   std::optional<int> axis = {};
   Symbol weights = {};
+};
+struct DotProductAttentionSymbolArgs {
+  Operand bias = Symbol();
+  Operand mask = Symbol();
+  std::optional<double> scale = {};
+  bool is_causal = false;
 };
 
 namespace ops {

@@ -225,6 +225,29 @@ NYALA_ARGS(PadArgs, NYALA_MEMBER(mode), NYALA_MEMBER(constant_values))
 NYALA_ARGS(DTypeArgs, NYALA_MEMBER(dtype))
 NYALA_ARGS(NanToNumArgs, NYALA_MEMBER(nan), NYALA_MEMBER(posinf), NYALA_MEMBER(neginf))
 NYALA_ARGS(ops::AllcloseArgs, NYALA_MEMBER(rtol), NYALA_MEMBER(atol), NYALA_MEMBER(equal_nan))
+NYALA_ARGS(PoolArgs, NYALA_MEMBER(strides), NYALA_MEMBER(padding), NYALA_MEMBER(data_format))
+NYALA_ARGS(AdaptivePoolArgs, NYALA_MEMBER(data_format))
+NYALA_ARGS(ConvArgs,
+           NYALA_MEMBER(strides),
+           NYALA_MEMBER(padding),
+           NYALA_MEMBER(data_format),
+           NYALA_MEMBER(dilation_rate))
+NYALA_ARGS(ConvTransposeArgs,
+           NYALA_MEMBER(strides),
+           NYALA_MEMBER(padding),
+           NYALA_MEMBER(output_padding),
+           NYALA_MEMBER(data_format),
+           NYALA_MEMBER(dilation_rate))
+NYALA_ARGS(DotProductAttentionArgs,
+           NYALA_MEMBER(bias),
+           NYALA_MEMBER(mask),
+           NYALA_MEMBER(scale),
+           NYALA_MEMBER(is_causal))
+NYALA_ARGS(DotProductAttentionSymbolArgs,
+           NYALA_MEMBER(bias),
+           NYALA_MEMBER(mask),
+           NYALA_MEMBER(scale),
+           NYALA_MEMBER(is_causal))
 NYALA_ARGS(CrossentropyArgs, NYALA_MEMBER(from_logits), NYALA_MEMBER(axis))
 #undef NYALA_ARGS
 #undef NYALA_MEMBER

@@ -215,6 +215,10 @@ template <>
 struct OnTensors<const AverageSymbolArgs&> {
   using type = const AverageArgs&;
 };
+template <>
+struct OnTensors<const DotProductAttentionSymbolArgs&> {
+  using type = const DotProductAttentionArgs&;
+};
 template <class Result, class... P>
 struct OnTensors<Result (*)(P...)> {
   using type = typename OnTensors<Result>::type (*)(typename OnTensors<P>::type...);

@@ -9,6 +9,7 @@ namespace nyala::conformance {
 
 TEST_CASE("golden: every family is read, and each case finds its arrays") {
   for (const char* family : {"activations",
+                             "attention",
                              "constraints",
                              "dense",
                              "dot",

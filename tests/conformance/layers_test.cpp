@@ -40,8 +40,9 @@ void check_weights(const BaseLayer& layer, const Json& weights) {
   const std::vector<Variable> variables = layer.weights();
   REQUIRE(variables.size() == weights.size());
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    CHECK(variables[i].name() == weights[i].at("name").get<std::string>());
-    CHECK(variables[i].path() == weights[i].at("path").get<std::string>());
+    const auto path = weights[i].at("path").get<std::string>();
+    CHECK(variables[i].name() == path.substr(path.rfind('/') + 1));
+    CHECK(variables[i].path() == path);
   }
 }
 
@@ -148,6 +149,7 @@ std::size_t run_layers(const std::string& family) {
 }  // namespace
 
 TEST_CASE("golden layers: activations") { CHECK(run_layers("activations") > 0); }
+TEST_CASE("golden layers: attention") { CHECK(run_layers("attention") > 0); }
 TEST_CASE("golden layers: conv") { CHECK(run_layers("conv") > 0); }
 TEST_CASE("golden layers: dense") { CHECK(run_layers("dense") > 0); }
 TEST_CASE("golden layers: dropout") { CHECK(run_layers("dropout") > 0); }

@@ -40,6 +40,9 @@ INPUTS = {
     "l": ((), "int32", (0, 3)),
     "b": ((3,), "bool", (0, 2)),
     "c": ((3,), "bool", (0, 2)),
+    "e": ((5, 2), "float32", (-2, 2)),
+    "f": ((4, 5, 2), "float32", (-2, 2)),
+    "k": ((3, 4, 2), "float32", (-2, 2)),
     # Without a batch.
     "v": ((5,), "float32", (-2, 2)),
     "w": ((5,), "float32", (-2, 2)),
@@ -50,6 +53,9 @@ INPUTS = {
 UNBATCHED = set("vwtmz")
 A = np.array([[0.5, -1.0], [2.0, 0.25], [-0.5, 1.5]], "float32")
 ROW = np.array([0.5, -1.0, 2.0], "float32")
+KERNEL1 = np.linspace(-1, 1, 2 * 2 * 2).reshape(2, 2, 2).astype("float32")
+KERNEL2 = np.linspace(-1, 1, 2 * 2 * 2 * 2).reshape(2, 2, 2, 2).astype("float32")
+POINTWISE = np.linspace(-1, 1, 4 * 3).reshape(1, 1, 4, 3).astype("float32")
 INDICES = np.array([2, 0], "int32")
 
 UNARY = """absolute abs negative square sign exp expm1 sin cos tan arctan sinh cosh tanh arcsinh floor
@@ -387,6 +393,19 @@ ops.vander(v)
 ops.i0(x)
 ops.angle(x)
 ops.imag(x)
+ops.max_pool(e, 2)
+ops.max_pool(f, (2, 1), strides=1, padding="SAME")
+ops.max_pool(f, 2, data_format="channels_first")
+ops.average_pool(e, 3, strides=2, padding="same")
+ops.average_pool(f, (2, 2), strides=(1, 2))
+ops.conv(e, KERNEL1)
+ops.conv(f, KERNEL2, strides=(1, 2), padding="same")
+ops.conv(f, KERNEL2, dilation_rate=2, data_format="channels_last")
+ops.depthwise_conv(f, KERNEL2, padding="SAME")
+ops.separable_conv(f, KERNEL2, POINTWISE, strides=1)
+ops.dot_product_attention(k, k, k)
+ops.dot_product_attention(k, k, k, mask=np.tril(np.ones((3, 3), "bool")), scale=0.5)
+ops.dot_product_attention(k, k, k, bias=np.eye(3, dtype="float32"), is_causal=True)
 """
 
 
@@ -418,7 +437,8 @@ def build(expression):
         shape, dtype, _ = INPUTS[name]
         batch = shape if name in UNBATCHED else (None, *shape)
         symbols[name] = keras.Input(batch_shape=batch, dtype=dtype, name=name)
-    scope = {"ops": ops, "np": np, "A": A, "ROW": ROW, "INDICES": INDICES, "abs": abs, "slice": slice, **symbols}
+    constants = {"A": A, "ROW": ROW, "INDICES": INDICES, "KERNEL1": KERNEL1, "KERNEL2": KERNEL2, "POINTWISE": POINTWISE}
+    scope = {"ops": ops, "np": np, "abs": abs, "slice": slice, **constants, **symbols}
     result = eval(expression, scope)
     return keras.Model(list(symbols.values()), result, name="m"), list(symbols)
 
