@@ -7,6 +7,7 @@ namespace {
 
 void fill_missing(const Record& record, Tensors& dys) {
   dys.resize(record.outputs.size());
+  if (record.has_op && record.op.def().partial_gradients) return;
   for (std::size_t i = 0; i < dys.size(); ++i) {
     if (!dys[i].defined()) dys[i] = ops::zeros_like(record.outputs[i]);
   }

@@ -134,9 +134,10 @@ struct OpDef {
   std::string_view doc;
   Saves saves;
   bool differentiable;
-  bool aliases;      ///< the result may share the input's elements
-  bool in_place;     ///< the result may lie where the first input does; then it never throws
-  std::size_t size;  ///< of the struct, as for `copy` and `move`
+  bool aliases;            ///< the result may share the input's elements
+  bool in_place;           ///< the result may lie where the first input does; then it never throws
+  bool partial_gradients;  ///< `vjp` is given undefined tensors for outputs that nothing depends on
+  std::size_t size;        ///< of the struct, as for `copy` and `move`
   void (*copy)(void* to, const void* from);
   void (*move)(void* to, void* from);
   void (*destroy)(void* options);
@@ -235,6 +236,11 @@ constexpr bool kDifferentiable = !requires {
 template <class O>
 constexpr bool kInPlace = requires {
   O::in_place;
+};
+
+template <class O>
+constexpr bool kPartialGradients = requires {
+  O::partial_gradients;
 };
 
 template <Op O>
@@ -438,6 +444,7 @@ const OpDef& op_def() {
       .differentiable = kDifferentiable<O>,
       .aliases = kAliases<O>,
       .in_place = kInPlace<O>,
+      .partial_gradients = kPartialGradients<O>,
       .size = sizeof(O),
       .copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); },
       .move = [](void* to, void* from) { new (to) O(std::move(*static_cast<O*>(from))); },

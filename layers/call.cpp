@@ -183,7 +183,7 @@ void complete_call(const CallSignature& signature, const std::string& label, Bou
   for (auto& [name, value] : call.args.named) {
     if (signature.input(name)) continue;
     if (name == "mask") {
-      call.args.mask = masks_of(value);
+      if (!value.is_none()) call.args.mask = masks_of(value);
     } else if (name == "training") {
       if (!value.is_none()) call.args.training = call.args.flag(name);
     } else if (const auto input = masked_input(signature, name)) {

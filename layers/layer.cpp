@@ -72,6 +72,8 @@ Tensor BaseLayer::call(Inputs<Tensor>, const CallArgs&) {
   throw UnsupportedError(label() + " has no `call`");
 }
 
+void BaseLayer::reset_state() { throw StateError(label() + " keeps no state between batches"); }
+
 void BaseLayer::expect_inputs(std::size_t received, std::size_t count) const {
   if (received == count) return;
   throw ValueError(label() + " received " + std::to_string(received) + " inputs, expected " +

@@ -133,6 +133,10 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   /// Changes the record that `saving::serialize_layer` has made of it.
   virtual void finish_record(Config&) const {}
 
+  /// Sets the states that a stateful layer keeps between batches to zero. Throws StateError for a
+  /// layer that keeps none.
+  virtual void reset_state();
+
   /// Adds a penalty to the training loss of this call.
   void add_loss(const Tensor& loss);
 
@@ -316,6 +320,7 @@ class Layer {
   void build(const Shape& input) const { get().build_for(Inputs<Shape>(&input, 1)); }
   void build(const std::vector<Shape>& inputs) const { get().build_for(inputs); }
   void add_loss(const Tensor& loss) const { get().add_loss(loss); }
+  void reset_state() const { get().reset_state(); }
 
  protected:
   // `call` is the name of the function that asks.

@@ -2,6 +2,7 @@
 /// Every layer.
 #include <nyala/layers/activation.hpp>
 #include <nyala/layers/attention.hpp>
+#include <nyala/layers/conv_lstm.hpp>
 #include <nyala/layers/convolutional.hpp>
 #include <nyala/layers/core.hpp>
 #include <nyala/layers/layer.hpp>
@@ -9,5 +10,7 @@
 #include <nyala/layers/normalization.hpp>
 #include <nyala/layers/pooling.hpp>
 #include <nyala/layers/preprocessing.hpp>
+#include <nyala/layers/recurrent.hpp>
 #include <nyala/layers/regularization.hpp>
 #include <nyala/layers/reshaping.hpp>
+#include <nyala/layers/wrappers.hpp>

@@ -71,7 +71,7 @@ struct BatchNormalizationArgs {
   bool synchronized = false;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.takes_mask = true};
+  static constexpr LayerTraits kTraits = {.takes_mask = true, .couples_samples = true};
 
   template <class A = BatchNormalizationArgs>
   static constexpr auto fields() {

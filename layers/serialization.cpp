@@ -19,7 +19,7 @@ Config entry(const char* key, Config value) {
 Config build_config(const BaseLayer& layer) {
   const std::vector<Shape>& shapes = layer.build_shapes();
   const CallSignature signature = layer.call_signature();
-  if (signature.inputs.size() > 1) {
+  if (signature.inputs.size() > 1 && shapes.size() > 1) {
     Config named = Config::dict();
     for (std::size_t i = 0; i < shapes.size() && i < signature.inputs.size(); ++i)
       named[std::string(signature.inputs[i]) + "_shape"] = ConfigCodec<Shape>::to(shapes[i]);

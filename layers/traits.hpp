@@ -17,6 +17,8 @@ struct LayerTraits {
   bool takes_mask = false;
   /// Built from the start: it has no weights, needs no shape and writes no build_config.
   bool built_early = false;
+  /// In Nyala: samples of a batch depend on each other, or on the batch before.
+  bool couples_samples = false;
 };
 
 }  // namespace nyala

@@ -57,6 +57,9 @@ def model(name):
         tower = keras.Sequential([keras.Input((128,)), layers.Dense(64, "relu"), layers.Dense(32)])
         a, b = keras.Input((128,)), keras.Input((128,))
         return keras.Model([a, b], layers.Dot(axes=1, normalize=True)([tower(a), tower(b)]))
+    if name in worker.SEQUENCES:
+        layer = layers.LSTM if name == "lstm" else layers.GRU
+        return keras.Sequential([keras.Input((50, 32)), layer(64), layers.Dense(1)])
     first, *hidden, last = worker.SIZES[name]
     inner, outer = ("tanh", "sigmoid") if name == "xor_mlp" else ("relu", "softmax")
     return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner) for n in hidden],
@@ -100,7 +103,7 @@ worker.serve(f"keras {keras.__version__} on {BACKEND} {backend.__version__}", {
     "dot_vec_normalized": lambda: dot(False, True),
     "dot_attn": lambda: dot(True, False),
     "dot_attn_normalized": lambda: dot(True, True),
-    **worker.for_names(worker.MODELS, train),
+    **worker.for_names((*worker.MODELS, *worker.SEQUENCES), train),
     "predict_row": predict_row,
     "fit_iris": lambda: fit("iris_mlp"),
     "fit_mnist_small": lambda: fit("mnist_mlp_small"),

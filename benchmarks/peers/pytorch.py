@@ -83,7 +83,19 @@ class Siamese(nn.Module):
         return (F.normalize(self.tower(a), dim=1) * F.normalize(self.tower(b), dim=1)).sum(1, keepdim=True)
 
 
+class Sequence(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer(32, 64, batch_first=True)
+        self.out = nn.Linear(64, 1)
+
+    def forward(self, x):
+        return self.out(self.layer(x)[0][:, -1])
+
+
 def model(name):
+    if name in worker.SEQUENCES:
+        return Sequence(nn.LSTM if name == "lstm" else nn.GRU)
     if name == "two_tower":
         return TwoTower()
     if name == "siamese":
@@ -166,7 +178,7 @@ makers = {
     "kernel_softmax": kernel(lambda x: torch.softmax(x, -1)),
     "kernel_layer_norm": kernel(lambda x: F.layer_norm(x, x.shape[1:])),
     "kernel_batch_norm": batch_norm,
-    **worker.for_names(worker.MODELS, lambda name: train(name, fused=True)),
+    **worker.for_names((*worker.MODELS, *worker.SEQUENCES), lambda name: train(name, fused=True)),
 }
 if not COMPILED:
     makers |= {

@@ -48,6 +48,7 @@ SIZES = {"xor_mlp": (2, 8, 1), "iris_mlp": (4, 16, 3), "mnist_mlp_small": (784, 
          "mnist_mlp_big": (784, 512, 512, 10)}
 RATES = {"xor_mlp": 0.1, "iris_mlp": 1e-3, "two_tower": 1e-4}
 MODELS = (*SIZES, "two_tower", "siamese")
+SEQUENCES = ("lstm", "gru")
 
 
 def task(name, batches=1):
@@ -65,6 +66,10 @@ def task(name, batches=1):
         result.loss = "mse"
         result.x = [floats((64, 128), seed, 0) for seed in (1, 2)]
         result.y = floats((64, 1), 3, 0)
+    elif name in SEQUENCES:
+        result.loss = "mse"
+        result.x = [floats((32, 50, 32))]
+        result.y = floats((32, 1), 2)
     else:
         batch = {"iris_mlp": 32, "mnist_mlp_small": 32, "mnist_mlp_big": 128}[name] * batches
         low = -1 if name == "iris_mlp" else 0

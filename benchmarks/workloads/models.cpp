@@ -113,6 +113,14 @@ Task siamese() {
                   adam(1e-5));
 }
 
+Task sequence(const Layer& layer) {
+  return compiled(Sequential({Input({.shape = {50, 32}}), layer, layers::Dense(1)}),
+                  numbers({32, 50, 32}),
+                  numbers({32, 1}, 2),
+                  "mse",
+                  adam(1e-5));
+}
+
 Step train(const Task& task) {
   return [task] { task.model.train_on_batch(task.x, task.y); };
 }
@@ -165,6 +173,16 @@ void add_models(std::vector<Workload>& list) {
                   [] { return train(siamese()); },
                   1,
                   threads});
+  list.push_back({"lstm",
+                  "50 steps of 32, LSTM of 64 units, Dense 1, Adam, batch 32",
+                  [] { return train(sequence(layers::LSTM(64))); },
+                  1,
+                  kThreads});
+  list.push_back({"gru",
+                  "the same with GRU",
+                  [] { return train(sequence(layers::GRU(64))); },
+                  1,
+                  kThreads});
   list.push_back(
       {"predict_row", "784-128-10, predict_on_batch of one row", predict_row, 1, overhead});
   list.push_back({"fit_iris",

@@ -83,7 +83,8 @@ CallRecord read_new_call(const Config& node) {
   call.arguments.positional = reader.read(list_entry(node, "args")).items();
   const Config& named = dict_entry(node, "kwargs");
   for (const auto& [key, value] : named.as_dict()) {
-    if (key != "mask") call.arguments.named.emplace_back(key, reader.read(value));
+    if (key == "mask" && holds_tensor(value)) continue;
+    call.arguments.named.emplace_back(key, reader.read(value));
   }
   if (const Config* mask = named.find("mask"); mask != nullptr && holds_tensor(*mask))
     call.mask = ArgumentReader(call.mask_tensors, call.tensors.size()).read(*mask);

@@ -35,13 +35,14 @@ import tf_keras
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-FAMILIES = """activations constraints dense dot dropout embedding initializers losses merge metrics
-norm ops optimizers preprocessing schedules shape""".split()
+FAMILIES = """activations constraints conv dense dot dropout embedding initializers losses merge metrics
+norm ops optimizers preprocessing rnn schedules shape""".split()
 
 LAYERS = set(
     """Input InputLayer Dot Dense Activation ReLU LeakyReLU PReLU ELU Softmax Flatten Reshape
     Permute RepeatVector Embedding Dropout Add Subtract Multiply Average Maximum Minimum Concatenate
     BatchNormalization LayerNormalization UnitNormalization Rescaling Normalization Masking Identity
+    LSTM GRU SimpleRNN RNN Bidirectional TimeDistributed SpatialDropout1D ZeroPadding1D
     Functional Sequential ops""".split()
 )
 

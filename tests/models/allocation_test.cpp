@@ -73,3 +73,20 @@ TEST_CASE("train_on_batch allocates its result alone") {
   CHECK(count.news <= 10);  // a list of one loss each
   CHECK(count.system_calls == 0);
 }
+
+TEST_CASE("recurrent steps allocate nothing beside") {
+  const Sequential model({Input({.shape = {6, 4}}),
+                          layers::LSTM({.units = 8, .return_sequences = true}),
+                          layers::GRU({.units = 8, .return_sequences = true}),
+                          layers::SimpleRNN(8),
+                          layers::Dense(1)});
+  model.compile({.optimizer = optimizers::Adam(), .loss = "mse"});
+  const Tensor x = random::uniform({32, 6, 4}, {.seed = 1});
+  const Tensor y = random::uniform({32, 1}, {.seed = 2});
+  const Count predicted = allocations([&] { model.predict_on_batch(x); });
+  CHECK(predicted.news == 0);
+  CHECK(predicted.system_calls == 0);
+  const Count trained = allocations([&] { model.train_on_batch(x, y); });
+  CHECK(trained.news <= 10);  // a list of one loss each
+  CHECK(trained.system_calls == 0);
+}
