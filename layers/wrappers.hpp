@@ -17,7 +17,8 @@ struct TimeDistributedArgs {
 
   static constexpr LayerTraits kTraits = {.takes_mask = true};
 
-  template <class A = TimeDistributedArgs> static constexpr auto fields() {
+  template <class A = TimeDistributedArgs>
+  static constexpr auto fields() {
     return layer_fields(Field{"layer", &A::layer, "What each step runs."});
   }
 };
@@ -38,14 +39,15 @@ struct BidirectionalArgs {
   using Call = RecurrentCall;
   static constexpr LayerTraits kTraits = {.takes_mask = true};
 
-  template <class A = BidirectionalArgs> static constexpr auto fields() {
-    return layer_fields(
-        Field{"merge_mode", &A::merge_mode, "How the outputs become one."},
-        Field{"layer", &A::layer, "The layer that goes forward."},
-        Field{"backward_layer", &A::backward_layer,
-              "The layer that goes back; one like `layer` without it."});
+  template <class A = BidirectionalArgs>
+  static constexpr auto fields() {
+    return layer_fields(Field{"merge_mode", &A::merge_mode, "How the outputs become one."},
+                        Field{"layer", &A::layer, "The layer that goes forward."},
+                        Field{"backward_layer",
+                              &A::backward_layer,
+                              "The layer that goes back; one like `layer` without it."});
   }
 };
 NYALA_DECLARE_LAYER(Bidirectional);
 
-} // namespace nyala::layers
+}  // namespace nyala::layers

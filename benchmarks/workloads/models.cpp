@@ -178,11 +178,8 @@ void add_models(std::vector<Workload>& list) {
                   [] { return train(sequence(layers::LSTM(64))); },
                   1,
                   kThreads});
-  list.push_back({"gru",
-                  "the same with GRU",
-                  [] { return train(sequence(layers::GRU(64))); },
-                  1,
-                  kThreads});
+  list.push_back(
+      {"gru", "the same with GRU", [] { return train(sequence(layers::GRU(64))); }, 1, kThreads});
   list.push_back(
       {"predict_row", "784-128-10, predict_on_batch of one row", predict_row, 1, overhead});
   list.push_back({"fit_iris",

@@ -16,7 +16,8 @@ using kernels::RecurrentCell;
 constexpr int kSimple = 0, kLstm = 1, kGru = 2;
 
 // The options of the op and of its gradient.
-template <class Self> struct OfSequence {
+template <class Self>
+struct OfSequence {
   int cell = kSimple;
   int activation = static_cast<int>(Gate::tanh);
   int recurrent_activation = static_cast<int>(Gate::sigmoid);
@@ -25,25 +26,21 @@ template <class Self> struct OfSequence {
 
   static constexpr auto fields() {
     return std::tuple{
-        Field{"cell", &Self::cell, "0: simple, 1: LSTM, 2: GRU.",
-              Range{.min = 0, .max = 2}},
-        Field{"activation", &Self::activation, "A kernels::Gate.",
+        Field{"cell", &Self::cell, "0: simple, 1: LSTM, 2: GRU.", Range{.min = 0, .max = 2}},
+        Field{"activation", &Self::activation, "A kernels::Gate.", Range{.min = 0, .max = 4}},
+        Field{"recurrent_activation",
+              &Self::recurrent_activation,
+              "A kernels::Gate.",
               Range{.min = 0, .max = 4}},
-        Field{"recurrent_activation", &Self::recurrent_activation,
-              "A kernels::Gate.", Range{.min = 0, .max = 4}},
-        Field{"biased", &Self::biased,
-              "GRU: whether the state's product has a bias."},
+        Field{"biased", &Self::biased, "GRU: whether the state's product has a bias."},
         Field{"masked", &Self::masked, "Whether steps can be left out."}};
   }
 
-  std::int64_t gates() const {
-    return cell == kSimple ? 1 : cell == kLstm ? 4 : 3;
-  }
+  std::int64_t gates() const { return cell == kSimple ? 1 : cell == kLstm ? 4 : 3; }
   Gate gate() const { return static_cast<Gate>(activation); }
-  Gate recurrent_gate() const {
-    return static_cast<Gate>(recurrent_activation);
-  }
-  template <class Other> void copy_options(const Other &other) {
+  Gate recurrent_gate() const { return static_cast<Gate>(recurrent_activation); }
+  template <class Other>
+  void copy_options(const Other& other) {
     cell = other.cell;
     activation = other.activation;
     recurrent_activation = other.recurrent_activation;
@@ -51,52 +48,43 @@ template <class Self> struct OfSequence {
     masked = other.masked;
   }
   // h is (steps + 1, batch, units).
-  kernels::RecurrentPlan plan(DType dtype, const Shape &h) const {
-    return {dtype,    static_cast<RecurrentCell>(cell),
-            gate(),   recurrent_gate(),
-            h[0] - 1, h[1],
-            h[2]};
+  kernels::RecurrentPlan plan(DType dtype, const Shape& h) const {
+    return {
+        dtype, static_cast<RecurrentCell>(cell), gate(), recurrent_gate(), h[0] - 1, h[1], h[2]};
   }
 };
 
-Shape one_more(const Shape &x, std::int64_t units) {
+Shape one_more(const Shape& x, std::int64_t units) {
   return {x[0] == None ? None : x[0] + 1, x[1], units};
 }
 
 // Memory that a bound kernel keeps for as long as it lives.
 std::shared_ptr<void> own_workspace(std::int64_t bytes) {
-  void *block = detail::system_block(static_cast<std::size_t>(bytes));
-  if (block == nullptr && bytes > 0)
-    detail::throw_out_of_memory();
-  return {block, [](void *p) { std::free(p); }};
+  void* block = detail::system_block(static_cast<std::size_t>(bytes));
+  if (block == nullptr && bytes > 0) detail::throw_out_of_memory();
+  return {block, [](void* p) { std::free(p); }};
 }
-Tensor workspace_tensor(std::int64_t bytes) {
-  return Tensor::empty({bytes}, DType::uint8);
-}
+Tensor workspace_tensor(std::int64_t bytes) { return Tensor::empty({bytes}, DType::uint8); }
 
 bool all_contiguous(Inputs<Tensor> in) {
-  for (const Tensor &tensor : in) {
-    if (!tensor.is_contiguous())
-      return false;
+  for (const Tensor& tensor : in) {
+    if (!tensor.is_contiguous()) return false;
   }
   return true;
 }
 std::vector<Tensor> contiguous(Inputs<Tensor> in) {
   std::vector<Tensor> all;
-  for (const Tensor &tensor : in)
-    all.push_back(tensor.contiguous());
+  for (const Tensor& tensor : in) all.push_back(tensor.contiguous());
   return all;
 }
-std::vector<const void *> pointers(const std::vector<Tensor> &tensors) {
-  std::vector<const void *> all;
-  for (const Tensor &tensor : tensors)
-    all.push_back(tensor.data());
+std::vector<const void*> pointers(const std::vector<Tensor>& tensors) {
+  std::vector<const void*> all;
+  for (const Tensor& tensor : tensors) all.push_back(tensor.data());
   return all;
 }
-std::vector<void *> pointers(std::span<Tensor> tensors) {
-  std::vector<void *> all;
-  for (Tensor &tensor : tensors)
-    all.push_back(tensor.mutable_data());
+std::vector<void*> pointers(std::span<Tensor> tensors) {
+  std::vector<void*> all;
+  for (Tensor& tensor : tensors) all.push_back(tensor.mutable_data());
   return all;
 }
 
@@ -105,75 +93,59 @@ std::vector<void *> pointers(std::span<Tensor> tensors) {
 // state's product (GRU).
 struct RecurrentGrad : OfSequence<RecurrentGrad> {
   static constexpr std::string_view name = "recurrent_grad";
-  static constexpr std::string_view doc =
-      "The gradient of `recurrent` by its inputs and states.";
-  using NoGradient = void; // `recurrent` is differentiated step by step where a
-                           // second one may come
+  static constexpr std::string_view doc = "The gradient of `recurrent` by its inputs and states.";
+  using NoGradient = void;  // `recurrent` is differentiated step by step where a
+                            // second one may come
 
   Specs infer(Inputs<Spec> in) const {
-    const Shape &h = in[1].shape;
+    const Shape& h = in[1].shape;
     const DType dtype = in[1].dtype;
     if (h.rank() != 3 || (dtype != DType::float32 && dtype != DType::float64)) {
-      throw TypeError("recurrent_grad: received states of shape " + h.str() +
-                      " and dtype " + std::string(name_of(dtype)) +
-                      ", expected three axes of floats");
+      throw TypeError("recurrent_grad: received states of shape " + h.str() + " and dtype " +
+                      std::string(name_of(dtype)) + ", expected three axes of floats");
     }
-    const std::int64_t steps = h[0] == None ? None : h[0] - 1, batch = h[1],
-                       units = h[2];
+    const std::int64_t steps = h[0] == None ? None : h[0] - 1, batch = h[1], units = h[2];
     expect_spec(name, in[0], {units, gates() * units}, dtype);
     const std::size_t like_h = cell == kLstm ? 5 : 3;
-    for (std::size_t i = 2; i < like_h; ++i)
-      expect_spec(name, in[i], h, dtype);
-    if (cell != kSimple)
-      expect_spec(name, in[like_h], {steps, batch, 4 * units}, dtype);
+    for (std::size_t i = 2; i < like_h; ++i) expect_spec(name, in[i], h, dtype);
+    if (cell != kSimple) expect_spec(name, in[like_h], {steps, batch, 4 * units}, dtype);
     if (masked)
-      expect_spec(name, in[like_h + (cell != kSimple ? 1u : 0u)],
-                  {steps, batch}, DType::bool_);
+      expect_spec(name, in[like_h + (cell != kSimple ? 1u : 0u)], {steps, batch}, DType::bool_);
     const Spec x{{steps, batch, gates() * units}, dtype};
     const Spec state{{batch, units}, dtype};
-    if (cell == kSimple)
-      return {x, state};
+    if (cell == kSimple) return {x, state};
     return {x, state, cell == kLstm ? state : x};
   }
-  void run(const kernels::RecurrentPlan &plan, const void *const *in,
-           void *const *out, void *workspace) const {
+  void run(const kernels::RecurrentPlan& plan,
+           const void* const* in,
+           void* const* out,
+           void* workspace) const {
     kernels::RecurrentBackward a = {};
     std::size_t next = 0;
     a.kernel = in[next++];
     a.h = in[next++];
     a.dh = in[next++];
-    if (cell == kLstm)
-      a.c = in[next++];
-    if (cell == kLstm)
-      a.dc = in[next++];
-    if (cell != kSimple)
-      a.saved = in[next++];
-    if (masked)
-      a.mask = static_cast<const bool *>(in[next]);
+    if (cell == kLstm) a.c = in[next++];
+    if (cell == kLstm) a.dc = in[next++];
+    if (cell != kSimple) a.saved = in[next++];
+    if (masked) a.mask = static_cast<const bool*>(in[next]);
     a.dx = out[0];
     a.dh0 = out[1];
-    if (cell == kLstm)
-      a.dc0 = out[2];
-    if (cell == kGru)
-      a.dinner = out[2];
+    if (cell == kLstm) a.dc0 = out[2];
+    if (cell == kGru) a.dinner = out[2];
     kernels::recurrent_backward(plan, a, workspace);
   }
   void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
     const std::vector<Tensor> kept = contiguous(in);
     const auto p = plan(in[1].dtype(), in[1].shape());
     Tensor workspace = workspace_tensor(kernels::recurrent_workspace(p, true));
-    run(p, pointers(kept).data(), pointers(out).data(),
-        workspace.mutable_data());
+    run(p, pointers(kept).data(), pointers(out).data(), workspace.mutable_data());
   }
   Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    if (!all_contiguous(in))
-      return {};
+    if (!all_contiguous(in)) return {};
     const auto p = plan(in[1].dtype(), in[1].shape());
-    return [op = *this, p,
-            workspace = own_workspace(kernels::recurrent_workspace(p, true))](
-               const void *const *from, void *const *to) {
-      op.run(p, from, to, workspace.get());
-    };
+    return [op = *this, p, workspace = own_workspace(kernels::recurrent_workspace(p, true))](
+               const void* const* from, void* const* to) { op.run(p, from, to, workspace.get()); };
   }
   static std::vector<SampleOf<RecurrentGrad>> samples();
 };
@@ -183,8 +155,7 @@ struct RecurrentGrad : OfSequence<RecurrentGrad> {
 // (LSTM).
 struct Recurrent : OfSequence<Recurrent> {
   static constexpr std::string_view name = "recurrent";
-  static constexpr std::string_view doc =
-      "All steps of a recurrent cell over a sequence.";
+  static constexpr std::string_view doc = "All steps of a recurrent cell over a sequence.";
   static constexpr Saves saves = Saves::both;
   static constexpr bool partial_gradients = true;
 
@@ -193,51 +164,41 @@ struct Recurrent : OfSequence<Recurrent> {
 
   Specs infer(Inputs<Spec> in) const {
     if (in[0].shape.rank() != 3 || in[1].shape.rank() != 2) {
-      throw ShapeError("recurrent: received shapes " + in[0].shape.str() +
-                       " and " + in[1].shape.str() +
-                       ", expected (steps, batch, width) and (batch, units)");
+      throw ShapeError("recurrent: received shapes " + in[0].shape.str() + " and " +
+                       in[1].shape.str() + ", expected (steps, batch, width) and (batch, units)");
     }
     const DType dtype = in[0].dtype;
     if (dtype != DType::float32 && dtype != DType::float64) {
-      throw TypeError("recurrent: received dtype " +
-                      std::string(name_of(dtype)) +
+      throw TypeError("recurrent: received dtype " + std::string(name_of(dtype)) +
                       ", expected float32 or float64");
     }
-    const std::int64_t steps = in[0].shape[0], batch = in[0].shape[1],
-                       units = in[1].shape[1];
+    const std::int64_t steps = in[0].shape[0], batch = in[0].shape[1], units = in[1].shape[1];
     const std::int64_t width = gates() * units;
     expect_spec(name, in[0], {steps, batch, width}, dtype);
     expect_spec(name, in[1], {batch, units}, dtype);
     expect_spec(name, in[2], {units, width}, dtype);
-    if (cell == kLstm)
-      expect_spec(name, in[3], {batch, units}, dtype);
-    if (biased)
-      expect_spec(name, in[bias_at()], {width}, dtype);
-    if (masked)
-      expect_spec(name, in[mask_at()], {steps, batch}, DType::bool_);
+    if (cell == kLstm) expect_spec(name, in[3], {batch, units}, dtype);
+    if (biased) expect_spec(name, in[bias_at()], {width}, dtype);
+    if (masked) expect_spec(name, in[mask_at()], {steps, batch}, DType::bool_);
     const Spec states{one_more(in[0].shape, units), dtype};
-    if (cell == kSimple)
-      return {states};
+    if (cell == kSimple) return {states};
     const Spec kept{{steps, batch, 4 * units}, dtype};
-    if (cell == kGru)
-      return {states, kept};
+    if (cell == kGru) return {states, kept};
     return {states, kept, states};
   }
-  void run(const kernels::RecurrentPlan &plan, const void *const *in,
-           void *const *out, void *workspace) const {
-    const auto first =
-        static_cast<std::size_t>(plan.batch * plan.units) * size_of(plan.dtype);
+  void run(const kernels::RecurrentPlan& plan,
+           const void* const* in,
+           void* const* out,
+           void* workspace) const {
+    const auto first = static_cast<std::size_t>(plan.batch * plan.units) * size_of(plan.dtype);
     kernels::RecurrentForward a = {};
     a.x = in[0];
     a.kernel = in[2];
-    if (biased)
-      a.bias = in[bias_at()];
-    if (masked)
-      a.mask = static_cast<const bool *>(in[mask_at()]);
+    if (biased) a.bias = in[bias_at()];
+    if (masked) a.mask = static_cast<const bool*>(in[mask_at()]);
     a.h = out[0];
     std::memcpy(a.h, in[1], first);
-    if (cell != kSimple)
-      a.saved = out[1];
+    if (cell != kSimple) a.saved = out[1];
     if (cell == kLstm) {
       a.c = out[2];
       std::memcpy(a.c, in[3], first);
@@ -248,18 +209,13 @@ struct Recurrent : OfSequence<Recurrent> {
     const std::vector<Tensor> kept = contiguous(in);
     const auto p = plan(out[0].dtype(), out[0].shape());
     Tensor workspace = workspace_tensor(kernels::recurrent_workspace(p, false));
-    run(p, pointers(kept).data(), pointers(out).data(),
-        workspace.mutable_data());
+    run(p, pointers(kept).data(), pointers(out).data(), workspace.mutable_data());
   }
   Kernel bind(Inputs<Tensor> in, std::span<const Tensor> out) const {
-    if (!all_contiguous(in))
-      return {};
+    if (!all_contiguous(in)) return {};
     const auto p = plan(out[0].dtype(), out[0].shape());
-    return [op = *this, p,
-            workspace = own_workspace(kernels::recurrent_workspace(p, false))](
-               const void *const *from, void *const *to) {
-      op.run(p, from, to, workspace.get());
-    };
+    return [op = *this, p, workspace = own_workspace(kernels::recurrent_workspace(p, false))](
+               const void* const* from, void* const* to) { op.run(p, from, to, workspace.get()); };
   }
 
   // The gradients of x, of the states before the first step, and of the state's
@@ -267,117 +223,98 @@ struct Recurrent : OfSequence<Recurrent> {
   struct Parts {
     Tensor dx, dh0, dc0, dinner;
   };
-  Parts fused(const Saved &saved, Inputs<Tensor> dys) const;
-  Parts step_by_step(const Saved &saved, Inputs<Tensor> dys) const;
+  Parts fused(const Saved& saved, Inputs<Tensor> dys) const;
+  Parts step_by_step(const Saved& saved, Inputs<Tensor> dys) const;
 
-  Grads vjp(const Saved &saved, Inputs<Tensor> dys) const {
+  Grads vjp(const Saved& saved, Inputs<Tensor> dys) const {
     // A second gradient may come where a tape listens, and comes where the
     // gates have one.
-    const bool by_steps = detail::listeners().tape != nullptr ||
-                          (cell != kSimple && dys[1].defined());
+    const bool by_steps =
+        detail::listeners().tape != nullptr || (cell != kSimple && dys[1].defined());
     const Parts parts = by_steps ? step_by_step(saved, dys) : fused(saved, dys);
-    const Tensor &inner = cell == kGru ? parts.dinner : parts.dx;
+    const Tensor& inner = cell == kGru ? parts.dinner : parts.dx;
     Grads grads(saved.num_inputs());
     grads[0] = parts.dx;
     grads[1] = parts.dh0;
     if (saved.wants(2)) {
-      const Tensor &h = saved.output(0);
-      const std::int64_t rows = inner.shape()[0] * inner.shape()[1],
-                         units = h.shape()[2];
-      const Tensor before = reshape(
-          slice(h, std::vector<Range1>{{0, h.shape()[0] - 1}}), {rows, units});
-      grads[2] =
-          matmul(transpose(before), reshape(inner, {rows, gates() * units}));
+      const Tensor& h = saved.output(0);
+      const std::int64_t rows = inner.shape()[0] * inner.shape()[1], units = h.shape()[2];
+      const Tensor before =
+          reshape(slice(h, std::vector<Range1>{{0, h.shape()[0] - 1}}), {rows, units});
+      grads[2] = matmul(transpose(before), reshape(inner, {rows, gates() * units}));
     }
-    if (cell == kLstm)
-      grads[3] = parts.dc0;
-    if (biased)
-      grads[bias_at()] = sum(inner, {.axis = {0, 1}});
+    if (cell == kLstm) grads[3] = parts.dc0;
+    if (biased) grads[bias_at()] = sum(inner, {.axis = {0, 1}});
     return grads;
   }
   static std::vector<SampleOf<Recurrent>> samples();
 };
 
-Tensor or_zeros(const Tensor &dy, const Tensor &like) {
+Tensor or_zeros(const Tensor& dy, const Tensor& like) {
   return dy.defined() ? dy : zeros_like(like);
 }
 
-Recurrent::Parts Recurrent::fused(const Saved &saved,
-                                  Inputs<Tensor> dys) const {
+Recurrent::Parts Recurrent::fused(const Saved& saved, Inputs<Tensor> dys) const {
   RecurrentGrad op;
   op.copy_options(*this);
-  const Tensor &h = saved.output(0);
+  const Tensor& h = saved.output(0);
   std::vector<Tensor> in = {saved.input(2), h, or_zeros(dys[0], h)};
   if (cell == kLstm) {
     in.push_back(saved.output(2));
     in.push_back(or_zeros(dys[2], h));
   }
-  if (cell != kSimple)
-    in.push_back(saved.output(1));
-  if (masked)
-    in.push_back(saved.input(mask_at()));
+  if (cell != kSimple) in.push_back(saved.output(1));
+  if (masked) in.push_back(saved.input(mask_at()));
   const Tensors out = run_multi(op, in);
-  return {out[0], out[1], cell == kLstm ? out[2] : Tensor(),
-          cell == kGru ? out[2] : Tensor()};
+  return {out[0], out[1], cell == kLstm ? out[2] : Tensor(), cell == kGru ? out[2] : Tensor()};
 }
 
 // dy times the slope of an activation that gave y.
-Tensor descend(Gate gate, const Tensor &dy, const Tensor &y) {
+Tensor descend(Gate gate, const Tensor& dy, const Tensor& y) {
   switch (gate) {
-  case Gate::linear:
-    return dy;
-  case Gate::relu:
-    return where(y > 0, dy, zeros_like(dy));
-  case Gate::tanh:
-    return dy * (1 - y * y);
-  case Gate::sigmoid:
-    return dy * (y * (1 - y));
-  case Gate::hard_sigmoid:
-    return where(logical_and(y > 0, y < 1), dy / 6, zeros_like(dy));
+    case Gate::linear: return dy;
+    case Gate::relu: return where(y > 0, dy, zeros_like(dy));
+    case Gate::tanh: return dy * (1 - y * y);
+    case Gate::sigmoid: return dy * (y * (1 - y));
+    case Gate::hard_sigmoid: return where(logical_and(y > 0, y < 1), dy / 6, zeros_like(dy));
   }
   throw StateError("recurrent: an activation is unknown");
 }
-Tensor activate(Gate gate, const Tensor &x) {
+Tensor activate(Gate gate, const Tensor& x) {
   switch (gate) {
-  case Gate::linear:
-    return x;
-  case Gate::relu:
-    return relu(x);
-  case Gate::tanh:
-    return tanh(x);
-  case Gate::sigmoid:
-    return sigmoid(x);
-  case Gate::hard_sigmoid:
-    return hard_sigmoid(x);
+    case Gate::linear: return x;
+    case Gate::relu: return relu(x);
+    case Gate::tanh: return tanh(x);
+    case Gate::sigmoid: return sigmoid(x);
+    case Gate::hard_sigmoid: return hard_sigmoid(x);
   }
   throw StateError("recurrent: an activation is unknown");
 }
 
 // The gradient of one step in plain ops.
 struct StepBack {
-  const Recurrent &op;
-  Tensor dh, dc; // in: of the states after the step; out: before it, the
-                 // product's part aside
+  const Recurrent& op;
+  Tensor dh, dc;  // in: of the states after the step; out: before it, the
+                  // product's part aside
   Tensor dx, dinner;
 
-  Tensor last(const Tensor &dy, const Tensor &y) const {
-    return descend(op.gate(), dy, y);
-  }
-  Tensor gate(const Tensor &dy, const Tensor &y) const {
+  Tensor last(const Tensor& dy, const Tensor& y) const { return descend(op.gate(), dy, y); }
+  Tensor gate(const Tensor& dy, const Tensor& y) const {
     return descend(op.recurrent_gate(), dy, y);
   }
   // What comes to part k of the gates from outside.
-  static Tensor plus(const Tensor &sum, const std::vector<Tensor> &outside,
-                     std::size_t k) {
+  static Tensor plus(const Tensor& sum, const std::vector<Tensor>& outside, std::size_t k) {
     return outside.empty() ? sum : sum + outside[k];
   }
 
-  void simple(const Tensor &h) {
+  void simple(const Tensor& h) {
     dx = dinner = last(dh, h);
     dh = zeros_like(dh);
   }
-  void lstm(const std::vector<Tensor> &y, const std::vector<Tensor> &dy,
-            const Tensor &c_before, const Tensor &c) {
+  void lstm(const std::vector<Tensor>& y,
+            const std::vector<Tensor>& dy,
+            const Tensor& c_before,
+            const Tensor& c) {
     const Tensor a = activate(op.gate(), c);
     const Tensor of_c = dc + last(dh * y[3], a);
     dx = dinner = concatenate({gate(plus(of_c * y[2], dy, 0), y[0]),
@@ -388,8 +325,7 @@ struct StepBack {
     dc = of_c * y[1];
     dh = zeros_like(dh);
   }
-  void gru(const std::vector<Tensor> &y, const std::vector<Tensor> &dy,
-           const Tensor &h_before) {
+  void gru(const std::vector<Tensor>& y, const std::vector<Tensor>& dy, const Tensor& h_before) {
     const Tensor z = gate(plus(dh * (h_before - y[2]), dy, 0), y[0]);
     const Tensor candidate = last(plus(dh * (1 - y[0]), dy, 2), y[2]);
     const Tensor reset = gate(plus(candidate * y[3], dy, 1), y[1]);
@@ -400,36 +336,32 @@ struct StepBack {
   }
 };
 
-Recurrent::Parts Recurrent::step_by_step(const Saved &saved,
-                                         Inputs<Tensor> dys) const {
-  const Tensor &h = saved.output(0);
+Recurrent::Parts Recurrent::step_by_step(const Saved& saved, Inputs<Tensor> dys) const {
+  const Tensor& h = saved.output(0);
   const Tensor turned = transpose(saved.input(2));
   const std::int64_t steps = h.shape()[0] - 1;
-  const auto parts_of = [&](const Tensor &all, std::int64_t t) {
-    return all.defined() ? split(all[t], 4, {.axis = -1})
-                         : std::vector<Tensor>();
+  const auto parts_of = [&](const Tensor& all, std::int64_t t) {
+    return all.defined() ? split(all[t], 4, {.axis = -1}) : std::vector<Tensor>();
   };
   StepBack step{*this, zeros_like(h[0]), zeros_like(h[0]), {}, {}};
   std::vector<Tensor> dx, dinner;
   for (std::int64_t t = steps; t-- > 0;) {
-    if (dys[0].defined())
-      step.dh = step.dh + dys[0][t + 1];
-    if (cell == kLstm && dys[2].defined())
-      step.dc = step.dc + dys[2][t + 1];
+    if (dys[0].defined()) step.dh = step.dh + dys[0][t + 1];
+    if (cell == kLstm && dys[2].defined()) step.dc = step.dc + dys[2][t + 1];
     const Tensor dh = step.dh, dc = step.dc;
     if (cell == kSimple)
       step.simple(h[t + 1]);
     else if (cell == kLstm)
-      step.lstm(parts_of(saved.output(1), t), parts_of(dys[1], t),
-                saved.output(2)[t], saved.output(2)[t + 1]);
+      step.lstm(parts_of(saved.output(1), t),
+                parts_of(dys[1], t),
+                saved.output(2)[t],
+                saved.output(2)[t + 1]);
     else
       step.gru(parts_of(saved.output(1), t), parts_of(dys[1], t), h[t]);
     step.dh = step.dh + matmul(step.dinner, turned);
     if (masked) {
       const Tensor kept = expand_dims(saved.input(mask_at())[t], -1);
-      const auto or_else = [&](Tensor &own, const Tensor &other) {
-        own = where(kept, own, other);
-      };
+      const auto or_else = [&](Tensor& own, const Tensor& other) { own = where(kept, own, other); };
       or_else(step.dx, zeros_like(step.dx));
       or_else(step.dinner, zeros_like(step.dinner));
       or_else(step.dh, dh);
@@ -438,29 +370,21 @@ Recurrent::Parts Recurrent::step_by_step(const Saved &saved,
     dx.insert(dx.begin(), step.dx);
     dinner.insert(dinner.begin(), step.dinner);
   }
-  if (dys[0].defined())
-    step.dh = step.dh + dys[0][0];
-  if (cell == kLstm && dys[2].defined())
-    step.dc = step.dc + dys[2][0];
+  if (dys[0].defined()) step.dh = step.dh + dys[0][0];
+  if (cell == kLstm && dys[2].defined()) step.dc = step.dc + dys[2][0];
   const Tensor none = zeros_like(saved.input(0));
-  return {dx.empty() ? none : stack(dx), step.dh, step.dc,
-          dx.empty() ? none : stack(dinner)};
+  return {dx.empty() ? none : stack(dx), step.dh, step.dc, dx.empty() ? none : stack(dinner)};
 }
 
 std::vector<SampleOf<Recurrent>> Recurrent::samples() {
   std::vector<SampleOf<Recurrent>> samples;
-  const auto add = [&](Recurrent op, std::int64_t steps, std::int64_t batch,
-                       std::int64_t units) {
+  const auto add = [&](Recurrent op, std::int64_t steps, std::int64_t batch, std::int64_t units) {
     const std::int64_t width = op.gates() * units;
-    std::vector<SampleInput> in = {{{steps, batch, width}},
-                                   {{batch, units}, -1, 1},
-                                   {{units, width}, -1, 1}};
-    if (op.cell == kLstm)
-      in.push_back({{batch, units}, -1, 1});
-    if (op.biased)
-      in.push_back({{width}, -1, 1});
-    if (op.masked)
-      in.push_back({{steps, batch}, 0, 1, DType::bool_});
+    std::vector<SampleInput> in = {
+        {{steps, batch, width}}, {{batch, units}, -1, 1}, {{units, width}, -1, 1}};
+    if (op.cell == kLstm) in.push_back({{batch, units}, -1, 1});
+    if (op.biased) in.push_back({{width}, -1, 1});
+    if (op.masked) in.push_back({{steps, batch}, 0, 1, DType::bool_});
     samples.push_back({op, in});
   };
   for (const int cell : {kSimple, kLstm, kGru}) {
@@ -484,28 +408,24 @@ std::vector<SampleOf<Recurrent>> Recurrent::samples() {
 
 std::vector<SampleOf<RecurrentGrad>> RecurrentGrad::samples() {
   std::vector<SampleOf<RecurrentGrad>> samples;
-  for (const SampleOf<Recurrent> &sample : Recurrent::samples()) {
+  for (const SampleOf<Recurrent>& sample : Recurrent::samples()) {
     RecurrentGrad op;
     op.copy_options(sample.op);
-    const Shape &x = sample.inputs[0].shape;
-    const Shape &kernel = sample.inputs[2].shape;
+    const Shape& x = sample.inputs[0].shape;
+    const Shape& kernel = sample.inputs[2].shape;
     const SampleInput states{{x[0] + 1, x[1], kernel[0]}, -1, 1};
     std::vector<SampleInput> in = {{kernel, -1, 1}, states, states};
-    if (op.cell == kLstm)
-      in.insert(in.end(), {states, states});
-    if (op.cell != kSimple)
-      in.push_back({{x[0], x[1], 4 * kernel[0]}, 0.1, 0.9});
-    if (op.masked)
-      in.push_back({{x[0], x[1]}, 0, 1, DType::bool_});
+    if (op.cell == kLstm) in.insert(in.end(), {states, states});
+    if (op.cell != kSimple) in.push_back({{x[0], x[1], 4 * kernel[0]}, 0.1, 0.9});
+    if (op.masked) in.push_back({{x[0], x[1]}, 0, 1, DType::bool_});
     samples.push_back({op, in});
   }
   return samples;
 }
 
-} // namespace
+}  // namespace
 
-RecurrentStates recurrent(const RecurrentInputs &inputs,
-                          const RecurrentArgs &args) {
+RecurrentStates recurrent(const RecurrentInputs& inputs, const RecurrentArgs& args) {
   Recurrent op;
   op.cell = static_cast<int>(args.cell);
   op.activation = static_cast<int>(args.activation);
@@ -513,32 +433,29 @@ RecurrentStates recurrent(const RecurrentInputs &inputs,
   op.biased = inputs.bias.defined();
   op.masked = inputs.mask.defined();
   std::vector<Tensor> in = {inputs.x, inputs.h, inputs.kernel};
-  for (const Tensor &more : {inputs.c, inputs.bias, inputs.mask}) {
-    if (more.defined())
-      in.push_back(more);
+  for (const Tensor& more : {inputs.c, inputs.bias, inputs.mask}) {
+    if (more.defined()) in.push_back(more);
   }
   const Tensors out = run_multi(op, in);
   return {out[0], op.cell == kLstm ? out[2] : Tensor()};
 }
 
 std::optional<Gate> gate_named(std::string_view name) {
-  constexpr std::pair<std::string_view, Gate> kNames[] = {
-      {"linear", Gate::linear},
-      {"relu", Gate::relu},
-      {"tanh", Gate::tanh},
-      {"sigmoid", Gate::sigmoid},
-      {"hard_sigmoid", Gate::hard_sigmoid}};
-  for (const auto &[known, gate] : kNames) {
-    if (known == name)
-      return gate;
+  constexpr std::pair<std::string_view, Gate> kNames[] = {{"linear", Gate::linear},
+                                                          {"relu", Gate::relu},
+                                                          {"tanh", Gate::tanh},
+                                                          {"sigmoid", Gate::sigmoid},
+                                                          {"hard_sigmoid", Gate::hard_sigmoid}};
+  for (const auto& [known, gate] : kNames) {
+    if (known == name) return gate;
   }
   return std::nullopt;
 }
 
-} // namespace ops
+}  // namespace ops
 
 using namespace ops;
 NYALA_OP(Recurrent)
 NYALA_OP(RecurrentGrad)
 
-} // namespace nyala
+}  // namespace nyala

@@ -15,10 +15,8 @@ struct DropoutMasks {
 
 /// A cell with kernels of so many gates, of an Args with `units`.
 template <class Args, std::int64_t gates, std::size_t num_states>
-class GatedCell : public LayerBase<Args>,
-                  public RecurrentCell,
-                  public SequenceCell {
-public:
+class GatedCell : public LayerBase<Args>, public RecurrentCell, public SequenceCell {
+ public:
   using LayerBase<Args>::LayerBase;
   using LayerBase<Args>::args;
 
@@ -27,8 +25,7 @@ public:
   }
   void check(Inputs<Shape> inputs) const override {
     this->expect_rank(inputs[0], 2);
-    if (this->built())
-      this->expect_size(inputs[0], -1, kernel_.shape()[0]);
+    if (this->built()) this->expect_size(inputs[0], -1, kernel_.shape()[0]);
   }
   void build(Inputs<Shape> inputs) override {
     const std::int64_t units = args().units, width = gates * units;
@@ -37,24 +34,21 @@ public:
                                 .regularizer = args().kernel_regularizer,
                                 .constraint = args().kernel_constraint,
                                 .name = "kernel"});
-    recurrent_kernel_ =
-        this->add_weight({.shape = {units, width},
-                          .initializer = args().recurrent_initializer,
-                          .regularizer = args().recurrent_regularizer,
-                          .constraint = args().recurrent_constraint,
-                          .name = "recurrent_kernel"});
-    if (!args().use_bias)
-      return;
+    recurrent_kernel_ = this->add_weight({.shape = {units, width},
+                                          .initializer = args().recurrent_initializer,
+                                          .regularizer = args().recurrent_regularizer,
+                                          .constraint = args().recurrent_constraint,
+                                          .name = "recurrent_kernel"});
+    if (!args().use_bias) return;
     bias_ = this->add_weight({.shape = bias_shape(),
                               .initializer = bias_initializer(),
                               .regularizer = args().bias_regularizer,
                               .constraint = args().bias_constraint,
                               .name = "bias"});
   }
-  std::vector<Tensor> constants(const Tensor &x, bool training) override {
+  std::vector<Tensor> constants(const Tensor& x, bool training) override {
     std::vector<Tensor> masks;
-    if (!training)
-      return masks;
+    if (!training) return masks;
     const std::int64_t batch = x.shape()[0];
     const auto draw = [&](double rate, std::int64_t size, std::size_t count) {
       const Tensor ones = batch_of(1, batch, {size}, this->compute_dtype());
@@ -66,57 +60,48 @@ public:
     return masks;
   }
   std::size_t num_constants(bool training) const override {
-    if (!training)
-      return 0;
-    return num_masks() * ((args().dropout > 0 ? 1u : 0u) +
-                          (args().recurrent_dropout > 0 ? 1u : 0u));
+    if (!training) return 0;
+    return num_masks() *
+           ((args().dropout > 0 ? 1u : 0u) + (args().recurrent_dropout > 0 ? 1u : 0u));
   }
-  std::vector<Tensor> call_all(Inputs<Tensor> inputs,
-                               const CallArgs &call) override {
+  std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& call) override {
     if (inputs.size() < num_states + 1) {
-      throw ValueError("received " + std::to_string(inputs.size() - 1) +
-                       " states, expected " + std::to_string(num_states));
+      throw ValueError("received " + std::to_string(inputs.size() - 1) + " states, expected " +
+                       std::to_string(num_states));
     }
     std::vector<Tensor> given(inputs.begin() + 1 + num_states, inputs.end());
-    if (given.empty())
-      given = constants(inputs[0], call.is_training());
+    if (given.empty()) given = constants(inputs[0], call.is_training());
     const bool drops_inputs = call.is_training() && args().dropout > 0;
-    const auto split = given.begin() + static_cast<std::ptrdiff_t>(
-                                           drops_inputs ? num_masks() : 0);
+    const auto split = given.begin() + static_cast<std::ptrdiff_t>(drops_inputs ? num_masks() : 0);
     return step(inputs[0],
                 {inputs.begin() + 1, inputs.begin() + 1 + num_states},
                 {{given.begin(), split}, {split, given.end()}});
   }
 
-protected:
-  virtual std::vector<Tensor> step(const Tensor &x,
-                                   const std::vector<Tensor> &states,
-                                   const DropoutMasks &masks) const = 0;
+ protected:
+  virtual std::vector<Tensor> step(const Tensor& x,
+                                   const std::vector<Tensor>& states,
+                                   const DropoutMasks& masks) const = 0;
   virtual Shape bias_shape() const { return {gates * args().units}; }
-  virtual initializers::Initializer bias_initializer() const {
-    return args().bias_initializer;
-  }
+  virtual initializers::Initializer bias_initializer() const { return args().bias_initializer; }
 
   void validate() override {
-    if (args().dropout > 0 || args().recurrent_dropout > 0)
-      generator_.emplace(args().seed);
+    if (args().dropout > 0 || args().recurrent_dropout > 0) generator_.emplace(args().seed);
   }
   // As Keras: where states are dropped, each gate has masks of its own.
-  std::size_t num_masks() const {
-    return args().recurrent_dropout > 0 ? gates : 1;
-  }
+  std::size_t num_masks() const { return args().recurrent_dropout > 0 ? gates : 1; }
 
-  Tensor weight(const Variable &variable) const {
+  Tensor weight(const Variable& variable) const {
     return ops::cast(variable, this->compute_dtype());
   }
   Tensor bias() const { return args().use_bias ? weight(bias_) : Tensor(); }
   // x times a kernel, x dropped in its own way for each gate.
-  Tensor project(const Tensor &x, const std::vector<Tensor> &masks,
-                 const Tensor &kernel, std::int64_t count = gates) const {
-    if (masks.empty())
-      return ops::matmul(x, kernel);
-    if (masks.size() == 1)
-      return ops::matmul(x * masks[0], kernel);
+  Tensor project(const Tensor& x,
+                 const std::vector<Tensor>& masks,
+                 const Tensor& kernel,
+                 std::int64_t count = gates) const {
+    if (masks.empty()) return ops::matmul(x, kernel);
+    if (masks.size() == 1) return ops::matmul(x * masks[0], kernel);
     const std::vector<Tensor> parts = ops::split(kernel, count, {.axis = -1});
     std::vector<Tensor> products;
     for (std::size_t i = 0; i < parts.size(); ++i)
@@ -126,28 +111,24 @@ protected:
   /// The parts that `recurrent` takes; nothing where it has not this activation
   /// or drops states.
   std::optional<WholeSequence> sequence_of(kernels::RecurrentCell cell,
-                                           const activations::Activation &gate,
+                                           const activations::Activation& gate,
                                            bool training) const {
     const auto activation = ops::gate_named(args().activation.name());
     const auto recurrent = ops::gate_named(gate.name());
     const DType dtype = this->compute_dtype();
-    if (!activation || !recurrent ||
-        (training && args().recurrent_dropout > 0) ||
+    if (!activation || !recurrent || (training && args().recurrent_dropout > 0) ||
         (dtype != DType::float32 && dtype != DType::float64))
       return std::nullopt;
-    return WholeSequence{{cell, *activation, *recurrent},
-                         weight(kernel_),
-                         weight(recurrent_kernel_),
-                         bias(),
-                         {}};
+    return WholeSequence{
+        {cell, *activation, *recurrent}, weight(kernel_), weight(recurrent_kernel_), bias(), {}};
   }
 
   Variable kernel_;
   Variable recurrent_kernel_;
   Variable bias_;
 
-private:
+ private:
   std::optional<random::SeedGenerator> generator_;
 };
 
-} // namespace nyala::layers
+}  // namespace nyala::layers

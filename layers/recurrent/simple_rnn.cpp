@@ -4,19 +4,19 @@ namespace nyala::layers {
 namespace {
 
 class SimpleRNNCellLayer final : public GatedCell<SimpleRNNCellArgs, 1, 1> {
-public:
+ public:
   using GatedCell::GatedCell;
 
   std::optional<WholeSequence> whole_sequence(bool training) const override {
     return sequence_of(kernels::RecurrentCell::simple, "linear", training);
   }
 
-private:
-  std::vector<Tensor> step(const Tensor &x, const std::vector<Tensor> &states,
-                           const DropoutMasks &masks) const override {
+ private:
+  std::vector<Tensor> step(const Tensor& x,
+                           const std::vector<Tensor>& states,
+                           const DropoutMasks& masks) const override {
     Tensor z = project(x, masks.of_input, weight(kernel_));
-    if (args().use_bias)
-      z = z + bias();
+    if (args().use_bias) z = z + bias();
     z = z + project(states[0], masks.of_state, weight(recurrent_kernel_));
     const Tensor h = args().activation(z);
     return {h, h};
@@ -24,44 +24,44 @@ private:
 };
 
 class SimpleRNNLayer final : public RecurrentLayer<SimpleRNNArgs> {
-public:
+ public:
   using RecurrentLayer::RecurrentLayer;
 
-private:
+ private:
   void validate() override {
-    set_cell(
-        SimpleRNNCell({.units = args().units,
-                       .activation = args().activation,
-                       .use_bias = args().use_bias,
-                       .kernel_initializer = args().kernel_initializer,
-                       .recurrent_initializer = args().recurrent_initializer,
-                       .bias_initializer = args().bias_initializer,
-                       .kernel_regularizer = args().kernel_regularizer,
-                       .recurrent_regularizer = args().recurrent_regularizer,
-                       .bias_regularizer = args().bias_regularizer,
-                       .kernel_constraint = args().kernel_constraint,
-                       .recurrent_constraint = args().recurrent_constraint,
-                       .bias_constraint = args().bias_constraint,
-                       .dropout = args().dropout,
-                       .recurrent_dropout = args().recurrent_dropout,
-                       .seed = args().seed.value,
-                       .name = "simple_rnn_cell",
-                       .dtype = dtype_policy(),
-                       .trainable = trainable()}));
+    set_cell(SimpleRNNCell({.units = args().units,
+                            .activation = args().activation,
+                            .use_bias = args().use_bias,
+                            .kernel_initializer = args().kernel_initializer,
+                            .recurrent_initializer = args().recurrent_initializer,
+                            .bias_initializer = args().bias_initializer,
+                            .kernel_regularizer = args().kernel_regularizer,
+                            .recurrent_regularizer = args().recurrent_regularizer,
+                            .bias_regularizer = args().bias_regularizer,
+                            .kernel_constraint = args().kernel_constraint,
+                            .recurrent_constraint = args().recurrent_constraint,
+                            .bias_constraint = args().bias_constraint,
+                            .dropout = args().dropout,
+                            .recurrent_dropout = args().recurrent_dropout,
+                            .seed = args().seed.value,
+                            .name = "simple_rnn_cell",
+                            .dtype = dtype_policy(),
+                            .trainable = trainable()}));
   }
 };
 
-} // namespace
+}  // namespace
 
 NYALA_LAYER(SimpleRNNCell)
 NYALA_LAYER(SimpleRNN)
 
 Config upgrade_recurrent(Config config) {
-  const Config *time_major = config.find("time_major");
+  const Config* time_major = config.find("time_major");
   if (time_major != nullptr && *time_major == Config(true))
-    throw UnsupportedError("time_major = true is not supported: sequences are "
-                           "(batch, steps, ...)");
+    throw UnsupportedError(
+        "time_major = true is not supported: sequences are "
+        "(batch, steps, ...)");
   return config;
 }
 
-} // namespace nyala::layers
+}  // namespace nyala::layers

@@ -16,13 +16,13 @@ struct WholeSequence {
   ops::RecurrentArgs kind;
   Tensor kernel;
   Tensor recurrent_kernel;
-  Tensor bias;           ///< undefined for none
-  Tensor recurrent_bias; ///< of the state's product; undefined for none
+  Tensor bias;            ///< undefined for none
+  Tensor recurrent_bias;  ///< of the state's product; undefined for none
 };
 
 /// A cell that may be run so.
 class SequenceCell {
-public:
+ public:
   virtual ~SequenceCell() = default;
   virtual std::optional<WholeSequence> whole_sequence(bool training) const = 0;
 };
@@ -37,14 +37,14 @@ struct SequenceOptions {
 
 /// A layer that runs over a sequence, as Bidirectional needs to know it.
 class SequenceLayer {
-public:
+ public:
   virtual ~SequenceLayer() = default;
   virtual SequenceOptions sequence_options() const = 0;
   virtual void set_zero_output_for_mask(bool zero) = 0;
 };
 
 /// The layer as a cell; throws ValueError, naming `who`, when it is none.
-RecurrentCell &cell_of(const Layer &layer, const std::string &who);
+RecurrentCell& cell_of(const Layer& layer, const std::string& who);
 
 /// What a sequence gives: (batch, steps, ...), its last step, and the states
 /// after it.
@@ -56,35 +56,37 @@ struct SequenceResult {
 
 /// Runs a cell over x, (batch, steps, ...). `given` tells states that the
 /// caller gave from zeros.
-SequenceResult run_sequence(const Layer &cell, const Tensor &x,
-                            const std::vector<Tensor> &states, bool given,
-                            const Tensor &mask, bool training,
-                            const SequenceOptions &options);
+SequenceResult run_sequence(const Layer& cell,
+                            const Tensor& x,
+                            const std::vector<Tensor>& states,
+                            bool given,
+                            const Tensor& mask,
+                            bool training,
+                            const SequenceOptions& options);
 
 /// Zeros (ones) of shape (batch, shape...); without elements where the batch is
 /// not known.
-Tensor batch_of(double value, std::int64_t batch, const Shape &shape,
-                DType dtype);
+Tensor batch_of(double value, std::int64_t batch, const Shape& shape, DType dtype);
 
 /// The bias of gates i, f, c, o with ones for f.
-initializers::Initializer forget_bias(const initializers::Initializer &rest,
-                                      std::int64_t units);
+initializers::Initializer forget_bias(const initializers::Initializer& rest, std::int64_t units);
 
 /// The layers that run a cell over a sequence: RNN, and those with a cell of
 /// their own.
 template <class Args>
 class RecurrentLayer : public LayerBase<Args>, public SequenceLayer {
-public:
+ public:
   using LayerBase<Args>::LayerBase;
   using LayerBase<Args>::args;
 
   SequenceOptions sequence_options() const override {
-    return {args().return_sequences, args().return_state, args().go_backwards,
-            args().stateful, args().zero_output_for_mask};
+    return {args().return_sequences,
+            args().return_state,
+            args().go_backwards,
+            args().stateful,
+            args().zero_output_for_mask};
   }
-  void set_zero_output_for_mask(bool zero) override {
-    this->args_.zero_output_for_mask = zero;
-  }
+  void set_zero_output_for_mask(bool zero) override { this->args_.zero_output_for_mask = zero; }
   LayerTraits traits() const override {
     LayerTraits traits = LayerBase<Args>::traits();
     traits.couples_samples = args().stateful;
@@ -97,76 +99,64 @@ public:
       throw ShapeError(this->label() + " received shape " + inputs[0].str() +
                        ", expected one step at least");
     if (args().unroll && inputs[0][1] == None)
-      throw ValueError(
-          this->label() +
-          ": cannot unroll a RNN if the time dimension is undefined");
-    if (states_.empty() || inputs[0][0] == None ||
-        inputs[0][0] == states_[0].shape()[0])
-      return;
+      throw ValueError(this->label() + ": cannot unroll a RNN if the time dimension is undefined");
+    if (states_.empty() || inputs[0][0] == None || inputs[0][0] == states_[0].shape()[0]) return;
     throw ValueError(this->label() + " is stateful for batches of " +
-                     std::to_string(states_[0].shape()[0]) +
-                     " and received shape " + inputs[0].str());
+                     std::to_string(states_[0].shape()[0]) + " and received shape " +
+                     inputs[0].str());
   }
   void build(Inputs<Shape> inputs) override {
     Shape step = inputs[0];
     step.erase(1);
     cell_->build_for(Inputs<Shape>(&step, 1));
-    if (!args().stateful)
-      return;
+    if (!args().stateful) return;
     if (step[0] == None)
-      throw ValueError(
-          this->label() +
-          ": a stateful layer needs a known batch size, received " +
-          inputs[0].str());
-    for (const Shape &shape : state_shapes()) {
-      states_.emplace_back(
-          batch_of(0, step[0], shape, this->variable_dtype()),
-          VariableArgs{.trainable = false, .name = "rnn_state"});
+      throw ValueError(this->label() + ": a stateful layer needs a known batch size, received " +
+                       inputs[0].str());
+    for (const Shape& shape : state_shapes()) {
+      states_.emplace_back(batch_of(0, step[0], shape, this->variable_dtype()),
+                           VariableArgs{.trainable = false, .name = "rnn_state"});
     }
   }
-  std::vector<Tensor> call_all(Inputs<Tensor> inputs,
-                               const CallArgs &call) override {
-    const Tensor &x = inputs[0];
+  std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs& call) override {
+    const Tensor& x = inputs[0];
     std::vector<Tensor> states(inputs.begin() + 1,
-                               inputs.end()); // as tf.keras 2.x gives them
-    if (states.empty())
-      states = call.tensors("initial_state");
+                               inputs.end());  // as tf.keras 2.x gives them
+    if (states.empty()) states = call.tensors("initial_state");
     const bool given = !states.empty() || !states_.empty();
-    if (states.empty())
-      states = first_states(x.shape()[0]);
+    if (states.empty()) states = first_states(x.shape()[0]);
     if (states.size() != state_shapes().size()) {
-      throw ValueError("received " + std::to_string(states.size()) +
-                       " states, expected " +
+      throw ValueError("received " + std::to_string(states.size()) + " states, expected " +
                        std::to_string(state_shapes().size()));
     }
-    SequenceResult result = run_sequence(
-        cell_, x, states, given, call.mask.empty() ? Tensor() : call.mask[0],
-        call.is_training(), sequence_options());
-    for (std::size_t i = 0; i < states_.size(); ++i)
-      states_[i].assign(result.states[i]);
-    std::vector<Tensor> outputs = {args().return_sequences ? result.all
-                                                           : result.last};
+    SequenceResult result = run_sequence(cell_,
+                                         x,
+                                         states,
+                                         given,
+                                         call.mask.empty() ? Tensor() : call.mask[0],
+                                         call.is_training(),
+                                         sequence_options());
+    for (std::size_t i = 0; i < states_.size(); ++i) states_[i].assign(result.states[i]);
+    std::vector<Tensor> outputs = {args().return_sequences ? result.all : result.last};
     if (args().return_state)
       outputs.insert(outputs.end(), result.states.begin(), result.states.end());
     return outputs;
   }
   bool supports_masking() const override { return true; }
-  std::vector<Tensor> compute_mask(Inputs<Tensor>,
-                                   const std::vector<Tensor> &masks) override {
+  std::vector<Tensor> compute_mask(Inputs<Tensor>, const std::vector<Tensor>& masks) override {
     return {args().return_sequences && !masks.empty() ? masks[0] : Tensor()};
   }
-  const regularizers::Regularizer *activity_regularizer() const override {
-    if constexpr (requires(const Args &a) { a.activity_regularizer; })
+  const regularizers::Regularizer* activity_regularizer() const override {
+    if constexpr (requires(const Args& a) { a.activity_regularizer; })
       return &args().activity_regularizer;
     else
       return nullptr;
   }
   void reset_state() override {
-    for (const Variable &state : states_)
-      state.assign(ops::zeros_like(state.value()));
+    for (const Variable& state : states_) state.assign(ops::zeros_like(state.value()));
   }
 
-protected:
+ protected:
   /// To be called in `validate`.
   void set_cell(Layer cell) {
     cell_of(cell, this->label());
@@ -174,17 +164,13 @@ protected:
     this->track("cell", cell_);
   }
 
-private:
-  std::vector<Shape> state_shapes() const {
-    return cell_of(cell_, this->label()).state_shapes();
-  }
+ private:
+  std::vector<Shape> state_shapes() const { return cell_of(cell_, this->label()).state_shapes(); }
   std::vector<Tensor> first_states(std::int64_t batch) const {
     std::vector<Tensor> states;
-    for (const Variable &state : states_)
-      states.push_back(state.value());
-    if (!states.empty())
-      return states;
-    for (const Shape &shape : state_shapes())
+    for (const Variable& state : states_) states.push_back(state.value());
+    if (!states.empty()) return states;
+    for (const Shape& shape : state_shapes())
       states.push_back(batch_of(0, batch, shape, this->compute_dtype()));
     return states;
   }
@@ -193,4 +179,4 @@ private:
   std::vector<Variable> states_;
 };
 
-} // namespace nyala::layers
+}  // namespace nyala::layers
