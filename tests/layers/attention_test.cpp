@@ -96,6 +96,17 @@ TEST_CASE("ReversibleEmbedding goes back by its table") {
   CHECK(ops::allclose(scores, ops::tanh(raw / 2) * 2, {.rtol = 1e-6, .atol = 1e-7}));
 }
 
+TEST_CASE("ReversibleEmbedding may go back by a table of its own") {
+  const layers::ReversibleEmbedding words({.input_dim = 5, .output_dim = 3, .tie_weights = false});
+  const Tensor rows = words(Tensor::from(std::vector<int>{1, 4}, {1, 2}));
+  REQUIRE(words.weights().size() == 2);
+  CHECK(words.weights()[1].path() == words.name() + "/reverse_embeddings");
+  CHECK(ops::allclose(words(rows, {.reverse = true}),
+                      ops::matmul(rows, words.get_weights()[1]),
+                      {.rtol = 1e-6, .atol = 1e-7}));
+  CHECK_THROWS_AS(words(ops::zeros({1, 2}), {.reverse = true}), ShapeError);
+}
+
 TEST_CASE("attention refuses what does not fit") {
   CHECK_THROWS_AS(layers::Attention({.score_mode = "cosine"}), ValueError);
   CHECK_THROWS_AS(layers::Attention()(steps({1, 2, 3}, 1)), ValueError);

@@ -26,7 +26,7 @@ inline const std::vector<LayerSample>& layer_samples() {
        {{2, 3, 4}}},
       {"Embedding", R"({"input_dim": 5, "output_dim": 3, "mask_zero": true})", {{2, 4}}, true},
       {"ReversibleEmbedding",
-       R"({"input_dim": 5, "output_dim": 3, "tie_weights": false, "logit_soft_cap": 2.0})",
+       R"({"input_dim": 5, "output_dim": 3, "mask_zero": true, "logit_soft_cap": 2.0})",
        {{2, 4}},
        true},
       {"Masking", R"({"mask_value": 1.5})", {{2, 3, 4}}},
