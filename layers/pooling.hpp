@@ -1,8 +1,11 @@
 #pragma once
 /// Layers that pool: one number for each window, or for all of an input. Inputs are (batch,
 /// spatial..., channels), or (batch, channels, spatial...) with "channels_first".
+#include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include <nyala/core/ops/pool.hpp>
 #include <nyala/layers/layer.hpp>
