@@ -78,6 +78,8 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   expect_fit("optimizer", checkpoint.optimizer, optimizer()->variables());
   expect_fit("program's own generator", {checkpoint.generator}, {program_generator()});
   expect_fit("program's own generator", {checkpoint.position.generator}, {program_generator()});
+  // For the end of training, which may come without a step that finds them.
+  programs_->trainable = layer_.trainable_variables();
   run.callbacks.set_states(checkpoint.callbacks);
   set_state(checkpoint);
   stop_training_ = checkpoint.stopped;

@@ -151,6 +151,29 @@ TEST_CASE("callbacks go on with what they had seen") {
   expect_same_end({.epochs = 6, .with_stop = true});
 }
 
+TEST_CASE("a run that is broken off behind its last epoch ends with the averages all the same") {
+  const Outcome whole = *train({}, "");
+  const Folder folder;
+  const auto run = [&](bool breaks) {
+    Model model = make_model(false);
+    const Tensor x = random::normal({50, 5}, {.seed = 1});
+    const Tensor y = ops::one_hot(random::randint({50}, 0, 3, {.seed = 2}), 3);
+    callbacks::LambdaCallback end({.on_train_end = [&](const callbacks::Logs&) {
+      if (breaks) throw Error("broken off");
+    }});
+    model.fit(x,
+              y,
+              {.batch_size = 8,
+               .epochs = 4,
+               .verbose = 0,
+               .callbacks = {callbacks::BackupAndRestore(folder / "backup"), end},
+               .validation_data = {x, y}});
+    return model.get_weights();
+  };
+  CHECK_THROWS_AS(run(true), Error);
+  expect_equal(run(false), whole.weights);
+}
+
 TEST_CASE("a damaged backup is left for the one before") {
   const Settings settings;
   const Outcome whole = *train(settings, "");
