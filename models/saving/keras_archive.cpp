@@ -6,7 +6,9 @@
 #include <nyala/core/memory.hpp>
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/json_text.hpp>
+#include <nyala/models/saving/legacy_config.hpp>
 #include <nyala/models/saving/weights.hpp>
+#include <nyala/models/training/trainer.hpp>
 
 namespace nyala::saving {
 namespace {
@@ -81,14 +83,29 @@ std::string archive_version(const ZipReader& archive, const Limits& limits) {
   }
 }
 
+void compile_saved(const ModelBase& model, const Config& compile_config) {
+  try {
+    model.trainer().compile_from_config(compile_config);
+  } catch (const Error& error) {
+    rethrow_as(error,
+               std::string(error.what()) +
+                   " (load_model with `.compile = false` leaves the model without it)");
+  }
+}
+
 Model load_archive(const ZipReader& archive, const std::string& path, const LoadModelArgs& args) {
   if (!archive.contains(kConfig))
     throw FormatError(path + ": is a zip archive without config.json");
   Config record = parse_json(member_text(archive, kConfig, args.limits), args.limits);
-  if (!args.compile && record.is_dict()) record.erase("compile_config");
-  const auto weights = open_weights(archive, path, args.limits);
-  Model model = model_from_record(std::move(record), archive_version(archive, args.limits));
-  load_state(model.base(), *weights, false);
+  const std::string version = archive_version(archive, args.limits);
+  Config compile;
+  if (const Config* found = record.is_dict() ? record.find("compile_config") : nullptr) {
+    if (args.compile) compile = modern_value(*found);
+    record.erase("compile_config");
+  }
+  Model model = model_from_record(std::move(record), version);
+  if (compile.is_dict() && compile.size() > 0) compile_saved(model.base(), compile);
+  load_state(model.base(), *open_weights(archive, path, args.limits), false);
   return model;
 }
 

@@ -18,6 +18,9 @@ void load_archive_weights(const ModelBase& model,
                           const ZipReader& archive,
                           const std::string& path,
                           const LoadWeightsArgs& args);
+/// Compiles a model as its file says; the error of settings that are unknown says how to do
+/// without.
+void compile_saved(const ModelBase& model, const Config& compile_config);
 /// The version that metadata.json names; empty when it names none.
 std::string archive_version(const ZipReader& archive, const Limits& limits);
 

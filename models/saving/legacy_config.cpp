@@ -201,12 +201,12 @@ bool is_builtin(const Config& record) {
   return registered == nullptr || registered->is_null();
 }
 
-Config modern_value(const Config& value);
-
 Config modern_object(const Config& record) {
   Config modern = record;
   std::string name = record.at("class_name").as_string();
   Config config = record.at("config");
+  // A function of Keras's by its name, as tf.keras 2.x serialises it.
+  if (name == "function" && config.is_string()) return config;
   if (name == "Sequential" && config.is_list()) {
     Config dict = Config::dict();
     dict["layers"] = config;
@@ -226,6 +226,8 @@ Config modern_object(const Config& record) {
     if (is_recurrent(name) || is_keras1(record.at("config")) || old == "BatchNormalization") {
       for (const std::string_view key : kDropped) config.erase(std::string(key));
     }
+    // Initializers of tf.keras 2.x said of which dtype they are.
+    if (!config.contains("name")) config.erase("dtype");
     modern["class_name"] = name;
     if (old != name) modern.erase("module");
   }
@@ -233,7 +235,8 @@ Config modern_object(const Config& record) {
   return modern;
 }
 
-// At any depth.
+}  // namespace
+
 Config modern_value(const Config& value) {
   if (value.is_list()) {
     Config list = Config::list();
@@ -246,6 +249,8 @@ Config modern_value(const Config& value) {
   for (const auto& [key, item] : value.as_dict()) dict[key] = modern_value(item);
   return dict;
 }
+
+namespace {
 
 // ---- what compile was given ----
 

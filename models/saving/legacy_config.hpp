@@ -8,6 +8,8 @@ namespace nyala::saving {
 /// depth. What Keras 3 writes stays as it is. Throws UnsupportedError for what cannot be said
 /// today.
 Config modern_record(const Config& record);
+/// The objects in a list or a dict.
+Config modern_value(const Config& value);
 
 /// What `compile` was given, from a "training_config" of any Keras.
 Config modern_compile_config(const Config& training_config);

@@ -7,9 +7,9 @@
 #include <nyala/models/saving/bytes.hpp>
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/json_text.hpp>
+#include <nyala/models/saving/keras_archive.hpp>
 #include <nyala/models/saving/legacy_config.hpp>
 #include <nyala/models/saving/legacy_optimizer.hpp>
-#include <nyala/models/training/trainer.hpp>
 
 namespace nyala::saving {
 namespace {
@@ -124,17 +124,6 @@ std::string text_or_none(const hdf5::Object& object, const std::string& name) {
   return object.has_attribute(name) ? object.text_attribute(name) : std::string();
 }
 
-void compile_legacy(const ModelBase& model, const Config& training_config) {
-  try {
-    model.trainer().compile_from_config(modern_compile_config(training_config));
-  } catch (const Error& error) {
-    rethrow_as(error,
-               std::string(error.what()) +
-                   " (load_model with `.compile = false` leaves the "
-                   "model without it)");
-  }
-}
-
 }  // namespace
 
 bool is_legacy_model(const hdf5::Object& root) { return root.has_attribute("model_config"); }
@@ -162,7 +151,9 @@ Model load_legacy(const hdf5::File& file, const LoadModelArgs& args) {
   const Model model = model_from_record(config, legacy_origin(root).version);
   load_legacy_weights(model.base(), file, {.limits = args.limits});
   if (!args.compile || !root.has_attribute("training_config")) return model;
-  compile_legacy(model.base(), parse_json(root.text_attribute("training_config"), args.limits));
+  compile_saved(
+      model.base(),
+      modern_compile_config(parse_json(root.text_attribute("training_config"), args.limits)));
   if (const auto group = root.find("optimizer_weights"))
     load_legacy_optimizer(model.base(),
                           texts_of(*group, "weight_names"),

@@ -101,6 +101,7 @@ TEST_CASE("corpus: published files load and predict as in Keras, or are refused 
   int loaded = 0;
   int compared = 0;
   int refused = 0;
+  int compiled = 0;
   for (const fs::path& path : files()) {
     const std::string name = path.filename().string();
     CAPTURE(name);
@@ -110,6 +111,12 @@ TEST_CASE("corpus: published files load and predict as in Keras, or are refused 
       const std::string why = compare_all(model, path, compared);
       CHECK(why == "");
       if (!why.empty()) std::cout << "corpus: WRONG " << name << ": " << why << '\n';
+      // With the settings of compile, where Nyala has what they name.
+      try {
+        compiled += load_model(path.string()).base().trainer().compiled();
+      } catch (const ValueError& error) {
+        std::cout << "corpus: not compiled " << name << ": " << error.what() << '\n';
+      }
     } catch (const Error& error) {
       ++refused;
       const std::string message = error.what();
@@ -119,5 +126,5 @@ TEST_CASE("corpus: published files load and predict as in Keras, or are refused 
   }
   if (loaded + refused > 0)
     std::cout << "corpus: " << loaded << " loaded, " << compared << " predictions compared, "
-              << refused << " refused\n";
+              << compiled << " compiled, " << refused << " refused\n";
 }

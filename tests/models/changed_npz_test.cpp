@@ -36,6 +36,7 @@ class Random {
 
 // The header of an array: whole parts of it are now and then extreme or not Python at all.
 std::string header(Random& random) {
+  if (random.below(2) == 0) return "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n";
   static const char* const kTypes[] = {
       "<f4", "<f8", "|b1", "<i4", "<i8", "|u1", ">f4", "<f2", "|O", "<U8", "<f3", "", "<f4\n"};
   static const char* const kOrders[] = {"False", "False", "True", "None", "0"};
