@@ -69,7 +69,7 @@ void plan_layer(const StateEntry& entry, std::vector<StoredTensor> stored, Assig
 std::vector<Variable> saved_variables(const StateEntry& entry, std::size_t stored) {
   std::vector<Variable> variables = entry.variables;
   const bool has_rate = variables.size() > 1 && variables[1].name() == "learning_rate";
-  if (stored == (has_rate ? 2 : 1))
+  if (stored == 1 || (has_rate && stored == 2))
     variables.resize(stored);
   else if (has_rate && stored + 1 == variables.size())
     variables.erase(variables.begin() + 1);
