@@ -13,14 +13,14 @@
 
 namespace nyala::saving {
 
-int (*detail::write_fault)(const char* call) = nullptr;
+int (*write_fault)(const char* call) = nullptr;
 
 namespace {
 
 // Whether a call is made to fail; errno then says how.
 bool faulty(const char* call) {
-  if (detail::write_fault == nullptr) return false;
-  const int error = detail::write_fault(call);
+  if (write_fault == nullptr) return false;
+  const int error = write_fault(call);
   if (error != 0) errno = error;
   return error != 0;
 }

@@ -35,11 +35,9 @@ class FileSource final : public ByteSource {
 /// The text of a file of at most `most` bytes; throws LimitError beyond that.
 std::string read_text(const std::string& path, std::uint64_t most = Limits().json_bytes);
 
-namespace detail {
 /// Is asked before each call of the system that writes ("open", "write", "close", "fsync",
 /// "rename", "fsync folder"): an errno makes the call fail with it. For tests; null at first.
 extern int (*write_fault)(const char* call);
-}  // namespace detail
 
 /// A new file beside `path` that takes its place at commit() and is removed without one: what stood
 /// at `path` stays until the new bytes are on the disk. Throws IoError. Once the new file stands at

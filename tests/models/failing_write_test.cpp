@@ -35,9 +35,9 @@ struct Fault {
     g_calls = 0;
     g_failing = failing;
     g_call.clear();
-    saving::detail::write_fault = fail_one;
+    saving::write_fault = fail_one;
   }
-  ~Fault() { saving::detail::write_fault = nullptr; }
+  ~Fault() { saving::write_fault = nullptr; }
 };
 
 // No file may grow beyond so many bytes while it lives.
