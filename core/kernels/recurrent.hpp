@@ -7,18 +7,9 @@
 #include <cstdint>
 
 #include <nyala/core/dtype.hpp>
+#include <nyala/core/recurrent.hpp>
 
 namespace nyala::kernels {
-
-enum class RecurrentCell : std::uint8_t {
-  simple,  ///< h = activation(x + h R)
-  lstm,    ///< Hochreiter and Schmidhuber's, with a forget gate
-  gru      ///< Cho's, the reset gate applied after the product
-};
-
-/// Activations whose slope follows from their value.
-enum class Gate : std::uint8_t { linear, relu, tanh, sigmoid, hard_sigmoid };
-inline constexpr int kNumGates = 5;
 
 struct RecurrentPlan {
   DType dtype;  ///< float32 or float64

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <nyala/core/kernels/recurrent.hpp>
 #include <nyala/core/memory.hpp>
 #include <nyala/core/ops/support.hpp>
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include <nyala/core/kernels/recurrent.hpp>
+#include <nyala/core/recurrent.hpp>
 #include <nyala/core/tensor.hpp>
 
 namespace nyala::ops {

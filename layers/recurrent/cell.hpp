@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include <nyala/autograd/random.hpp>
-#include <nyala/layers/recurrent/support.hpp>
+#include <nyala/layers/recurrent/base.hpp>
 
 namespace nyala::layers {
 

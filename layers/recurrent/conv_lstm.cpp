@@ -2,7 +2,7 @@
 #include <nyala/core/ops/conv.hpp>
 #include <nyala/layers/conv_lstm.hpp>
 #include <nyala/layers/convolutional/base.hpp>
-#include <nyala/layers/recurrent/support.hpp>
+#include <nyala/layers/recurrent/base.hpp>
 
 namespace nyala::layers {
 namespace {

@@ -1,4 +1,4 @@
-#include <nyala/layers/recurrent/support.hpp>
+#include <nyala/layers/recurrent/base.hpp>
 
 namespace nyala::layers {
 namespace {

@@ -1,6 +1,6 @@
 // A cell over the steps of a sequence: by one op where the cell allows it, else
 // step by step.
-#include <nyala/layers/recurrent/support.hpp>
+#include <nyala/layers/recurrent/base.hpp>
 
 namespace nyala::layers {
 namespace {

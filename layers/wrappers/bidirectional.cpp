@@ -1,6 +1,6 @@
 #include <array>
 
-#include <nyala/layers/recurrent/support.hpp>
+#include <nyala/layers/recurrent/base.hpp>
 #include <nyala/layers/wrappers.hpp>
 
 namespace nyala::layers {
