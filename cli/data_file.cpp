@@ -172,7 +172,8 @@ Batch read_samples(const DataArgs& args, const Model& model) {
   return about(args.path, [&]() -> Batch {
     if (is_table(args.path)) {
       const saving::Table table = saving::load_csv(args.path);
-      return {table_inputs(table, args, model), table_targets(table, args, model), {}};
+      Data targets = table_targets(table, args, model);  // first: wrong usage, not wrong data
+      return {table_inputs(table, args, model), std::move(targets), {}};
     }
     const Arrays arrays(saving::load_npz(args.path));
     Batch batch{

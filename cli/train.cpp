@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 
+#include <nyala/autograd/random.hpp>
 #include <nyala/core/error.hpp>
 #include <nyala/models/callbacks.hpp>
 #include <nyala/models/saving/file.hpp>

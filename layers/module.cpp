@@ -44,6 +44,8 @@ void Module::add_variable(const Variable& variable) {
 }
 
 void Module::add_child(Child child) {
+  if (child.module == nullptr)
+    throw StateError("\"" + name_ + "\" was given an empty layer to hold");
   Walk walk;
   child.module->collect_modules(walk);
   if (child.module.get() == this || walk.entered.count(this) > 0)

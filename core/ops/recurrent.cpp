@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/recurrent.hpp>
 #include <nyala/core/memory.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -48,6 +49,13 @@ struct OfSequence {
     biased = other.biased;
     masked = other.masked;
   }
+  // Throws ValueError unless there are so many inputs, and the mask where there is one.
+  void expect_count(Inputs<Spec> in, std::size_t without_mask) const {
+    const std::size_t wanted = without_mask + (masked ? 1u : 0u);
+    if (in.size() == wanted) return;
+    throw ValueError(std::string(Self::name) + ": received " + std::to_string(in.size()) +
+                     " inputs, expected " + std::to_string(wanted));
+  }
   // h is (steps + 1, batch, units).
   kernels::RecurrentPlan plan(DType dtype, const Shape& h) const {
     return {
@@ -56,7 +64,7 @@ struct OfSequence {
 };
 
 Shape one_more(const Shape& x, std::int64_t units) {
-  return {x[0] == None ? None : x[0] + 1, x[1], units};
+  return {add_sizes(x[0], 1, "recurrent"), x[1], units};
 }
 
 // Memory that a bound kernel keeps for as long as it lives.
@@ -99,20 +107,23 @@ struct RecurrentGrad : OfSequence<RecurrentGrad> {
                             // second one may come
 
   Specs infer(Inputs<Spec> in) const {
+    expect_count(in, 3u + (cell == kLstm ? 2u : 0u) + (cell != kSimple ? 1u : 0u));
     const Shape& h = in[1].shape;
     const DType dtype = in[1].dtype;
-    if (h.rank() != 3 || (dtype != DType::float32 && dtype != DType::float64)) {
+    if (h.rank() != 3 || h[0] == 0 || (dtype != DType::float32 && dtype != DType::float64)) {
       throw TypeError("recurrent_grad: received states of shape " + h.str() + " and dtype " +
                       std::string(name_of(dtype)) + ", expected three axes of floats");
     }
     const std::int64_t steps = h[0] == None ? None : h[0] - 1, batch = h[1], units = h[2];
-    expect_spec(name, in[0], {units, gates() * units}, dtype);
+    const std::int64_t width = multiply_sizes(gates(), units, "recurrent_grad");
+    expect_spec(name, in[0], {units, width}, dtype);
     const std::size_t like_h = cell == kLstm ? 5 : 3;
     for (std::size_t i = 2; i < like_h; ++i) expect_spec(name, in[i], h, dtype);
-    if (cell != kSimple) expect_spec(name, in[like_h], {steps, batch, 4 * units}, dtype);
+    const std::int64_t saved = multiply_sizes(4, units, "recurrent_grad");
+    if (cell != kSimple) expect_spec(name, in[like_h], {steps, batch, saved}, dtype);
     if (masked)
       expect_spec(name, in[like_h + (cell != kSimple ? 1u : 0u)], {steps, batch}, DType::bool_);
-    const Spec x{{steps, batch, gates() * units}, dtype};
+    const Spec x{{steps, batch, width}, dtype};
     const Spec state{{batch, units}, dtype};
     if (cell == kSimple) return {x, state};
     return {x, state, cell == kLstm ? state : x};
@@ -164,6 +175,7 @@ struct Recurrent : OfSequence<Recurrent> {
   std::size_t mask_at() const { return bias_at() + (biased ? 1 : 0); }
 
   Specs infer(Inputs<Spec> in) const {
+    expect_count(in, 3u + (cell == kLstm ? 1u : 0u) + (biased ? 1u : 0u));
     if (in[0].shape.rank() != 3 || in[1].shape.rank() != 2) {
       throw ShapeError("recurrent: received shapes " + in[0].shape.str() + " and " +
                        in[1].shape.str() + ", expected (steps, batch, width) and (batch, units)");
@@ -174,7 +186,7 @@ struct Recurrent : OfSequence<Recurrent> {
                       ", expected float32 or float64");
     }
     const std::int64_t steps = in[0].shape[0], batch = in[0].shape[1], units = in[1].shape[1];
-    const std::int64_t width = gates() * units;
+    const std::int64_t width = multiply_sizes(gates(), units, "recurrent");
     expect_spec(name, in[0], {steps, batch, width}, dtype);
     expect_spec(name, in[1], {batch, units}, dtype);
     expect_spec(name, in[2], {units, width}, dtype);
@@ -183,7 +195,7 @@ struct Recurrent : OfSequence<Recurrent> {
     if (masked) expect_spec(name, in[mask_at()], {steps, batch}, DType::bool_);
     const Spec states{one_more(in[0].shape, units), dtype};
     if (cell == kSimple) return {states};
-    const Spec kept{{steps, batch, 4 * units}, dtype};
+    const Spec kept{{steps, batch, multiply_sizes(4, units, "recurrent")}, dtype};
     if (cell == kGru) return {states, kept};
     return {states, kept, states};
   }

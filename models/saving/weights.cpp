@@ -76,15 +76,19 @@ std::vector<Variable> saved_variables(const StateEntry& entry, std::size_t store
   return variables;
 }
 
-void plan_optimizer(const StateEntry& entry, std::vector<StoredTensor> stored, Assignments& plan) {
+// Returns what was wrong with it: that is no failure.
+std::string plan_optimizer(const StateEntry& entry,
+                           std::vector<StoredTensor> stored,
+                           Assignments& plan) {
   const std::size_t before = plan.size();
   const std::vector<Variable> variables = saved_variables(entry, stored.size());
   try {
     plan_layer({entry.path, entry.name, entry.who, variables}, std::move(stored), plan);
   } catch (const ValueError& error) {
     plan.cut(before);
-    log_warning(std::string(error.what()) + "; its state is left as it is");
+    return std::string(error.what()) + "; its state is left as it is";
   }
+  return {};
 }
 
 }  // namespace
@@ -120,9 +124,10 @@ bool holds_state(const hdf5::Object& root) {
 void load_state(const ModelBase& model, const WeightStore& store, bool skip_mismatch) {
   Assignments plan;
   Failures failures;
+  std::string left_alone;
   for (const StateEntry& entry : state_tree(model, path_in(store))) {
     if (entry.is_optimizer) {
-      plan_optimizer(entry, store.variables(entry.path), plan);
+      left_alone = plan_optimizer(entry, store.variables(entry.path), plan);
       continue;
     }
     const std::size_t before = plan.size();
@@ -135,6 +140,7 @@ void load_state(const ModelBase& model, const WeightStore& store, bool skip_mism
   }
   if (failures.any() && !skip_mismatch) throw ValueError(failures.text());
   if (failures.any()) log_warning(failures.text());
+  if (!left_alone.empty()) log_warning(left_alone);
   plan.commit();
 }
 

@@ -75,7 +75,7 @@ TEST_CASE("summary prints the table, or JSON") {
   REQUIRE(layers.size() == files.model.layers().size());
   CHECK(layers[2].at("name").as_string() == "a");
   CHECK(layers[2].at("class_name").as_string() == "Dense");
-  CHECK(layers[2].at("output_shape").str() == "[null,6]");
+  CHECK(layers[2].at("output_shape").str() == "[null, 6]");
   CHECK(layers[2].at("params").as_int() == 30);
 }
 

@@ -125,14 +125,15 @@ struct Count {
 
 void run_once(Draw& draw, const Sample& sample, const Config& usual, Count& count) {
   const bool is_abstract = draw.chance(0.4);
+  const bool is_usual = draw.chance(0.1);
   std::string call;
   try {
-    const Config options = draw.options(usual);
+    const Config options = is_usual ? usual : draw.options(usual);
     call = options.str();
     std::vector<Tensor> inputs;
     for (const SampleInput& input : sample.inputs) {
-      const Shape shape = draw.shape(input.shape, is_abstract);
-      const DType dtype = draw.dtype(input.dtype);
+      const Shape shape = is_usual ? input.shape : draw.shape(input.shape, is_abstract);
+      const DType dtype = is_usual ? input.dtype : draw.dtype(input.dtype);
       call += " " + std::string(name_of(dtype)) + shape.str() + (is_abstract ? "?" : "");
       inputs.push_back(is_abstract ? Tensor::abstract(shape, dtype) : draw.values(shape, dtype));
     }

@@ -59,12 +59,12 @@ TEST_CASE("an undefined tensor says which call it was") {
       {"is_abstract()", [&] { none.is_abstract(); }},
       {"is_contiguous()", [&] { none.is_contiguous(); }},
       {"data()", [&] { none.data(); }},
-      {"data()", [&] { none.data<float>(); }},
       {"mutable_data()", [&] { target.mutable_data(); }},
-      {"mutable_data()", [&] { target.mutable_data<double>(); }},
       {"item()", [&] { none.item<float>(); }},
       {"size()", [&] { none.to_vector<float>(); }},
   });
+  CHECK_THROWS_AS(none.data<float>(), const StateError&);
+  CHECK_THROWS_AS(target.mutable_data<double>(), const StateError&);
 }
 
 TEST_CASE("an empty layer says which call it was") {

@@ -57,7 +57,7 @@ Model make_model(bool eager) {
   model.compile({.optimizer = optimizers::Adam(
                      {.learning_rate = 0.01, .use_ema = true, .gradient_accumulation_steps = 2}),
                  .loss = "categorical_crossentropy",
-                 .metrics = {metrics::F1Score(), "accuracy"},
+                 .metrics = {metrics::F1Score({.average = "macro"}), "accuracy"},
                  .run_eagerly = eager});
   return model;
 }
