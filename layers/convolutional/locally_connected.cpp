@@ -56,7 +56,8 @@ class LocallyConnectedLayer final : public ConvolutionLayer<LocallyConnectedLaye
     }
   }
 
-  // (batch, windows, elements of a window times channels)
+  // (batch, windows, elements of a window times channels), the channels inside; with channels_first
+  // they are outside, as the kernels of files have it.
   Tensor windows_of(const Tensor& x) const {
     std::vector<Tensor> taps;
     const int rows = kRank == 2 ? args().kernel_size[0] : 1;
@@ -68,7 +69,9 @@ class LocallyConnectedLayer final : public ConvolutionLayer<LocallyConnectedLaye
         taps.push_back(ops::reshape(tap, {-1, outputs_.num_elements(), this->channels()}));
       }
     }
-    return ops::concatenate(taps, {.axis = -1});
+    if (!args().data_format.channels_first()) return ops::concatenate(taps, {.axis = -1});
+    const std::int64_t elements = this->channels() * static_cast<std::int64_t>(taps.size());
+    return ops::reshape(ops::stack(taps, {.axis = -1}), {-1, outputs_.num_elements(), elements});
   }
   Tensor slice_of(const Tensor& x, int axis, int i, std::int64_t start) const {
     const std::int64_t stride = args().strides[i];

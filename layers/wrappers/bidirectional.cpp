@@ -19,7 +19,7 @@ Layer remade(const Layer& layer, const std::string& prefix, bool backwards) {
   Config& config = record["config"];
   const std::string& name = layer.name();
   config["name"] = name.rfind(prefix, 0) == 0 ? name : prefix + name;
-  if (backwards) config["go_backwards"] = true;
+  if (backwards) config["go_backwards"] = config.at("go_backwards") != Config(true);
   return saving::deserialize_layer(record);
 }
 
