@@ -124,6 +124,12 @@ Shape check_targets(const char* name, const Spec& rows, const Spec& targets, int
   return out;
 }
 
+// The same for targets that are rows of numbers, which have the dtype of the output.
+Shape check_rows(const char* name, const Spec& rows, const Spec& targets) {
+  expect_spec(name, targets, targets.shape, rows.dtype);
+  return check_targets(name, rows, targets, 0);
+}
+
 void check_gradient(const char* name, const Spec& gradient, const Shape& losses, DType dtype) {
   expect_spec(name, gradient, losses, dtype);
 }
@@ -263,7 +269,7 @@ struct CategoricalCrossentropyGrad : OfRows {
   static constexpr Saves saves = Saves::inputs;
 
   Spec infer(Inputs<Spec> in) const {
-    const Shape out = check_targets(name.data(), in[0], in[1], 0);
+    const Shape out = check_rows(name.data(), in[0], in[1]);
     check_gradient(name.data(), in[2], out, in[0].dtype);
     return in[0];
   }
@@ -313,9 +319,7 @@ struct CategoricalCrossentropy : OfRows {
   static constexpr std::string_view doc = "The cross-entropy of rows with rows of targets.";
   static constexpr Saves saves = Saves::inputs;
 
-  Spec infer(Inputs<Spec> in) const {
-    return {check_targets(name.data(), in[0], in[1], 0), in[0].dtype};
-  }
+  Spec infer(Inputs<Spec> in) const { return {check_rows(name.data(), in[0], in[1]), in[0].dtype}; }
   void forward(Inputs<Tensor> in, Tensor& out) const {
     const Tensor x = in[0].contiguous(), t = in[1].contiguous();
     kernels::categorical_crossentropy(x.dtype(),
