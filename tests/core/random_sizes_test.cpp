@@ -17,7 +17,7 @@ namespace {
 
 int num_draws() {
   const char* text = std::getenv("NYALA_RANDOM_DRAWS");
-  return text != nullptr ? std::atoi(text) : 200;
+  return text != nullptr ? std::atoi(text) : 50;
 }
 
 class Draw {

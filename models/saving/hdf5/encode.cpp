@@ -54,7 +54,8 @@ Bytes bool_type() {
 }  // namespace
 
 void put(Bytes& to, std::uint64_t value, int size) {
-  for (int i = 0; i < size; ++i) to.push_back(static_cast<std::byte>(value >> (8 * i) & 0xff));
+  // Beyond the eight bytes of the value there are zeros.
+  for (int i = 0; i < size; ++i, value >>= 8) to.push_back(static_cast<std::byte>(value & 0xff));
 }
 
 void put_text(Bytes& to, std::string_view text) {
