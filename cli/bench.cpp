@@ -12,6 +12,7 @@
 
 #include "commands.hpp"
 #include "model_file.hpp"
+#include "training.hpp"
 
 namespace nyala::cli {
 namespace {
@@ -138,10 +139,8 @@ void add_bench(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("bench", "Measure the time of a prediction and of a training step");
-  command->add_option("MODEL", options->model, "File of the model")->required();
-  command->add_option("--batch-size", options->batch_size, "Samples in a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_model_option(*command, options->model);
+  add_batch_size_option(*command, options->batch_size, "Samples in a batch");
   command->add_option("--seconds", options->seconds, "How long each is measured")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -3,6 +3,7 @@
 
 #include "commands.hpp"
 #include "model_file.hpp"
+#include "training.hpp"
 
 namespace nyala::cli {
 namespace {
@@ -24,7 +25,7 @@ void run(const Options& options) {
 void add_convert(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("convert", "Write a model in another format");
-  command->add_option("MODEL", options->model, "File of the model")->required();
+  add_model_option(*command, options->model);
   command
       ->add_option(
           "OUT", options->out, std::string("File to write; its ending decides: ") + kModelEndings)

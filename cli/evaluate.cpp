@@ -45,13 +45,11 @@ void run(const Options& options) {
 void add_evaluate(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("evaluate", "Compute the loss and the metrics over data");
-  command->add_option("MODEL", options->model, "File of the model")->required();
+  add_model_option(*command, options->model);
   command->add_option("--weights", options->weights, "File of weights to use in place of its own");
   add_data_options(*command, options->data);
   add_compile_options(*command, options->compile);
-  command->add_option("--batch-size", options->batch_size, "Samples in a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_batch_size_option(*command, options->batch_size, "Samples in a batch");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { run(*options); });
 }

@@ -11,6 +11,7 @@
 
 #include "commands.hpp"
 #include "model_file.hpp"
+#include "training.hpp"
 
 namespace nyala::cli {
 namespace {
@@ -141,7 +142,7 @@ void add_inspect(CLI::App& app) {
   const auto path = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand(
       "inspect", "Print what a file holds: versions, layers, what is missing, compile settings");
-  command->add_option("MODEL", *path, "File of the model")->required();
+  add_model_option(*command, *path);
   command->callback([path] { run(*path); });
 }
 

@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "model_file.hpp"
+#include "training.hpp"
 
 namespace nyala::cli {
 namespace {
@@ -33,7 +34,7 @@ void add_plot(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   PlotModelArgs& plot = options->plot;
   CLI::App* command = app.add_subcommand("plot", "Draw the layers and the calls between them");
-  command->add_option("MODEL", options->model, "File of the model")->required();
+  add_model_option(*command, options->model);
   command->add_option("OUT", plot.to_file, "Picture to write: .svg, or .dot for Graphviz")
       ->required();
   command->add_option("--rankdir", plot.rankdir, "Direction: from the top (TB) or the left (LR)")

@@ -7,6 +7,7 @@
 #include "data_file.hpp"
 #include "model_file.hpp"
 #include "progress.hpp"
+#include "training.hpp"
 
 namespace nyala::cli {
 namespace {
@@ -33,13 +34,11 @@ void run(const Options& options) {
 void add_predict(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("predict", "Compute the outputs for data");
-  command->add_option("MODEL", options->model, "File of the model")->required();
+  add_model_option(*command, options->model);
   command->add_option("--weights", options->weights, "File of weights to use in place of its own");
   command->add_option("--inputs", options->inputs.path, "Inputs: .npz, .npy or .csv")->required();
   command->add_option("--out", options->out, "Where to write the outputs (.npz)")->required();
-  command->add_option("--batch-size", options->batch_size, "Samples in a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_batch_size_option(*command, options->batch_size, "Samples in a batch");
   command->add_option("--target", options->inputs.targets, "Column of a .csv file to leave out");
   command->callback([options] { run(*options); });
 }

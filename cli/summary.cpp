@@ -5,11 +5,13 @@
 #include <memory>
 
 #include <nyala/core/error.hpp>
+#include <nyala/models/saving/json_records.hpp>
 #include <nyala/models/saving/json_text.hpp>
 #include <nyala/models/saving/model_record.hpp>
 
 #include "commands.hpp"
 #include "model_file.hpp"
+#include "training.hpp"
 
 namespace nyala::cli {
 namespace {
@@ -56,14 +58,9 @@ Config summary_config(const Model& model) {
   return config;
 }
 
-std::string text_at(const Config& config, const char* key) {
-  const Config* value = config.find(key);
-  return value != nullptr && value->is_string() ? value->as_string() : "";
-}
-
 // What the file of a model with layers that Nyala lacks says of it; sizes are not known then.
 void print_record(const Config& record, const std::vector<saving::LayerRecord>& layers, bool json) {
-  const std::string name = text_at(record.at("config"), "name");
+  const std::string name = saving::text_entry(record.at("config"), "name");
   if (!json) {
     std::cout << "Model: \"" << name << "\"\n";
     for (const saving::LayerRecord& layer : layers)
@@ -73,7 +70,7 @@ void print_record(const Config& record, const std::vector<saving::LayerRecord>& 
   }
   Config config = Config::dict();
   config["name"] = name;
-  config["class_name"] = text_at(record, "class_name");
+  config["class_name"] = saving::text_entry(record, "class_name");
   for (const char* key : {"total_params", "trainable_params", "non_trainable_params"})
     config[key] = Config();
   Config list = Config::list();
@@ -124,7 +121,7 @@ void run(const Options& options) {
 void add_summary(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("summary", "Print the layers, shapes and parameters");
-  command->add_option("MODEL", options->model, "File of the model")->required();
+  add_model_option(*command, options->model);
   command->add_flag("--json", options->json, "Print JSON");
   command->add_flag(
       "--expand-nested", options->summary.expand_nested, "List the layers of models inside");

@@ -98,16 +98,14 @@ void run(const Options& options) {
 void add_train(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("train", "Train a model, from where its file stopped");
-  command->add_option("MODEL", options->model, "File of the model")->required();
+  add_model_option(*command, options->model);
   command->add_option("--weights", options->weights, "File of weights to begin with");
   add_data_options(*command, options->data);
   command->add_option("--validation-data", options->validation, "Data to validate with");
   command->add_option("--epochs", options->epochs, "Times that all data are seen")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--batch-size", options->batch_size, "Samples in a step")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_batch_size_option(*command, options->batch_size, "Samples in a step");
   command->add_flag("--no-shuffle", options->no_shuffle, "Keep the order of the samples");
   command->add_option("--seed", options->seed, "Seed of all random numbers")->capture_default_str();
   add_compile_options(*command, options->compile);

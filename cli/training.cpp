@@ -6,6 +6,16 @@
 
 namespace nyala::cli {
 
+void add_model_option(CLI::App& command, std::string& path) {
+  command.add_option("MODEL", path, "File of the model")->required();
+}
+
+void add_batch_size_option(CLI::App& command, std::int64_t& size, const char* meaning) {
+  command.add_option("--batch-size", size, meaning)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
 void add_data_options(CLI::App& command, DataArgs& data) {
   command.add_option("--data", data.path, "Inputs and targets: .npz or .csv")->required();
   command.add_option("--target", data.targets, "Column of a .csv file that holds the targets");

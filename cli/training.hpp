@@ -1,5 +1,5 @@
 #pragma once
-/// Options that train and evaluate share.
+/// Options that several commands share.
 #include <string>
 #include <vector>
 
@@ -17,6 +17,10 @@ struct CompileOptions {
   double learning_rate = 0;
 };
 
+/// MODEL.
+void add_model_option(CLI::App& command, std::string& path);
+/// --batch-size, a positive number.
+void add_batch_size_option(CLI::App& command, std::int64_t& size, const char* meaning);
 /// --data and --target.
 void add_data_options(CLI::App& command, DataArgs& data);
 /// --optimizer, --learning-rate, --loss and --metric.

@@ -10,7 +10,7 @@ enum class RecurrentCell : std::uint8_t {
   gru      ///< Cho's, the reset gate applied after the product
 };
 
-/// Activations whose slope follows from their value.
+/// Activations whose derivative follows from their value.
 enum class Gate : std::uint8_t { linear, relu, tanh, sigmoid, hard_sigmoid };
 
 }  // namespace nyala::kernels

@@ -214,7 +214,7 @@ std::vector<Tensor> BaseLayer::run(BoundCall call) {
   std::vector<Tensor> masks = args.mask;
   if (masks.empty()) {
     for (const Tensor& input : call.inputs) masks.push_back(input.mask());
-    // As Keras: where other tensors come by name, `call` hears of no mask that it is not given.
+    // As Keras: where other tensors come by name, implicit masks are not passed to `call`.
     const bool others = std::any_of(args.named.begin(), args.named.end(), [](const auto& entry) {
       return entry.second.holds_tensor();
     });

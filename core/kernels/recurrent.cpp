@@ -68,7 +68,7 @@ class Sequence {
     s.mask = mask == nullptr ? nullptr : mask + t * p.batch + first;
     return s;
   }
-  /// Where row `first` of step t lies, for rows of so many bytes.
+  /// The offset in bytes of row `first` of step t, for rows of `row` bytes.
   std::int64_t at(std::int64_t t, std::int64_t first, std::int64_t row) const {
     return (t * p.batch + first) * row;
   }
@@ -132,10 +132,10 @@ void recurrent_forward(const RecurrentPlan& plan, const RecurrentForward& a, voi
 
 void recurrent_backward(const RecurrentPlan& plan, const RecurrentBackward& a, void* workspace) {
   const Sequence q = backward_of(plan);
-  void* turned = moved(workspace, q.packed_bytes());
+  void* transposed = moved(workspace, q.packed_bytes());
   visit_float(plan.dtype,
-              [&]<class T>() { transpose<T>(a.kernel, plan.units, plan.width(), turned); });
-  pack_columns(q.whole, turned, workspace);
+              [&]<class T>() { transpose<T>(a.kernel, plan.units, plan.width(), transposed); });
+  pack_columns(q.whole, transposed, workspace);
   q.each_block([&](const MatmulPlan& product, std::int64_t first, std::int64_t rows) {
     void* dh = moved(a.dh0, first * q.state);
     void* dc = moved(a.dc0, first * q.state);

@@ -282,8 +282,8 @@ Recurrent::Parts Recurrent::fused(const Saved& saved, Inputs<Tensor> dys) const 
   return {out[0], out[1], cell == kLstm ? out[2] : Tensor(), cell == kGru ? out[2] : Tensor()};
 }
 
-// dy times the slope of an activation that gave y.
-Tensor descend(Gate gate, const Tensor& dy, const Tensor& y) {
+// dy times the derivative of an activation that gave y.
+Tensor gate_gradient(Gate gate, const Tensor& dy, const Tensor& y) {
   switch (gate) {
     case Gate::linear: return dy;
     case Gate::relu: return where(y > 0, dy, zeros_like(dy));
@@ -311,9 +311,9 @@ struct StepBack {
                   // product's part aside
   Tensor dx, dinner;
 
-  Tensor last(const Tensor& dy, const Tensor& y) const { return descend(op.gate(), dy, y); }
+  Tensor last(const Tensor& dy, const Tensor& y) const { return gate_gradient(op.gate(), dy, y); }
   Tensor gate(const Tensor& dy, const Tensor& y) const {
-    return descend(op.recurrent_gate(), dy, y);
+    return gate_gradient(op.recurrent_gate(), dy, y);
   }
   // What comes to part k of the gates from outside.
   static Tensor plus(const Tensor& sum, const std::vector<Tensor>& outside, std::size_t k) {

@@ -96,13 +96,10 @@ class GatedCell : public LayerBase<Args>, public RecurrentCell, public SequenceC
   }
   Tensor bias() const { return args().use_bias ? weight(bias_) : Tensor(); }
   // x times a kernel, x dropped in its own way for each gate.
-  Tensor project(const Tensor& x,
-                 const std::vector<Tensor>& masks,
-                 const Tensor& kernel,
-                 std::int64_t count = gates) const {
+  Tensor project(const Tensor& x, const std::vector<Tensor>& masks, const Tensor& kernel) const {
     if (masks.empty()) return ops::matmul(x, kernel);
     if (masks.size() == 1) return ops::matmul(x * masks[0], kernel);
-    const std::vector<Tensor> parts = ops::split(kernel, count, {.axis = -1});
+    const std::vector<Tensor> parts = ops::split(kernel, gates, {.axis = -1});
     std::vector<Tensor> products;
     for (std::size_t i = 0; i < parts.size(); ++i)
       products.push_back(ops::matmul(x * masks[i], parts[i]));
@@ -129,6 +126,50 @@ class GatedCell : public LayerBase<Args>, public RecurrentCell, public SequenceC
 
  private:
   std::optional<random::SeedGenerator> generator_;
+};
+
+/// The options of a cell that its layer takes as well.
+template <class CellArgs, class Args>
+CellArgs cell_args(const Args& args) {
+  CellArgs cell{.units = args.units,
+                .activation = args.activation,
+                .use_bias = args.use_bias,
+                .kernel_initializer = args.kernel_initializer,
+                .recurrent_initializer = args.recurrent_initializer,
+                .bias_initializer = args.bias_initializer,
+                .kernel_regularizer = args.kernel_regularizer,
+                .recurrent_regularizer = args.recurrent_regularizer,
+                .bias_regularizer = args.bias_regularizer,
+                .kernel_constraint = args.kernel_constraint,
+                .recurrent_constraint = args.recurrent_constraint,
+                .bias_constraint = args.bias_constraint,
+                .dropout = args.dropout,
+                .recurrent_dropout = args.recurrent_dropout};
+  if constexpr (requires { args.recurrent_activation; })
+    cell.recurrent_activation = args.recurrent_activation;
+  if constexpr (requires { args.unit_forget_bias; }) cell.unit_forget_bias = args.unit_forget_bias;
+  if constexpr (requires { args.reset_after; }) cell.reset_after = args.reset_after;
+  if constexpr (std::is_same_v<decltype(args.seed), decltype(cell.seed)>)
+    cell.seed = args.seed;
+  else
+    cell.seed = args.seed.value;
+  return cell;
+}
+
+/// A layer that runs the cell of CellArgs, with its own options, over a sequence.
+template <class Args, class CellArgs>
+class GatedLayer final : public RecurrentLayer<Args> {
+ public:
+  using RecurrentLayer<Args>::RecurrentLayer;
+
+ private:
+  void validate() override {
+    auto cell = cell_args<CellArgs>(this->args());
+    cell.name = to_snake_case(layer_class_name(std::type_identity<CellArgs>()));
+    cell.dtype = this->dtype_policy();
+    cell.trainable = this->trainable();
+    this->set_cell(LayerOf<CellArgs>(std::move(cell)));
+  }
 };
 
 }  // namespace nyala::layers

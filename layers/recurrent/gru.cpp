@@ -52,34 +52,7 @@ class GRUCellLayer final : public GatedCell<GRUCellArgs, 3, 1> {
   }
 };
 
-class GRULayer final : public RecurrentLayer<GRUArgs> {
- public:
-  using RecurrentLayer::RecurrentLayer;
-
- private:
-  void validate() override {
-    set_cell(GRUCell({.units = args().units,
-                      .activation = args().activation,
-                      .recurrent_activation = args().recurrent_activation,
-                      .use_bias = args().use_bias,
-                      .kernel_initializer = args().kernel_initializer,
-                      .recurrent_initializer = args().recurrent_initializer,
-                      .bias_initializer = args().bias_initializer,
-                      .kernel_regularizer = args().kernel_regularizer,
-                      .recurrent_regularizer = args().recurrent_regularizer,
-                      .bias_regularizer = args().bias_regularizer,
-                      .kernel_constraint = args().kernel_constraint,
-                      .recurrent_constraint = args().recurrent_constraint,
-                      .bias_constraint = args().bias_constraint,
-                      .dropout = args().dropout,
-                      .recurrent_dropout = args().recurrent_dropout,
-                      .reset_after = args().reset_after,
-                      .seed = args().seed,
-                      .name = "gru_cell",
-                      .dtype = dtype_policy(),
-                      .trainable = trainable()}));
-  }
-};
+using GRULayer = GatedLayer<GRUArgs, GRUCellArgs>;
 
 }  // namespace
 

@@ -30,34 +30,7 @@ class LSTMCellLayer final : public GatedCell<LSTMCellArgs, 4, 2> {
   }
 };
 
-class LSTMLayer final : public RecurrentLayer<LSTMArgs> {
- public:
-  using RecurrentLayer::RecurrentLayer;
-
- private:
-  void validate() override {
-    set_cell(LSTMCell({.units = args().units,
-                       .activation = args().activation,
-                       .recurrent_activation = args().recurrent_activation,
-                       .use_bias = args().use_bias,
-                       .kernel_initializer = args().kernel_initializer,
-                       .recurrent_initializer = args().recurrent_initializer,
-                       .bias_initializer = args().bias_initializer,
-                       .unit_forget_bias = args().unit_forget_bias,
-                       .kernel_regularizer = args().kernel_regularizer,
-                       .recurrent_regularizer = args().recurrent_regularizer,
-                       .bias_regularizer = args().bias_regularizer,
-                       .kernel_constraint = args().kernel_constraint,
-                       .recurrent_constraint = args().recurrent_constraint,
-                       .bias_constraint = args().bias_constraint,
-                       .dropout = args().dropout,
-                       .recurrent_dropout = args().recurrent_dropout,
-                       .seed = args().seed,
-                       .name = "lstm_cell",
-                       .dtype = dtype_policy(),
-                       .trainable = trainable()}));
-  }
-};
+using LSTMLayer = GatedLayer<LSTMArgs, LSTMCellArgs>;
 
 // Of the gates i, f, c, o: ones for the second.
 class ForgetBias final : public initializers::InitializerBase {

@@ -23,32 +23,7 @@ class SimpleRNNCellLayer final : public GatedCell<SimpleRNNCellArgs, 1, 1> {
   }
 };
 
-class SimpleRNNLayer final : public RecurrentLayer<SimpleRNNArgs> {
- public:
-  using RecurrentLayer::RecurrentLayer;
-
- private:
-  void validate() override {
-    set_cell(SimpleRNNCell({.units = args().units,
-                            .activation = args().activation,
-                            .use_bias = args().use_bias,
-                            .kernel_initializer = args().kernel_initializer,
-                            .recurrent_initializer = args().recurrent_initializer,
-                            .bias_initializer = args().bias_initializer,
-                            .kernel_regularizer = args().kernel_regularizer,
-                            .recurrent_regularizer = args().recurrent_regularizer,
-                            .bias_regularizer = args().bias_regularizer,
-                            .kernel_constraint = args().kernel_constraint,
-                            .recurrent_constraint = args().recurrent_constraint,
-                            .bias_constraint = args().bias_constraint,
-                            .dropout = args().dropout,
-                            .recurrent_dropout = args().recurrent_dropout,
-                            .seed = args().seed.value,
-                            .name = "simple_rnn_cell",
-                            .dtype = dtype_policy(),
-                            .trainable = trainable()}));
-  }
-};
+using SimpleRNNLayer = GatedLayer<SimpleRNNArgs, SimpleRNNCellArgs>;
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/text.hpp>
 
 namespace nyala::callbacks {
 
@@ -13,7 +14,7 @@ SaveFrequency::SaveFrequency(int batches) : batches_(batches) {
 }
 
 SaveFrequency::SaveFrequency(const char* text) {
-  if (std::string(text) != "epoch") {
+  if (nyala::detail::text_of(text) != "epoch") {
     throw ValueError("Unrecognized save_freq: " + cut(text) +
                      ". Expected save_freq are 'epoch' or integer values");
   }

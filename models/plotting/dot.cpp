@@ -7,22 +7,9 @@ namespace {
 
 using plotting::Box;
 using plotting::Cell;
+using plotting::escaped;
 using plotting::Frame;
 using plotting::Picture;
-
-std::string escaped_html(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '&': safe += "&amp;"; break;
-      case '"': safe += "&quot;"; break;
-      default: safe += c;
-    }
-  }
-  return safe;
-}
 
 std::string quoted(const std::string& text) {
   std::string safe = "\"";
@@ -39,8 +26,8 @@ std::string cell_html(const Cell& cell, std::size_t span) {
                        : cell.kind == Cell::Kind::trainable ? "forestgreen"
                                                             : "firebrick";
   return "<td bgcolor=\"" + std::string(colour) + "\" colspan=\"" + std::to_string(span) +
-         "\"><font point-size=\"14\"" + (plain ? ">" : " color=\"white\">") +
-         escaped_html(cell.label) + "<b>" + escaped_html(cell.value) + "</b></font></td>";
+         "\"><font point-size=\"14\"" + (plain ? ">" : " color=\"white\">") + escaped(cell.label) +
+         "<b>" + escaped(cell.value) + "</b></font></td>";
 }
 
 std::string label_of(const Box& box) {
@@ -50,9 +37,8 @@ std::string label_of(const Box& box) {
       "<<table border=\"0\" cellborder=\"1\" bgcolor=\"black\" cellpadding=\"10\"><tr><td "
       "colspan=\"" +
       std::to_string(columns) + "\" bgcolor=\"black\"><font point-size=\"16\" color=\"white\"><b>" +
-      escaped_html(box.title) + "</b>" +
-      (box.class_name.empty() ? "" : " (" + escaped_html(box.class_name) + ")") +
-      "</font></td></tr>";
+      escaped(box.title) + "</b>" +
+      (box.class_name.empty() ? "" : " (" + escaped(box.class_name) + ")") + "</font></td></tr>";
   for (const auto& row : box.rows) {
     table += "<tr>";
     for (const Cell& cell : row) table += cell_html(cell, row.size() == 1 ? columns : 1);

@@ -145,6 +145,21 @@ class Painter {
 
 }  // namespace
 
+std::string escaped(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    switch (c) {
+      case '<': safe += "&lt;"; break;
+      case '>': safe += "&gt;"; break;
+      case '&': safe += "&amp;"; break;
+      case '"': safe += "&quot;"; break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20) safe += c;
+    }
+  }
+  return safe;
+}
+
 Picture picture_of(const Model& model, const PlotModelArgs& args) {
   return Painter(args).paint(model.base("plot_model"));
 }

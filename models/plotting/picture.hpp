@@ -36,6 +36,9 @@ struct Picture {
   Frame frame;
 };
 
+/// Text as XML and Graphviz's HTML have it, without control characters, which XML has not.
+std::string escaped(const std::string& text);
+
 /// Throws StateError for a model that is not built.
 Picture picture_of(const Model& model, const PlotModelArgs& args);
 

@@ -28,22 +28,6 @@ std::string attribute(const char* name, double value) {
   return std::string(" ") + name + "=\"" + number(value) + "\"";
 }
 
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '&': safe += "&amp;"; break;
-      case '"': safe += "&quot;"; break;
-      default:
-        // XML has no control characters.
-        if (static_cast<unsigned char>(c) >= 0x20) safe += c;
-    }
-  }
-  return safe;
-}
-
 // About what a sans-serif font of that size takes; bytes that begin a character count.
 double text_width(const std::string& text, double font_size) {
   const auto characters = std::count_if(text.begin(), text.end(), [](char c) {

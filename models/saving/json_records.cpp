@@ -151,16 +151,6 @@ void collect_references(const Config& tree, std::vector<std::string>& names) {
   }
 }
 
-bool is_known_layer(const Config& record) {
-  const std::string& name = class_name_of(record);
-  if (is_operation_record(record)) return is_operation_class(name);
-  if (name == "TFOpLambda" || name == "SlicingOpLambda") return true;
-  if (find_layer_class(name) != nullptr) return true;
-  const Config* registered = record.find("registered_name");
-  return registered != nullptr && registered->is_string() &&
-         find_layer_class(registered->as_string()) != nullptr;
-}
-
 bool is_layer_record(const Config& value) {
   const Config* name = value.find("class_name");
   const Config* config = value.find("config");
@@ -243,6 +233,21 @@ bool is_operation_record(const Config& record) {
   const Config* config = record.find("config");
   return module == nullptr && config != nullptr && !config->contains("trainable") &&
          class_name_of(record) != "InputLayer" && is_operation_class(class_name_of(record));
+}
+
+bool is_known_layer(const Config& record) {
+  const std::string& name = class_name_of(record);
+  if (is_operation_record(record)) return is_operation_class(name);
+  if (name == "TFOpLambda" || name == "SlicingOpLambda") return true;
+  if (find_layer_class(name) != nullptr) return true;
+  const Config* registered = record.find("registered_name");
+  return registered != nullptr && registered->is_string() &&
+         find_layer_class(registered->as_string()) != nullptr;
+}
+
+std::string text_entry(const Config& record, const char* key) {
+  const Config* value = record.find(key);
+  return value != nullptr && value->is_string() ? value->as_string() : "";
 }
 
 std::vector<const Config*> needed_layers(const Config& functional_config) {

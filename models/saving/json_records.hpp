@@ -41,6 +41,10 @@ bool is_operation_record(const Config& record);
 /// Whether a record is of a Functional model or a Sequential.
 bool is_functional_record(const Config& record);
 bool is_sequential_record(const Config& record);
+/// Whether Nyala, or the program, has what a record that is no model is made by.
+bool is_known_layer(const Config& record);
+/// An entry that is a text; empty for any other.
+std::string text_entry(const Config& record, const char* key);
 /// The layers of a Functional's config that its outputs need: all but the ops that make masks.
 std::vector<const Config*> needed_layers(const Config& functional_config);
 /// A class that neither Nyala nor the program knows, and the ways to its layers: "model/tower/a".

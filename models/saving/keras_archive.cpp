@@ -5,6 +5,7 @@
 #include <nyala/core/error.hpp>
 #include <nyala/core/memory.hpp>
 #include <nyala/models/saving/json.hpp>
+#include <nyala/models/saving/json_records.hpp>
 #include <nyala/models/saving/json_text.hpp>
 #include <nyala/models/saving/legacy_config.hpp>
 #include <nyala/models/saving/weights.hpp>
@@ -33,17 +34,6 @@ std::string metadata() {
   config["keras_version"] = kKerasVersion;
   config["date_saved"] = date;
   return to_json_text(config);
-}
-
-std::string member_text(const ZipReader& archive, const char* name, const Limits& limits) {
-  const auto source = archive.open(name);
-  if (source->remaining() > limits.json_bytes) {
-    throw LimitError(source->who() + ": has " + std::to_string(source->remaining()) +
-                     " bytes, at most " + std::to_string(limits.json_bytes) + " are read");
-  }
-  std::string text(source->remaining(), '\0');
-  source->read(text.data(), text.size());
-  return text;
 }
 
 std::unique_ptr<WeightStore> open_weights(const ZipReader& archive,
@@ -75,9 +65,8 @@ void save_archive(const ModelBase& model, const std::string& path) {
 std::string archive_version(const ZipReader& archive, const Limits& limits) {
   if (!archive.contains(kMetadata)) return {};
   try {
-    const Config metadata = parse_json(member_text(archive, kMetadata, limits), limits);
-    const Config* version = metadata.find("keras_version");
-    return version != nullptr && version->is_string() ? version->as_string() : std::string();
+    const Config metadata = parse_json(archive.text(kMetadata), limits);
+    return text_entry(metadata, "keras_version");
   } catch (const Error&) {
     return {};  // Keras does not read it either
   }
@@ -93,11 +82,13 @@ void compile_saved(const ModelBase& model, const Config& compile_config) {
   }
 }
 
-Model load_archive(const ZipReader& archive, const std::string& path, const LoadModelArgs& args) {
+Model load_archive(const ZipReader& archive,
+                   const std::string& path,
+                   const std::string& version,
+                   const LoadModelArgs& args) {
   if (!archive.contains(kConfig))
     throw FormatError(path + ": is a zip archive without config.json");
-  Config record = parse_json(member_text(archive, kConfig, args.limits), args.limits);
-  const std::string version = archive_version(archive, args.limits);
+  Config record = parse_json(archive.text(kConfig), args.limits);
   Config compile;
   if (const Config* found = record.is_dict() ? record.find("compile_config") : nullptr) {
     if (args.compile) compile = modern_value(*found);

@@ -12,7 +12,11 @@ namespace nyala::saving {
 inline constexpr const char* kKerasVersion = "3.15.1";
 
 void save_archive(const ModelBase& model, const std::string& path);
-Model load_archive(const ZipReader& archive, const std::string& path, const LoadModelArgs& args);
+/// `version` is that of the Keras that wrote it, as `archive_version` gives it.
+Model load_archive(const ZipReader& archive,
+                   const std::string& path,
+                   const std::string& version,
+                   const LoadModelArgs& args);
 /// Sets the weights of a model from an archive.
 void load_archive_weights(const ModelBase& model,
                           const ZipReader& archive,

@@ -68,7 +68,7 @@ void turn_keras1_kernel(const BaseLayer& layer, Weights& weights) {
   }
 }
 
-// Theano convolved, TensorFlow correlates: the spatial axes are turned around.
+// Theano convolves, TensorFlow cross-correlates: the kernel is flipped along its spatial axes.
 void flip_kernel(StoredTensor& weight) {
   std::vector<int> axes(static_cast<std::size_t>(std::max(weight.spec.shape.rank() - 2, 0)));
   std::iota(axes.begin(), axes.end(), 0);

@@ -17,8 +17,8 @@ struct LegacyOrigin {
   bool is_theano() const { return backend == "theano"; }
 };
 
-/// The weights of a layer in today's order and layout: gates that were apart, kernels that Theano
-/// turned around, those of CuDNN layers. The rest stays as it is.
+/// The weights of a layer in today's order and layout: separate gates are joined, Theano's kernels
+/// flipped, those of CuDNN layers reordered. The rest stays as it is.
 std::vector<StoredTensor> modern_weights(const BaseLayer& layer,
                                          std::vector<StoredTensor> stored,
                                          const LegacyOrigin& origin);

@@ -76,9 +76,8 @@ Model load_model(const std::string& path, const LoadModelArgs& args) {
     case FileKind::zip: {
       const ZipReader archive(path, args.limits);
       if (!archive.contains("config.json")) refuse_archive(path, archive);
-      return of_file(path, archive_version(archive, args.limits), [&] {
-        return load_archive(archive, path, args);
-      });
+      const std::string version = archive_version(archive, args.limits);
+      return of_file(path, version, [&] { return load_archive(archive, path, version, args); });
     }
     case FileKind::hdf5: {
       const hdf5::File file(path, args.limits);

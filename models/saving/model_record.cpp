@@ -1,21 +1,16 @@
 #include <nyala/models/saving/model_record.hpp>
 
 #include <nyala/core/error.hpp>
-#include <nyala/layers/layer.hpp>
 #include <nyala/models/saving/file.hpp>
 #include <nyala/models/saving/file_kind.hpp>
 #include <nyala/models/saving/hdf5/reader.hpp>
+#include <nyala/models/saving/json_old.hpp>
 #include <nyala/models/saving/json_text.hpp>
 #include <nyala/models/saving/legacy_config.hpp>
 #include <nyala/models/saving/zip.hpp>
 
 namespace nyala::saving {
 namespace {
-
-std::string text_at(const Config& config, const char* key) {
-  const Config* value = config.find(key);
-  return value != nullptr && value->is_string() ? value->as_string() : "";
-}
 
 // Today's form, or as it is where that has none.
 Config modern(const Config& record) {
@@ -34,8 +29,8 @@ ModelRecord of_archive(const std::string& path, const Limits& limits) {
   record.record = parse_json(archive.text("config.json"), limits);
   if (archive.contains("metadata.json")) {
     const Config metadata = parse_json(archive.text("metadata.json"), limits);
-    record.keras_version = text_at(metadata, "keras_version");
-    record.date_saved = text_at(metadata, "date_saved");
+    record.keras_version = text_entry(metadata, "keras_version");
+    record.date_saved = text_entry(metadata, "date_saved");
   }
   return record;
 }
@@ -57,7 +52,7 @@ ModelRecord of_legacy(const std::string& path, const Limits& limits) {
 ModelRecord of_json(const std::string& path, const Limits& limits) {
   ModelRecord record{.format = "JSON"};
   record.record = parse_json(read_text(path, limits.json_bytes), limits);
-  record.keras_version = text_at(record.record, "keras_version");
+  record.keras_version = text_entry(record.record, "keras_version");
   return record;
 }
 
@@ -69,16 +64,6 @@ ModelRecord read(const std::string& path, const Limits& limits) {
     case FileKind::safetensors: break;
   }
   throw UnsupportedError(path + ": holds tensors without a model");
-}
-
-bool is_model(const std::string& class_name) {
-  return class_name == "Functional" || class_name == "Sequential" || class_name == "Model";
-}
-
-bool is_operation(const Config& record, const std::string& class_name) {
-  const std::string module = text_at(record, "module");
-  return module.starts_with("keras.src.ops") || module.starts_with("keras.ops") ||
-         class_name.ends_with("OpLambda");
 }
 
 void collect(const Config& record,
@@ -112,15 +97,15 @@ void collect(const Config& record,
              const std::string& path,
              int depth,
              std::vector<LayerRecord>& to) {
-  const std::string class_name = text_at(record, "class_name");
+  const std::string class_name = text_entry(record, "class_name");
   const Config* config = record.find("config");
-  if (class_name.empty() || config == nullptr || is_operation(record, class_name)) return;
-  std::string name = text_at(*config, "name");
-  if (name.empty()) name = text_at(record, "name");
+  if (class_name.empty() || config == nullptr) return;
+  if (is_operation_record(record) || is_old_operation(record)) return;
+  std::string name = text_entry(*config, "name");
+  if (name.empty()) name = text_entry(record, "name");
   const std::string here = (path.empty() ? "" : path + "/") + (name.empty() ? class_name : name);
-  const std::string registered = text_at(record, "registered_name");
-  const bool known = is_model(class_name) || find_layer_class(class_name) != nullptr ||
-                     (!registered.empty() && find_layer_class(registered) != nullptr);
+  const bool known =
+      is_functional_record(record) || is_sequential_record(record) || is_known_layer(record);
   to.push_back({here, class_name, known});
   collect_inside(*config, here, depth - 1, to);
 }

@@ -124,10 +124,11 @@ bool holds_state(const hdf5::Object& root) {
 void load_state(const ModelBase& model, const WeightStore& store, bool skip_mismatch) {
   Assignments plan;
   Failures failures;
-  std::string left_alone;
+  std::vector<std::string> left_alone;
   for (const StateEntry& entry : state_tree(model, path_in(store))) {
     if (entry.is_optimizer) {
-      left_alone = plan_optimizer(entry, store.variables(entry.path), plan);
+      const std::string why = plan_optimizer(entry, store.variables(entry.path), plan);
+      if (!why.empty()) left_alone.push_back(why);
       continue;
     }
     const std::size_t before = plan.size();
@@ -140,7 +141,7 @@ void load_state(const ModelBase& model, const WeightStore& store, bool skip_mism
   }
   if (failures.any() && !skip_mismatch) throw ValueError(failures.text());
   if (failures.any()) log_warning(failures.text());
-  if (!left_alone.empty()) log_warning(left_alone);
+  for (const std::string& why : left_alone) log_warning(why);
   plan.commit();
 }
 

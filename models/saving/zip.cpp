@@ -90,6 +90,7 @@ struct ZipReader::Impl {
   };
 
   std::string path;
+  std::uint64_t text_bytes = 0;  // at most, of a member read as text
   Archive archive;
   std::vector<std::string> names;
   std::unordered_map<std::string, Entry> entries;
@@ -135,6 +136,7 @@ ZipReader::ZipReader(const std::string& path, const Limits& limits)
     : impl_(std::make_unique<Impl>()) {
   std::uint64_t file_size = 0;
   impl_->path = path;
+  impl_->text_bytes = limits.json_bytes;
   impl_->archive = open_archive(path, file_size);
   const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(impl_->archive.get(), 0));
   if (count > limits.zip_members) {
@@ -173,6 +175,10 @@ std::unique_ptr<ByteSource> ZipReader::open(const std::string& name) const {
 
 std::string ZipReader::text(const std::string& name) const {
   const auto source = open(name);
+  if (source->remaining() > impl_->text_bytes) {
+    throw LimitError(source->who() + ": has " + std::to_string(source->remaining()) +
+                     " bytes, at most " + std::to_string(impl_->text_bytes) + " are read");
+  }
   std::string text(source->remaining(), '\0');
   source->read(text.data(), text.size());
   return text;

@@ -29,7 +29,7 @@ class ZipReader {
   /// The bytes of a member; its checksum is checked when the last one is read. Throws IndexError
   /// for a name that is not there. The source must not outlive the reader.
   std::unique_ptr<ByteSource> open(const std::string& name) const;
-  /// All bytes of a member as text.
+  /// All bytes of a member as text; throws LimitError for more than `Limits::json_bytes`.
   std::string text(const std::string& name) const;
 
  private:

@@ -28,9 +28,9 @@ HWY_INLINE V activate(D d, V x) {
     return x;
 }
 
-// dy times the slope, from the activation's value.
+// dy times the derivative, from the activation's value.
 template <Gate gate, class D, class V>
-HWY_INLINE V descend(D d, V dy, V y) {
+HWY_INLINE V gate_gradient(D d, V dy, V y) {
   const V zero = hn::Zero(d), one = constant(d, 1);
   if constexpr (gate == Gate::relu)
     return hn::IfThenElseZero(hn::Gt(y, zero), dy);
@@ -127,8 +127,8 @@ void simple_backward(const RecurrentStep& step) {
     const T* h = r.at(static_cast<const void*>(step.h), at);
     with_gate(step.plan->activation, [&]<Gate g>() HWY_ATTR {
       each_part(d, r.n, [&](auto part, std::int64_t i) HWY_ATTR {
-        const auto slope = descend<g>(d, part.load(dh + i, zero), part.load(h + i, zero));
-        part.store(slope, dx + i);
+        const auto dz = gate_gradient<g>(d, part.load(dh + i, zero), part.load(h + i, zero));
+        part.store(dz, dx + i);
         part.store(zero, dh + i);
       });
     });
@@ -197,11 +197,13 @@ void lstm_row_backward(
         const auto out = part.load(gates + 3 * n + i, zero);
         const auto y = activate<a>(d, part.load(c + i, zero));
         const auto own = part.load(dh + i, zero);
-        const auto of_c = hn::Add(part.load(dc + i, zero), descend<a>(d, hn::Mul(own, out), y));
-        part.store(descend<b>(d, hn::Mul(of_c, g), in), dx + i);
-        part.store(descend<b>(d, hn::Mul(of_c, part.load(c_before + i, zero)), forget), dx + n + i);
-        part.store(descend<a>(d, hn::Mul(of_c, in), g), dx + 2 * n + i);
-        part.store(descend<b>(d, hn::Mul(own, y), out), dx + 3 * n + i);
+        const auto of_c =
+            hn::Add(part.load(dc + i, zero), gate_gradient<a>(d, hn::Mul(own, out), y));
+        part.store(gate_gradient<b>(d, hn::Mul(of_c, g), in), dx + i);
+        part.store(gate_gradient<b>(d, hn::Mul(of_c, part.load(c_before + i, zero)), forget),
+                   dx + n + i);
+        part.store(gate_gradient<a>(d, hn::Mul(of_c, in), g), dx + 2 * n + i);
+        part.store(gate_gradient<b>(d, hn::Mul(own, y), out), dx + 3 * n + i);
         part.store(hn::Mul(of_c, forget), dc + i);
         part.store(zero, dh + i);
       });
@@ -287,9 +289,9 @@ void gru_row_backward(
         const auto of_h = part.load(saved + 3 * n + i, zero);
         const auto own = part.load(dh + i, zero);
         const auto difference = hn::Sub(part.load(h_before + i, zero), candidate);
-        const auto dz = descend<b>(d, hn::Mul(own, difference), z);
-        const auto dc = descend<a>(d, hn::Mul(own, hn::Sub(one, z)), candidate);
-        const auto dr = descend<b>(d, hn::Mul(dc, of_h), reset);
+        const auto dz = gate_gradient<b>(d, hn::Mul(own, difference), z);
+        const auto dc = gate_gradient<a>(d, hn::Mul(own, hn::Sub(one, z)), candidate);
+        const auto dr = gate_gradient<b>(d, hn::Mul(dc, of_h), reset);
         part.store(dz, dx + i);
         part.store(dr, dx + n + i);
         part.store(dc, dx + 2 * n + i);
