@@ -7,6 +7,7 @@
 #include <nyala/autograd/function.hpp>
 
 #include "conformance/layer_case.hpp"
+#include "message_of.hpp"
 
 using namespace nyala;
 using conformance::Json;
@@ -16,16 +17,6 @@ namespace {
 
 std::shared_ptr<BaseLayer> make(const char* class_name, const char* config) {
   return make_layer_of(class_name, Json::parse(config));
-}
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace

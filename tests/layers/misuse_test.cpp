@@ -9,20 +9,13 @@
 
 #include <nyala/layers/layers.hpp>
 
+#include "message_of.hpp"
+
 using namespace nyala;
 
 namespace {
 
 using Calls = std::vector<std::pair<const char*, std::function<void()>>>;
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // Each call throws StateError, and its message begins with the name of the call.
 void check_states(const Calls& calls) {

@@ -2,9 +2,9 @@
 // the graph, replayed, written to JSON and read back.
 #include <doctest/doctest.h>
 
-#include <functional>
-
 #include <nyala/nyala.hpp>
+
+#include "message_of.hpp"
 
 using namespace nyala;
 
@@ -61,15 +61,6 @@ class BlendLayer final : public LayerBase<BlendArgs> {
 
 using Blend = LayerOf<BlendArgs>;
 NYALA_LAYER(Blend)
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

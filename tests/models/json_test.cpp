@@ -1,22 +1,13 @@
 #include <doctest/doctest.h>
 
-#include <functional>
-
 #include <nyala/models/saving/json_text.hpp>
 #include <nyala/nyala.hpp>
+
+#include "message_of.hpp"
 
 using namespace nyala;
 
 namespace {
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

@@ -8,6 +8,8 @@
 
 #include <nyala/nyala.hpp>
 
+#include "message_of.hpp"
+
 using namespace nyala;
 
 namespace {
@@ -17,15 +19,6 @@ const Tensor kY = ops::ones({4, 1});
 
 Sequential dense_model() {
   return Sequential({Input({.shape = {2}}), layers::Dense({.units = 1})});
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 bool says(const std::string& text, const std::string& part) {

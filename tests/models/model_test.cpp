@@ -4,21 +4,14 @@
 
 #include <nyala/nyala.hpp>
 
+#include "message_of.hpp"
+
 using namespace nyala;
 
 namespace {
 
 Tensor counting(const Shape& shape) {
   return ops::reshape(ops::arange(shape.num_elements(), {.dtype = float32}), shape) * 0.1;
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 }  // namespace

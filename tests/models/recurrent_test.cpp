@@ -3,9 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <functional>
 
 #include <nyala/nyala.hpp>
+
+#include "message_of.hpp"
 
 using namespace nyala;
 
@@ -16,15 +17,6 @@ Tensor waves(const Shape& shape, double phase) {
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(std::sin(0.7 * static_cast<double>(i) + phase));
   return Tensor::from(values, shape);
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 bool close(const Tensor& x, const Tensor& y) {
