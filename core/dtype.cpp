@@ -1,6 +1,5 @@
 #include <nyala/core/dtype.hpp>
 
-#include <array>
 #include <atomic>
 #include <ostream>
 #include <string>
@@ -10,31 +9,49 @@
 namespace nyala {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames = {
-    "bool", "uint8", "int32", "int64", "float16", "bfloat16", "float32", "float64"};
 std::atomic<DType> g_floatx{DType::float32};
 
 }  // namespace
 
-std::string_view name_of(DType dtype) { return kNames[static_cast<std::size_t>(dtype)]; }
+std::string_view name_of(DType dtype) { return traits_of(dtype).name; }
 
 DType dtype_from_name(std::string_view name) {
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<DType>(i);
+  std::string known;
+  for (const DType dtype : kDTypes) {
+    if (name_of(dtype) == name) return dtype;
+    known += (known.empty() ? "" : ", ") + std::string(name_of(dtype));
   }
-  throw TypeError("dtype \"" + std::string(name.substr(0, 200)) +
-                  "\" is unknown; the dtypes are bool, uint8, int32, int64, float32 and float64");
+  throw TypeError("dtype \"" + std::string(name.substr(0, 200)) + "\" is unknown; the dtypes are " +
+                  known);
 }
 
 std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
 
-DType result_type(DType a, DType b) {
-  // The enumerators stand in the order of promotion; the half floats meet in float32.
-  if ((a == DType::float16 && b == DType::bfloat16) ||
-      (a == DType::bfloat16 && b == DType::float16)) {
-    return DType::float32;
+namespace {
+
+DType signed_of(std::size_t size) {
+  for (const DType dtype : kDTypes) {
+    if (traits_of(dtype).kind == DTypeKind::integer && size_of(dtype) == size) return dtype;
   }
-  return a < b ? b : a;
+  return floatx();  // no integer holds both
+}
+
+}  // namespace
+
+DType result_type(DType a, DType b) {
+  // TensorFlow, which Keras follows, has few ops of uint64: a result is never one.
+  if (a == b) return a == DType::uint64 ? DType::uint32 : a;
+  const DTypeTraits &x = traits_of(a), &y = traits_of(b);
+  if (x.kind > y.kind) return result_type(b, a);
+  // y is of the later kind: bool, unsigned, signed, floating.
+  if (x.kind != y.kind) {
+    const bool holds = x.kind == DTypeKind::boolean || y.kind == DTypeKind::floating;
+    const DType wider = holds || y.size > x.size ? b : signed_of(2 * x.size);
+    return wider == DType::uint64 ? DType::uint32 : wider;
+  }
+  if (x.size == y.size) return DType::float32;  // float16 and bfloat16
+  const DType wider = x.size > y.size ? a : b;
+  return wider == DType::uint64 ? DType::uint32 : wider;
 }
 
 DType at_least_float(DType dtype) { return is_floating(dtype) ? dtype : floatx(); }

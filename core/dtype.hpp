@@ -6,39 +6,76 @@
 #include <string_view>
 #include <type_traits>
 
+#include <nyala/core/half.hpp>
 #include <nyala/core/text.hpp>
 
 namespace nyala {
 
-/// Element types, in the order of Keras's promotion. float16 and bfloat16 are reserved: they have a
-/// name and a size, no kernel yet.
-enum class DType : std::uint8_t { bool_, uint8, int32, int64, float16, bfloat16, float32, float64 };
+// Every dtype: DTYPE(enumerator, name, kind, C++ type of an element, the dtype that kernels compute
+// it in). Nothing else says what a dtype is; no order is to be relied on.
+#define NYALA_DTYPES(DTYPE)                                \
+  DTYPE(bool_, "bool", boolean, bool, bool_)               \
+  DTYPE(uint8, "uint8", whole, std::uint8_t, uint8)        \
+  DTYPE(int8, "int8", integer, std::int8_t, int32)         \
+  DTYPE(uint16, "uint16", whole, std::uint16_t, int32)     \
+  DTYPE(int16, "int16", integer, std::int16_t, int32)      \
+  DTYPE(uint32, "uint32", whole, std::uint32_t, int64)     \
+  DTYPE(int32, "int32", integer, std::int32_t, int32)      \
+  DTYPE(uint64, "uint64", whole, std::uint64_t, int64)     \
+  DTYPE(int64, "int64", integer, std::int64_t, int64)      \
+  DTYPE(float16, "float16", floating, Float16, float32)    \
+  DTYPE(bfloat16, "bfloat16", floating, BFloat16, float32) \
+  DTYPE(float32, "float32", floating, float, float32)      \
+  DTYPE(float64, "float64", floating, double, float64)
 
-inline constexpr DType bool_ = DType::bool_;
-inline constexpr DType uint8 = DType::uint8;
-inline constexpr DType int32 = DType::int32;
-inline constexpr DType int64 = DType::int64;
-inline constexpr DType float16 = DType::float16;
-inline constexpr DType bfloat16 = DType::bfloat16;
-inline constexpr DType float32 = DType::float32;
-inline constexpr DType float64 = DType::float64;
+/// The types of elements. float16 and bfloat16 are stored in 16 bits and computed in float32, small
+/// and unsigned integers are computed in int32 or int64; results are rounded, or wrap, to the dtype
+/// itself. uint64 beyond 2^63 is exact in casts, copies, sums, differences and products alone.
+enum class DType : std::uint8_t {
+#define NYALA_ROW(dtype, name, kind, type, computed) dtype,
+  NYALA_DTYPES(NYALA_ROW)
+#undef NYALA_ROW
+};
 
-constexpr std::size_t size_of(DType dtype) {
-  switch (dtype) {
-    case DType::bool_:
-    case DType::uint8: return 1;
-    case DType::float16:
-    case DType::bfloat16: return 2;
-    case DType::int32:
-    case DType::float32: return 4;
-    default: return 8;
-  }
+#define NYALA_ROW(dtype, name, kind, type, computed) inline constexpr DType dtype = DType::dtype;
+NYALA_DTYPES(NYALA_ROW)
+#undef NYALA_ROW
+
+/// bool is neither integer nor floating, as in NumPy; `whole` is an unsigned integer.
+enum class DTypeKind : std::uint8_t { boolean, whole, integer, floating };
+
+/// What is known of a dtype.
+struct DTypeTraits {
+  std::string_view name;
+  std::size_t size;  ///< bytes of an element
+  DTypeKind kind;
+  DType computed;  ///< the dtype that kernels compute it in
+};
+inline constexpr DTypeTraits kDTypeTraits[] = {
+#define NYALA_ROW(dtype, name, kind, type, computed) \
+  {name, sizeof(type), DTypeKind::kind, DType::computed},
+    NYALA_DTYPES(NYALA_ROW)
+#undef NYALA_ROW
+};
+/// All dtypes.
+inline constexpr DType kDTypes[] = {
+#define NYALA_ROW(dtype, name, kind, type, computed) DType::dtype,
+    NYALA_DTYPES(NYALA_ROW)
+#undef NYALA_ROW
+};
+
+constexpr const DTypeTraits& traits_of(DType dtype) {
+  return kDTypeTraits[static_cast<std::size_t>(dtype)];
 }
-constexpr bool is_floating(DType dtype) { return dtype >= DType::float16; }
-/// float16 and bfloat16, for which there are no kernels.
-constexpr bool is_half(DType dtype) { return dtype == DType::float16 || dtype == DType::bfloat16; }
-/// uint8, int32, int64: bool is neither integer nor floating, as in NumPy.
-constexpr bool is_integer(DType dtype) { return dtype > DType::bool_ && dtype < DType::float16; }
+constexpr std::size_t size_of(DType dtype) { return traits_of(dtype).size; }
+constexpr bool is_floating(DType dtype) { return traits_of(dtype).kind == DTypeKind::floating; }
+/// Signed and unsigned integers, not bool.
+constexpr bool is_integer(DType dtype) {
+  return traits_of(dtype).kind == DTypeKind::integer || traits_of(dtype).kind == DTypeKind::whole;
+}
+/// The dtype that kernels compute `dtype` in: itself where they take it.
+constexpr DType computed_in(DType dtype) { return traits_of(dtype).computed; }
+constexpr bool has_kernels(DType dtype) { return computed_in(dtype) == dtype; }
 
 /// Keras's name of a dtype: "float32", "bool".
 std::string_view name_of(DType dtype);
@@ -47,7 +84,8 @@ DType dtype_from_name(std::string_view name);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 /// The dtype of a result of both, by Keras 3's rules (`keras.backend.result_type`): integers with
-/// floats give the float, floats the wider one.
+/// floats give the float, floats the wider one, float16 and bfloat16 float32, signed and unsigned
+/// integers the next signed one, which for uint64 is floatx.
 DType result_type(DType a, DType b);
 /// floatx (float32) for bool and integers, a floating dtype as it is.
 DType at_least_float(DType dtype);
@@ -66,23 +104,22 @@ struct DTypeLike {
 };
 
 namespace detail {
+/// Whether U is `Stored`, or an integer that is the same but for its name (long, long long).
+template <class U, class Stored>
+constexpr bool is_stored_as = std::is_same_v<U, Stored> ||
+                              (std::is_integral_v<U> && std::is_integral_v<Stored> &&
+                               sizeof(U) == sizeof(Stored) && sizeof(U) > 1 &&
+                               std::is_signed_v<U> == std::is_signed_v<Stored>);
 template <class T>
 constexpr DType dtype_of() {
   using U = std::remove_cv_t<T>;
-  if constexpr (std::is_same_v<U, bool>)
-    return DType::bool_;
-  else if constexpr (std::is_same_v<U, float>)
-    return DType::float32;
-  else if constexpr (std::is_same_v<U, double>)
-    return DType::float64;
-  else if constexpr (std::is_same_v<U, std::uint8_t>)
-    return DType::uint8;
-  else if constexpr (std::is_integral_v<U> && std::is_signed_v<U> && sizeof(U) == 4)
-    return DType::int32;
-  else if constexpr (std::is_integral_v<U> && std::is_signed_v<U> && sizeof(U) == 8)
-    return DType::int64;
+#define NYALA_ROW(dtype, name, kind, type, computed) \
+  if constexpr (is_stored_as<U, type>)               \
+    return DType::dtype;                             \
   else
-    static_assert(sizeof(U) == 0, "Nyala has no dtype for this C++ type");
+  NYALA_DTYPES(NYALA_ROW)
+#undef NYALA_ROW
+  static_assert(sizeof(U) == 0, "Nyala has no dtype for this C++ type");
 }
 }  // namespace detail
 
@@ -90,9 +127,19 @@ constexpr DType dtype_of() {
 template <class T>
 inline constexpr DType dtype_of = detail::dtype_of<T>();
 
-/// Calls `f.template operator()<T>()` with the C++ type of `dtype`; throws TypeError for the
-/// reserved half floats.
 [[noreturn]] void throw_no_kernel(DType dtype);
+/// Calls `f.template operator()<T>()` with the C++ type of `dtype`.
+template <class F>
+decltype(auto) visit_stored(DType dtype, F&& f) {
+  switch (dtype) {
+#define NYALA_ROW(dtype, name, kind, type, computed) \
+  case DType::dtype: return f.template operator()<type>();
+    NYALA_DTYPES(NYALA_ROW)
+#undef NYALA_ROW
+  }
+  throw_no_kernel(dtype);
+}
+/// The same for the dtypes that kernels compute in; throws TypeError for the others.
 template <class F>
 decltype(auto) visit_dtype(DType dtype, F&& f) {
   switch (dtype) {

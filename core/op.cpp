@@ -3,9 +3,14 @@
 namespace nyala {
 namespace detail {
 
-void throw_half(std::string_view name, DType dtype) {
-  throw TypeError(std::string(name) + ": received dtype " + std::string(name_of(dtype)) +
-                  ", for which there are no kernels; cast it to float32");
+void run_widened(const OpDef& def, const void* options, Inputs<Tensor> inputs, Tensors& outputs) {
+  Specs specs;
+  def.infer(options, Inputs<Spec>(inputs), specs);
+  Tensors wide;
+  for (const Tensor& input : inputs) wide.push_back(ops::cast(input, computed_in(input.dtype())));
+  def.run(options, {wide.data(), wide.size()}, outputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    outputs[i] = ops::cast(outputs[i], specs[i].dtype);
 }
 
 void throw_undefined(std::string_view name, std::size_t input) {

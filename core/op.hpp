@@ -224,6 +224,11 @@ template <class O>
 constexpr bool kAliases = requires(const O& op, Inputs<Tensor> in) {
   op.evaluate(in);
 };
+/// An op that moves elements, whatever their dtype, says `moves`; all others compute.
+template <class O>
+constexpr bool kMoves = kAliases<O> || requires {
+  O::moves;
+};
 template <class O>
 constexpr bool kMulti = requires(const O& op, Inputs<Tensor> in, std::span<Tensor> out) {
   op.forward(in, out);
@@ -247,7 +252,9 @@ template <Op O>
 const OpDef& op_def();
 
 [[noreturn]] void throw_undefined(std::string_view name, std::size_t input);
-[[noreturn]] void throw_half(std::string_view name, DType dtype);
+/// Runs an op whose kernels do not take the dtypes of its inputs: it computes in `computed_in` of
+/// each, and the outputs are cast to the dtypes that it infers. The casts are ops like any.
+void run_widened(const OpDef& def, const void* options, Inputs<Tensor> inputs, Tensors& outputs);
 /// Notes the call with whoever listens.
 void announce(const OpDef& def,
               const void* options,
@@ -276,15 +283,17 @@ void infer_into(const O& op, Inputs<Spec> specs, Specs& out) {
 /// Runs an op with one output. Memory that runs out is a LimitError.
 template <Op O>
 Tensor run_op(const O& op, Inputs<Tensor> inputs) try {
-  bool abstract = false;
+  bool abstract = false, takes_all = true;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].defined()) [[unlikely]]
       detail::throw_undefined(O::name, i);
     abstract |= inputs[i].is_abstract();
-    if constexpr (!detail::kAliases<O>) {
-      if (is_half(inputs[i].dtype()) && !inputs[i].is_abstract()) [[unlikely]]
-        detail::throw_half(O::name, inputs[i].dtype());
-    }
+    if constexpr (!detail::kMoves<O>) takes_all &= has_kernels(inputs[i].dtype());
+  }
+  if (!takes_all) [[unlikely]] {
+    Tensors outputs;
+    detail::run_widened(detail::op_def<O>(), &op, inputs, outputs);
+    return outputs[0];
   }
   Tensor out;
   if (abstract) [[unlikely]] {
@@ -328,13 +337,13 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) tr
   if constexpr (!kMulti<O>) {
     outputs.push_back(run_op(op, inputs));
   } else {
-    bool abstract = false;
+    bool abstract = false, takes_all = true;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].defined()) throw_undefined(O::name, i);
-      if (is_half(inputs[i].dtype()) && !inputs[i].is_abstract())
-        throw_half(O::name, inputs[i].dtype());
+      takes_all &= kMoves<O> || has_kernels(inputs[i].dtype());
       abstract |= inputs[i].is_abstract();
     }
+    if (!takes_all) return run_widened(op_def<O>(), options, inputs, outputs);
     Specs specs;
     infer_into(op, Inputs<Spec>(inputs), specs);
     for (const Spec& spec : specs) {

@@ -133,8 +133,8 @@ Tensor Tensor::abstract(const Shape& shape, DType dtype) {
 
 Tensor Tensor::scalar(Scalar value, DType dtype) {
   Tensor tensor = empty({}, dtype);
-  visit_dtype(dtype, [&]<class T>() {
-    if constexpr (std::is_floating_point_v<T>)
+  visit_stored(dtype, [&]<class T>() {
+    if constexpr (is_float_type<T>)
       *tensor.mutable_data<T>() = static_cast<T>(value.real());
     else if constexpr (std::is_same_v<T, bool>)
       *tensor.mutable_data<T>() = value.real() != 0;

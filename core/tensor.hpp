@@ -255,8 +255,9 @@ Tensor Tensor::from(const T* values, const Shape& shape) {
 template <class T>
 T Tensor::item() const {
   check_single();
-  return visit_dtype(dtype(), [&]<class U>() {
-    const U value = *static_cast<const U*>(data());
+  return visit_stored(dtype(), [&]<class Stored>() {
+    using U = Computed<Stored>;
+    const U value = *static_cast<const Stored*>(data());
     if constexpr (std::is_floating_point_v<U> && std::is_integral_v<T> && !std::is_same_v<T, bool>)
       return whole_number<T>(value);
     else

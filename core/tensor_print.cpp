@@ -57,9 +57,22 @@ struct Digits {
   }
 };
 
+// From where on NumPy writes an exponent: with the digits that a type has, 10^8 at most in arrays.
+struct Plain {
+  double array, scalar;
+};
+template <class T>
+constexpr Plain kPlain = {1e8, 1e16};
+template <>
+constexpr Plain kPlain<float> = {1e6, 1e6};
+template <>
+constexpr Plain kPlain<Float16> = {1e3, 1e3};
+template <>
+constexpr Plain kPlain<BFloat16> = kPlain<float>;
+
 // NumPy's rule: with an exponent when numbers are very large or small, or differ very much.
 template <class T>
-bool needs_exponent(const std::vector<T>& values) {
+bool needs_exponent(const std::vector<T>& values, double too_large) {
   double largest = 0;
   double smallest = INFINITY;
   for (T value : values) {
@@ -68,13 +81,12 @@ bool needs_exponent(const std::vector<T>& values) {
     largest = std::fmax(largest, magnitude);
     smallest = std::fmin(smallest, magnitude);
   }
-  const double too_large = std::is_same_v<T, float> ? 1e6 : 1e8;  // 1e6: the digits a float has
   return largest > 0 && (largest >= too_large || smallest < 1e-4 || largest / smallest > 1e3);
 }
 
 template <class T>
-std::vector<std::string> float_cells(const std::vector<T>& values) {
-  const bool exponent = needs_exponent(values);
+std::vector<std::string> float_cells(const std::vector<T>& values, Plain plain) {
+  const bool exponent = needs_exponent(values, plain.array);
   std::vector<Digits> numbers;
   std::size_t width = 0;
   for (T value : values) {
@@ -108,12 +120,11 @@ std::vector<std::string> float_cells(const std::vector<T>& values) {
 
 // A number by itself, as Python writes it.
 template <class T>
-std::string scalar_text(T value) {
+std::string scalar_text(T value, Plain plain) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   const double magnitude = std::fabs(static_cast<double>(value));
-  const bool exponent =
-      magnitude != 0 && (magnitude < 1e-4 || magnitude >= (std::is_same_v<T, float> ? 1e6 : 1e16));
+  const bool exponent = magnitude != 0 && (magnitude < 1e-4 || magnitude >= plain.scalar);
   char text[400];
   const auto notation = exponent ? std::chars_format::scientific : std::chars_format::fixed;
   std::string out(text, std::to_chars(text, text + sizeof text, value, notation).ptr);
@@ -193,15 +204,35 @@ void collect(
   }
 }
 
+// A number of 16 bits as the shortest decimal one that rounds to it.
+template <class T>
+double shortest(T value) {
+  const float exact = value;
+  for (int digits = 0; digits < 9; ++digits) {
+    char text[64];
+    char* const end =
+        std::to_chars(text, text + sizeof text, exact, std::chars_format::scientific, digits).ptr;
+    double decimal = 0;
+    std::from_chars(text, end, decimal);
+    if (T(decimal).bits == value.bits) return decimal;
+  }
+  return static_cast<double>(exact);
+}
+
 template <class T>
 std::vector<std::string> cells_of(const std::vector<T>& values) {
-  if constexpr (std::is_floating_point_v<T>) return float_cells(values);
+  if constexpr (std::is_floating_point_v<T>) return float_cells(values, kPlain<T>);
+  if constexpr (is_float_type<T> && !std::is_floating_point_v<T>) {
+    std::vector<double> decimals;
+    for (const T value : values) decimals.push_back(shortest(value));
+    return float_cells(decimals, kPlain<T>);
+  }
   std::vector<std::string> cells;
   for (T value : values) {
     if constexpr (std::is_same_v<T, bool>)
       cells.emplace_back(value ? " True" : "False");
     else
-      cells.push_back(std::to_string(value));
+      cells.push_back(std::to_string(+value));
   }
   return cells;
 }
@@ -220,12 +251,14 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
     return out;
   }
   const bool summarize = tensor.size() > kThreshold;
-  visit_dtype(tensor.dtype(), [&]<class T>() {
+  visit_stored(tensor.dtype(), [&]<class T>() {
     std::vector<T> values;
     collect(tensor, 0, 0, summarize, values);
     if (tensor.rank() == 0) {
       if constexpr (std::is_floating_point_v<T>)
-        out << scalar_text(values[0]);
+        out << scalar_text(values[0], kPlain<T>);
+      else if constexpr (is_float_type<T>)
+        out << scalar_text(shortest(values[0]), kPlain<T>);
       else
         out << cells_of(values)[0].substr(std::is_same_v<T, bool> && values[0] ? 1 : 0);
       return;

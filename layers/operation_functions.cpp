@@ -42,11 +42,11 @@ Tensor round_to(const Tensor& x, int decimals) {
 
 Tensor max_from(const Tensor& x, const ExtremumArgs& args) {
   const Tensor y = ops::max(x, {.axis = args.axis, .keepdims = args.keepdims});
-  return args.initial ? ops::maximum(y, *args.initial) : y;
+  return args.initial ? ops::cast(ops::maximum(y, *args.initial), x.dtype()) : y;
 }
 Tensor min_from(const Tensor& x, const ExtremumArgs& args) {
   const Tensor y = ops::min(x, {.axis = args.axis, .keepdims = args.keepdims});
-  return args.initial ? ops::minimum(y, *args.initial) : y;
+  return args.initial ? ops::cast(ops::minimum(y, *args.initial), x.dtype()) : y;
 }
 
 Tensor prod_as(const Tensor& x, const ProductArgs& args) {

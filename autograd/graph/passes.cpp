@@ -55,7 +55,7 @@ std::string key_of(const Step& step) {
 // Whether all of a constant is `number`.
 bool is_all(const Value& value, double number) {
   if (!is_small_constant(value) || value.constant.size() == 0) return false;
-  if (!is_floating(value.spec.dtype)) return false;
+  if (!is_floating(value.spec.dtype) || !has_kernels(value.spec.dtype)) return false;
   const Tensor dense = value.constant.contiguous();
   return visit_float(value.spec.dtype, [&]<class T>() {
     const T* first = dense.data<T>();
@@ -83,6 +83,7 @@ ValueId unchanged_input(const Tape& tape, const Step& step) {
 // Whether all of a constant are finite numbers of which the absolute value is 1 or more.
 bool is_all_large(const Value& value) {
   if (!is_small_constant(value) || !is_floating(value.spec.dtype)) return false;
+  if (!has_kernels(value.spec.dtype)) return false;
   const Tensor dense = value.constant.contiguous();
   return visit_float(value.spec.dtype, [&]<class T>() {
     const T* first = dense.data<T>();

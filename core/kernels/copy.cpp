@@ -116,8 +116,8 @@ void copy_transposed(Layout<2> layout, const T* x, T* out) {
 }  // namespace
 
 UnaryLoop cast_loop(DType from, DType to) {
-  return visit_dtype(from, [&]<class From>() {
-    return visit_dtype(to, [&]<class To>() -> UnaryLoop { return convert_loop<From, To>; });
+  return visit_stored(from, [&]<class From>() {
+    return visit_stored(to, [&]<class To>() -> UnaryLoop { return convert_loop<From, To>; });
   });
 }
 

@@ -210,11 +210,11 @@ void put_rows(void* table,
 void one_hot(
     DType dtype, const std::int64_t* indices, std::int64_t count, std::int64_t depth, void* out) {
   if (depth == 0) return;
-  visit_dtype(dtype, [&]<class T>() {
+  visit_stored(dtype, [&]<class T>() {
     T* to = static_cast<T*>(out);
-    std::fill_n(to, count * depth, T{0});
+    std::fill_n(to, count * depth, static_cast<T>(0));
     for (std::int64_t i = 0; i < count; ++i) {
-      if (indices[i] >= 0 && indices[i] < depth) to[i * depth + indices[i]] = T{1};
+      if (indices[i] >= 0 && indices[i] < depth) to[i * depth + indices[i]] = static_cast<T>(1);
     }
   });
 }

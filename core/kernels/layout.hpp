@@ -135,7 +135,8 @@ class Odometer {
   std::array<std::int64_t, N> offsets_;
 };
 
-/// Calls f with a value of the unsigned integer of `bytes` bytes (1, 4 or 8): for moving elements.
+/// Calls f with a value of the unsigned integer of `bytes` bytes (1, 2, 4 or 8): for moving
+/// elements.
 template <class F>
 void visit_size(std::size_t bytes, F&& f) {
   switch (bytes) {

@@ -386,10 +386,11 @@ auto binary(T x, T y) {
 
 /// Converts without undefined behaviour; floats become integers as whole_number says.
 template <class To, class From>
-To convert(From x) {
+To convert(From stored) {
+  const Computed<From> x = stored;
   if constexpr (std::is_same_v<To, bool>) {
     return x != 0;
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+  } else if constexpr (is_float_type<From> && std::is_integral_v<To>) {
     return whole_number<To>(x);
   } else {
     return static_cast<To>(x);

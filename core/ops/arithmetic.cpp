@@ -96,23 +96,24 @@ NYALA_BINARY_OP(FloorDivide,
 NYALA_BINARY_OP(
     Mod, mod, mod, 2.1, inputs, dy, -dy* floor_divide(x, y), "The remainder, with the sign of y.")
 
-#define NYALA_ARITHMETIC(function, Name)                                                  \
+// `as`: what makes numbers of the inputs, where not any will do.
+#define NYALA_ARITHMETIC(function, Name, as)                                              \
   Tensor function(const Tensor& x, const Tensor& y) {                                     \
-    if (x.dtype() == y.dtype()) return run_op(Name{}, {x, y});                            \
+    if (x.dtype() == y.dtype()) return run_op(Name{}, {as(x), as(y)});                    \
     const auto [a, b] = promote(x, y);                                                    \
-    return run_op(Name{}, {a, b});                                                        \
+    return run_op(Name{}, {as(a), as(b)});                                                \
   }                                                                                       \
   Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
   Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
 
-NYALA_ARITHMETIC(add, Add)
-NYALA_ARITHMETIC(subtract, Subtract)
-NYALA_ARITHMETIC(multiply, Multiply)
-NYALA_ARITHMETIC(power, Power)
-NYALA_ARITHMETIC(maximum, Maximum)
-NYALA_ARITHMETIC(minimum, Minimum)
-NYALA_ARITHMETIC(floor_divide, FloorDivide)
-NYALA_ARITHMETIC(mod, Mod)
+NYALA_ARITHMETIC(add, Add, )
+NYALA_ARITHMETIC(subtract, Subtract, )
+NYALA_ARITHMETIC(multiply, Multiply, )
+NYALA_ARITHMETIC(power, Power, )
+NYALA_ARITHMETIC(maximum, Maximum, )
+NYALA_ARITHMETIC(minimum, Minimum, )
+NYALA_ARITHMETIC(floor_divide, FloorDivide, to_number)
+NYALA_ARITHMETIC(mod, Mod, to_number)
 
 Tensor divide(const Tensor& x, const Tensor& y) {
   const auto [a, b] = promote(x, y);

@@ -7,6 +7,7 @@ namespace {
 struct Cast {
   static constexpr std::string_view name = "cast";
   static constexpr std::string_view doc = "The same numbers in another dtype.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::nothing;
   static constexpr auto pointwise = Pointwise::Kind::cast;
 

@@ -34,6 +34,7 @@ struct Compare : NoOptions {
 struct Where : NoOptions {
   static constexpr std::string_view name = "where";
   static constexpr std::string_view doc = "x where the condition holds, y elsewhere.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::inputs;
   static constexpr auto pointwise = Pointwise::Kind::select;
 

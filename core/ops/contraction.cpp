@@ -370,6 +370,8 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
     throw ShapeError("matmul: received shapes " + x.shape().str() + " and " + y.shape().str() +
                      ", expected rank 1 or more");
   }
+  if (x.dtype() == DType::int8 && y.dtype() == DType::int8)
+    return matmul(cast(x, DType::int32), cast(y, DType::int32));
   const int last = x.rank() - 1;
   const int inner = std::max(y.rank() - 2, 0);
   if (!sizes_fit(x.shape()[last], y.shape()[inner])) {

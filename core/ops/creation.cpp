@@ -81,11 +81,11 @@ Tensor arange(Scalar start, Scalar stop, Scalar step, const DTypeArgs& args) {
   const std::int64_t count = real ? count_of(start.real(), stop.real(), step.real())
                                   : count_of(start.integer(), stop.integer(), step.integer());
   Tensor out = Tensor::empty({count}, dtype);
-  visit_dtype(dtype, [&]<class T>() {
+  visit_stored(dtype, [&]<class T>() {
     T* values = out.mutable_data<T>();
     for (std::int64_t i = 0; i < count; ++i) {
       const double number = start.real() + static_cast<double>(i) * step.real();
-      if constexpr (std::is_floating_point_v<T>)
+      if constexpr (is_float_type<T>)
         values[i] = static_cast<T>(number);
       else
         values[i] = static_cast<T>(real ? whole_number<std::int64_t>(number)

@@ -139,7 +139,7 @@ Grads CumProd::vjp(const Saved& saved, const Tensor& dy) const {
 
 template <class Op>
 Tensor run_along(const Tensor& x, const CumulativeArgs& args) {
-  const Tensor numbers = x.dtype() == DType::bool_ ? cast(x, DType::int32) : x;
+  const Tensor numbers = to_number(x);
   Op op;
   op.axis = args.axis.value_or(0);
   op.reverse = args.reverse;

@@ -22,10 +22,10 @@ Tensor row_minus_column(const Tensor& x, const char* who) {
 }  // namespace
 
 Tensor triu(const Tensor& x, int k) {
-  return where(row_minus_column(x, "triu") <= -std::int64_t{k}, x, 0);
+  return where(row_minus_column(x, "triu") <= -std::int64_t{k}, x, Tensor::scalar(0, x.dtype()));
 }
 Tensor tril(const Tensor& x, int k) {
-  return where(row_minus_column(x, "tril") >= -std::int64_t{k}, x, 0);
+  return where(row_minus_column(x, "tril") >= -std::int64_t{k}, x, Tensor::scalar(0, x.dtype()));
 }
 
 Tensor diagonal(const Tensor& x, int k, std::pair<int, int> axes) {
@@ -69,7 +69,8 @@ Tensor diag(const Tensor& x, int k) {
   const Tensor placed = pad(x, {{k < 0 ? margin : 0, k > 0 ? margin : 0}});
   const std::int64_t size = placed.shape()[0];
   const Tensor rows = broadcast_to(expand_dims(placed, 1), {size, size});
-  return where(equal(row_minus_column(rows, "diag"), -std::int64_t{k}), rows, 0);
+  return where(
+      equal(row_minus_column(rows, "diag"), -std::int64_t{k}), rows, Tensor::scalar(0, x.dtype()));
 }
 
 Tensor rot90(const Tensor& x, int k, std::pair<int, int> axes) {

@@ -242,11 +242,15 @@ Tensor einsum(std::string_view expression, Inputs<Tensor> operands) {
     fail(expression,
          "there are " + std::to_string(parsed.terms.size()) + " operands, and " +
              std::to_string(operands.size()) + " were received");
+  const bool all_int8 = std::all_of(operands.begin(), operands.end(), [](const Tensor& operand) {
+    return operand.dtype() == DType::int8;
+  });
   std::vector<Named> named;
   for (std::size_t i = 0; i < operands.size(); ++i) {
     const std::string& term = parsed.terms[i];
     const int hidden = hidden_axes(expression, term, operands[i]);
-    named.push_back({operands[i], parse_term(expression, term, hidden)});
+    const Tensor numbers = all_int8 ? cast(operands[i], DType::int32) : operands[i];
+    named.push_back({numbers, parse_term(expression, term, hidden)});
     if (static_cast<int>(named.back().labels.size()) != operands[i].rank())
       fail(expression, "\"" + term + "\" does not fit shape " + operands[i].shape().str());
     take_diagonals(named.back());

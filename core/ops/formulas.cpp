@@ -7,11 +7,11 @@
 namespace nyala::ops {
 
 Tensor exp2(const Tensor& x) { return power(2, to_float(x)); }
-Tensor deg2rad(const Tensor& x) { return to_float(x) * (std::numbers::pi / 180); }
-Tensor rad2deg(const Tensor& x) { return to_float(x) * (180 / std::numbers::pi); }
+Tensor deg2rad(const Tensor& x) { return to_wide_float(x) * (std::numbers::pi / 180); }
+Tensor rad2deg(const Tensor& x) { return to_wide_float(x) * (180 / std::numbers::pi); }
 
 Tensor cbrt(const Tensor& x) {
-  const Tensor numbers = to_float(x);
+  const Tensor numbers = to_wide_float(x);
   return sign(numbers) * power(abs(numbers), 1.0 / 3);
 }
 
@@ -24,7 +24,7 @@ Tensor sinc(const Tensor& x) {
 
 Tensor nan_to_num(const Tensor& x, const NanToNumArgs& args) {
   if (!is_floating(x.dtype())) return x;
-  const double most = visit_float(
+  const double most = visit_stored(
       x.dtype(), []<class T>() { return static_cast<double>(std::numeric_limits<T>::max()); });
   const Tensor infinite = isinf(x);
   Tensor y = where(isnan(x), args.nan, x);
@@ -42,7 +42,8 @@ Tensor logaddexp(const Tensor& x, const Tensor& y) {
 }
 
 Tensor hypot(const Tensor& x, const Tensor& y) {
-  const auto [a, b] = promote(abs(to_float(x)), abs(to_float(y)));
+  const auto [p, q] = promote(x, y);
+  const Tensor a = abs(to_wide_float(p)), b = abs(to_wide_float(q));
   const Tensor longer = maximum(a, b);
   const Tensor zero = equal(longer, 0);
   const Tensor ratio = where(zero, 0, minimum(a, b) / where(zero, 1, longer));

@@ -22,6 +22,7 @@ void check_integer(const Spec& indices, std::string_view who) {
 struct Take {
   static constexpr std::string_view name = "take";
   static constexpr std::string_view doc = "The elements of an axis at the indices.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::inputs;
 
   int axis = 0;
@@ -141,6 +142,7 @@ void check_along(const Shape& x, const Shape& indices, int axis, std::string_vie
 struct TakeAlongAxis {
   static constexpr std::string_view name = "take_along_axis";
   static constexpr std::string_view doc = "One element of an axis for each index.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::inputs;
 
   int axis = 0;
@@ -240,6 +242,7 @@ void check_numbers(const Tensor& indices) {
 struct OneHot {
   static constexpr std::string_view name = "one_hot";
   static constexpr std::string_view doc = "1 at each index along a new last axis, 0 elsewhere.";
+  static constexpr bool moves = true;
   using NoGradient = void;
 
   std::int64_t num_classes = 1;

@@ -10,6 +10,7 @@ namespace {
 struct Concatenate {
   static constexpr std::string_view name = "concatenate";
   static constexpr std::string_view doc = "One after the other along an axis.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::nothing;
 
   int axis = 0;
@@ -72,6 +73,7 @@ struct Concatenate {
 struct Pad {
   static constexpr std::string_view name = "pad";
   static constexpr std::string_view doc = "A number around the elements.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::nothing;
 
   std::vector<std::int64_t> widths;
@@ -133,7 +135,9 @@ std::vector<Tensor> to_common_dtype(Inputs<Tensor> tensors) {
   std::vector<Tensor> same(tensors.begin(), tensors.end());
   if (same.empty()) return same;
   DType dtype = same[0].dtype();
-  for (const Tensor& tensor : same) dtype = result_type(dtype, tensor.dtype());
+  for (const Tensor& tensor : same) {
+    if (tensor.dtype() != dtype) dtype = result_type(dtype, tensor.dtype());
+  }
   for (Tensor& tensor : same) tensor = cast(tensor, dtype);
   return same;
 }

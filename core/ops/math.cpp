@@ -97,9 +97,9 @@ NYALA_STEP(IsFinite, isfinite, isfinite, "Whether x is a finite number.", NYALA_
 Tensor negative(const Tensor& x) { return run_op(Negative{}, {x}); }
 Tensor abs(const Tensor& x) { return run_op(Abs{}, {x}); }
 Tensor sign(const Tensor& x) { return run_op(Sign{}, {x}); }
-Tensor square(const Tensor& x) { return run_op(Square{}, {x}); }
-Tensor floor(const Tensor& x) { return run_op(Floor{}, {x}); }
-Tensor ceil(const Tensor& x) { return run_op(Ceil{}, {x}); }
+Tensor square(const Tensor& x) { return run_op(Square{}, {to_number(x)}); }
+Tensor floor(const Tensor& x) { return run_op(Floor{}, {to_float(x)}); }
+Tensor ceil(const Tensor& x) { return run_op(Ceil{}, {to_float(x)}); }
 Tensor round(const Tensor& x) { return run_op(Round{}, {x}); }
 Tensor trunc(const Tensor& x) { return run_op(Trunc{}, {x}); }
 Tensor logical_not(const Tensor& x) { return run_op(LogicalNot{}, {x}); }

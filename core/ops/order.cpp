@@ -194,14 +194,15 @@ Tensor segment_max(const Tensor& x, const Tensor& segment_ids, const SegmentArgs
   const std::int64_t count = num_segments_of(segment_ids, args, "segment_max");
   Tensor members = segment_members(segment_ids, count);
   for (int i = 1; i < x.rank(); ++i) members = expand_dims(members, -1);
-  const double lowest = visit_dtype(
-      x.dtype(), []<class T>() { return static_cast<double>(std::numeric_limits<T>::lowest()); });
+  const Tensor lowest = visit_stored(x.dtype(), [&]<class T>() {
+    return cast(Tensor::from(std::vector<T>{std::numeric_limits<T>::lowest()}, {}), x.dtype());
+  });
   if (x.shape()[0] == 0) {
     Shape shape = x.shape();
     shape[0] = count;
-    return full(shape, lowest, {.dtype = x.dtype()});
+    return broadcast_to(lowest, shape).contiguous();
   }
-  return max(where(members, expand_dims(x, 0), Scalar(lowest)), {.axis = 1});
+  return max(where(members, expand_dims(x, 0), lowest), {.axis = 1});
 }
 
 Tensor bincount(const Tensor& x, const BincountArgs& args) {

@@ -49,14 +49,19 @@ void check_float(std::string_view who, DType dtype) {
 void check_range(DType dtype, std::int64_t low, std::int64_t high) {
   if (!is_integer(dtype)) {
     throw ValueError("randint: received dtype " + std::string(name_of(dtype)) +
-                     ", expected uint8, int32 or int64");
+                     ", expected an integer one");
   }
-  const std::int64_t most = dtype == DType::uint8   ? std::numeric_limits<std::uint8_t>::max()
-                            : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::max()
-                                                    : std::numeric_limits<std::int64_t>::max();
-  const std::int64_t least = dtype == DType::uint8   ? 0
-                             : dtype == DType::int32 ? std::numeric_limits<std::int32_t>::min()
-                                                     : std::numeric_limits<std::int64_t>::min();
+  const auto [least, most] = visit_stored(dtype, []<class T>() {
+    constexpr std::int64_t all = std::numeric_limits<std::int64_t>::max();
+    if constexpr (std::is_integral_v<T>) {
+      using Limits = std::numeric_limits<T>;
+      const bool fits = sizeof(T) < sizeof all || std::is_signed_v<T>;
+      return std::pair{static_cast<std::int64_t>(Limits::lowest()),
+                       fits ? static_cast<std::int64_t>(Limits::max()) : all};
+    } else {
+      return std::pair{std::int64_t{0}, std::int64_t{0}};
+    }
+  });
   if (low < high && low >= least && high - 1 <= most) return;
   throw ValueError("randint: received minval " + std::to_string(low) + " and maxval " +
                    std::to_string(high) + ", expected minval < maxval, both within " +
@@ -199,10 +204,10 @@ Tensor run_float(
     const Tensor& state, const Shape& shape, double first, double second, DType dtype) {
   Op op;
   op.shape = shape;
-  op.dtype = dtype;
+  op.dtype = computed_in(dtype);
   op.first = first;
   op.second = second;
-  return run_op(op, {state});
+  return cast(run_op(op, {state}), dtype);
 }
 
 }  // namespace
@@ -226,10 +231,11 @@ Tensor random_integers(
     const Tensor& state, const Shape& shape, std::int64_t low, std::int64_t high, DTypeLike dtype) {
   RandomIntegers op;
   op.shape = shape;
-  op.dtype = dtype;
+  check_range(dtype, low, high);
+  op.dtype = computed_in(dtype);
   op.low = low;
   op.high = high;
-  return run_op(op, {state});
+  return cast(run_op(op, {state}), dtype);
 }
 
 Tensor random_permutation(const Tensor& state, std::int64_t n) {

@@ -161,6 +161,14 @@ struct All : Reduction<All> {
   using NoGradient = void;
 };
 
+// Sums of bool and of small integers are kept in 32 bits.
+Tensor to_summand(const Tensor& x) {
+  const DType dtype = x.dtype();
+  if (is_floating(dtype) || size_of(dtype) >= 4) return x;
+  const bool is_unsigned = traits_of(dtype).kind == DTypeKind::whole;
+  return cast(x, is_unsigned ? DType::uint32 : DType::int32);
+}
+
 template <class Op>
 Tensor reduce(const Tensor& x, const ReduceArgs& args) {
   Op op;
@@ -171,12 +179,8 @@ Tensor reduce(const Tensor& x, const ReduceArgs& args) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const ReduceArgs& args) {
-  return reduce<Sum>(x.dtype() == DType::bool_ ? cast(x, DType::int32) : x, args);
-}
-Tensor prod(const Tensor& x, const ReduceArgs& args) {
-  return reduce<Prod>(x.dtype() == DType::bool_ ? cast(x, DType::int32) : x, args);
-}
+Tensor sum(const Tensor& x, const ReduceArgs& args) { return reduce<Sum>(to_summand(x), args); }
+Tensor prod(const Tensor& x, const ReduceArgs& args) { return reduce<Prod>(to_summand(x), args); }
 Tensor max(const Tensor& x, const ReduceArgs& args) { return reduce<Max>(x, args); }
 Tensor min(const Tensor& x, const ReduceArgs& args) { return reduce<Min>(x, args); }
 Tensor any(const Tensor& x, const ReduceArgs& args) { return reduce<Any>(x, args); }
@@ -189,7 +193,8 @@ Tensor mean(const Tensor& x, const ReduceArgs& args) {
     // An unknown size meets abstract tensors only, where no number is computed.
     if (flags[static_cast<std::size_t>(i)] && x.shape()[i] >= 0) count *= x.shape()[i];
   }
-  return sum(to_float(x), args) / static_cast<double>(count);
+  const Tensor numbers = to_float(x);
+  return cast(sum(computable(numbers), args) / static_cast<double>(count), numbers.dtype());
 }
 
 }  // namespace ops

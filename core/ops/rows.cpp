@@ -70,6 +70,7 @@ struct UniqueRowsOp {
 struct TakeRows : NoOptions {
   static constexpr std::string_view name = "take_rows";
   static constexpr std::string_view doc = "Rows of a table, zeros for those that it does not have.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::inputs;
 
   Spec infer(Inputs<Spec> in) const {
@@ -107,6 +108,7 @@ struct TakeRows : NoOptions {
 struct PutRows : NoOptions {
   static constexpr std::string_view name = "put_rows";
   static constexpr std::string_view doc = "A table with other values in some of its rows.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::inputs;
   static constexpr bool in_place = true;
 

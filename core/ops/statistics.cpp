@@ -28,14 +28,26 @@ Flattened flatten(const Tensor& x, const ReduceArgs& args, const char* who) {
 
 }  // namespace
 
-Moments moments(const Tensor& x, const ReduceArgs& args) {
-  const Tensor numbers = to_float(x);
+namespace {
+
+Moments float_moments(const Tensor& x, const ReduceArgs& args) {
+  const DType dtype = to_float(x).dtype();
+  const Tensor numbers = computable(to_float(x));
   const Tensor center = mean(numbers, {args.axis, true});
   const Tensor variance = mean(square(numbers - center), args);
-  return {args.keepdims ? center : reshape(center, variance.shape()), variance};
+  return {cast(args.keepdims ? center : reshape(center, variance.shape()), dtype),
+          cast(variance, dtype)};
 }
 
-Tensor var(const Tensor& x, const ReduceArgs& args) { return moments(x, args).variance; }
+}  // namespace
+
+Moments moments(const Tensor& x, const ReduceArgs& args) {
+  const Moments found = float_moments(x, args);
+  if (!is_integer(x.dtype())) return found;
+  return {cast(found.mean, x.dtype()), cast(found.variance, x.dtype())};
+}
+
+Tensor var(const Tensor& x, const ReduceArgs& args) { return float_moments(x, args).variance; }
 Tensor std(const Tensor& x, const ReduceArgs& args) { return sqrt(var(x, args)); }
 
 Tensor average(const Tensor& x, const AverageArgs& args) {
@@ -48,7 +60,7 @@ Tensor average(const Tensor& x, const AverageArgs& args) {
     shape[normalize_axis(*args.axis, x.rank(), "average")] = weights.shape()[0];
     weights = reshape(weights, shape);
   }
-  const Tensor numbers = to_float(x);
+  const Tensor numbers = promote(to_float(x), weights).first;
   const Tensor spread = broadcast_to(cast(weights, numbers.dtype()), x.shape());
   return sum(numbers * spread, over) / sum(spread, over);
 }
@@ -72,7 +84,7 @@ Tensor quantile(const Tensor& x, const Tensor& q, const ReduceArgs& args) {
   const std::int64_t last = sorted.shape()[-1] - 1;
   if (last == -1)
     throw ValueError("quantile: received shape " + x.shape().str() + ", which has no elements");
-  const Tensor at = cast(q, sorted.dtype()) * last;
+  const Tensor at = cast(q, computed_in(sorted.dtype())) * last;
   const Tensor low = floor(at);
   const Tensor share = at - low;
   const Tensor below = take(sorted, cast(low, DType::int64), {.axis = -1});
@@ -81,7 +93,8 @@ Tensor quantile(const Tensor& x, const Tensor& q, const ReduceArgs& args) {
   const Tensor between = where(share > 0, below * (1 - share) + above * share, below);
   Tensor has_nan = isnan(slice_axis(sorted, -1, last, last + 1));
   if (q.rank() == 0) has_nan = squeeze(has_nan, -1);
-  const Tensor result = where(has_nan, std::numeric_limits<double>::quiet_NaN(), between);
+  const Tensor result =
+      cast(where(has_nan, std::numeric_limits<double>::quiet_NaN(), between), sorted.dtype());
   if (q.rank() == 0) return reshape(result, flat.shape);
   Shape shape = flat.shape;
   shape.insert(0, q.shape()[0]);

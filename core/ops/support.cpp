@@ -38,6 +38,12 @@ Tensor scalar_beside(Scalar value, const Tensor& other) {
 
 Tensor to_float(const Tensor& x) { return is_floating(x.dtype()) ? x : cast(x, floatx()); }
 
+Tensor to_number(const Tensor& x) { return x.dtype() == DType::bool_ ? cast(x, DType::int32) : x; }
+
+Tensor to_wide_float(const Tensor& x) {
+  return x.dtype() == DType::int64 ? cast(x, DType::float64) : to_float(x);
+}
+
 Tensor sum_to(const Tensor& dy, const Shape& shape) {
   if (!dy.defined()) return dy;
   if (dy.shape() == shape) return dy;

@@ -23,6 +23,12 @@ std::pair<Tensor, Tensor> promote(const Tensor& x, const Tensor& y);
 Tensor scalar_beside(Scalar value, const Tensor& other);
 /// x, cast to floatx when it is bool or integer.
 Tensor to_float(const Tensor& x);
+/// x in the dtype that kernels compute it in: what is made of several ops rounds once, at its end.
+inline Tensor computable(const Tensor& x) { return cast(x, computed_in(x.dtype())); }
+/// x, cast to int32 when it is bool: numbers that are counted with.
+Tensor to_number(const Tensor& x);
+/// to_float, but float64 for int64: so Keras has it for some functions.
+Tensor to_wide_float(const Tensor& x);
 /// Sums a gradient over what broadcasting repeated.
 Tensor sum_to(const Tensor& dy, const Shape& shape);
 

@@ -305,6 +305,7 @@ struct Slice {
 struct SliceGrad {
   static constexpr std::string_view name = "slice_grad";
   static constexpr std::string_view doc = "dy in its place among zeros.";
+  static constexpr bool moves = true;
   static constexpr Saves saves = Saves::nothing;
 
   Shape shape;

@@ -22,12 +22,21 @@ struct Descr {
   std::string_view text;
   DType dtype;
 };
-constexpr std::array<Descr, 6> kDescrs = {{{"|b1", DType::bool_},
-                                           {"|u1", DType::uint8},
-                                           {"<i4", DType::int32},
-                                           {"<i8", DType::int64},
-                                           {"<f4", DType::float32},
-                                           {"<f8", DType::float64}}};
+// NumPy has no bfloat16: with ml_dtypes it writes its bytes without a meaning.
+constexpr Descr kDescrs[] = {{"|b1", DType::bool_},
+                             {"|u1", DType::uint8},
+                             {"|i1", DType::int8},
+                             {"<u2", DType::uint16},
+                             {"<i2", DType::int16},
+                             {"<u4", DType::uint32},
+                             {"<i4", DType::int32},
+                             {"<u8", DType::uint64},
+                             {"<i8", DType::int64},
+                             {"<f2", DType::float16},
+                             {"|V2", DType::bfloat16},
+                             {"<V2", DType::bfloat16},
+                             {"<f4", DType::float32},
+                             {"<f8", DType::float64}};
 
 // The header is a Python dict of three known keys: {'descr': '<f4', 'fortran_order': False,
 // 'shape': (2, 3), }.
@@ -81,7 +90,7 @@ class HeaderParser {
       if (descr.text == text) return descr.dtype;
     }
     throw UnsupportedError(who_ + ": has dtype " + quote_text(text) +
-                           ", expected |b1, |u1, <i4, <i8, <f4 or <f8");
+                           ", expected a bool, an integer or a float, little-endian");
   }
 
   bool parse_bool() {

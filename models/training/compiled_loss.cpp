@@ -47,9 +47,11 @@ void RunningMean::update(const Tensor& value, std::int64_t weight) const {
 }
 
 double RunningMean::result() const {
-  return visit_float(total_.dtype(), [&]<class T>() {
-    const T count = *detail::stored_value(count_).data<T>();
-    return count == 0 ? 0.0 : static_cast<double>(*detail::stored_value(total_).data<T>() / count);
+  return visit_stored(total_.dtype(), [&]<class Stored>() {
+    using T = Computed<Stored>;
+    const T count = *detail::stored_value(count_).data<Stored>();
+    const T total = *detail::stored_value(total_).data<Stored>();
+    return count == 0 ? 0.0 : static_cast<double>(total / count);
   });
 }
 

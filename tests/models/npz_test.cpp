@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/ops.hpp>
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/saving/file.hpp>
 #include <nyala/models/saving/npy.hpp>
@@ -54,7 +55,7 @@ std::string elements(const std::vector<T>& values) {
 
 TEST_CASE("npz: tensors of every dtype come back as they were") {
   const Folder folder;
-  const NamedTensors saved = {
+  NamedTensors saved = {
       {"floats", Tensor::from(std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3})},
       {"doubles", Tensor::from(std::vector<double>{-0.5}, {1, 1, 1})},
       {"ints", Tensor::from(std::vector<std::int32_t>{1, -2}, {2})},
@@ -64,6 +65,8 @@ TEST_CASE("npz: tensors of every dtype come back as they were") {
       {"none", Tensor::empty({0, 3}, float32)},
       {"dir/sub name", Tensor::from(std::vector<float>{7}, {1})},
   };
+  for (const DType dtype : kDTypes)
+    saved.emplace_back(name_of(dtype), ops::cast(ops::arange(5), dtype));
   save_npz(folder / "all.npz", saved);
   const NamedTensors loaded = load_npz(folder / "all.npz");
 
@@ -77,6 +80,18 @@ TEST_CASE("npz: tensors of every dtype come back as they were") {
     CHECK(std::memcmp(loaded[i].second.data(), saved[i].second.data(), bytes) == 0);
   }
   CHECK(folder.files() == 1);
+}
+
+TEST_CASE("npy: numbers of 16 bits are read as NumPy writes them") {
+  const auto halves = [](const std::string& dtype) {
+    return parse(npy("{'descr': '" + dtype + "', 'fortran_order': False, 'shape': (2,)}",
+                     elements<std::uint16_t>({0x3c00, 0xc100})));
+  };
+  CHECK(ops::cast(halves("<f2"), float32).to_vector<float>() == std::vector<float>{1, -2.5f});
+  CHECK(halves("<V2").dtype() == bfloat16);
+  CHECK(halves("|V2").dtype() == bfloat16);
+  CHECK(halves("<u2").to_vector<std::uint16_t>() == std::vector<std::uint16_t>{15360, 49408});
+  CHECK(halves("<i2").to_vector<std::int16_t>() == std::vector<std::int16_t>{15360, -16128});
 }
 
 TEST_CASE("npz: the same tensors give the same bytes") {
@@ -157,12 +172,13 @@ TEST_CASE("npy: what Nyala does not do is said") {
   const auto with_dtype = [](const std::string& dtype) {
     return npy("{'descr': " + dtype + ", 'fortran_order': False, 'shape': (0,)}", "");
   };
-  for (const char* dtype : {"'>f4'", "'<f2'", "'|O'", "'<U3'", "'<c8'", "[('a', '<f4')]"}) {
+  for (const char* dtype : {"'>f4'", "'<f16'", "'|O'", "'<U3'", "'<c8'", "[('a', '<f4')]"}) {
     CAPTURE(dtype);
     CHECK_THROWS_AS(parse(with_dtype(dtype)), UnsupportedError);
   }
-  CHECK_THROWS_WITH(parse(with_dtype("'<f2'")),
-                    "test.npy: has dtype '<f2', expected |b1, |u1, <i4, <i8, <f4 or <f8");
+  CHECK_THROWS_WITH(parse(with_dtype("'<f16'")),
+                    "test.npy: has dtype '<f16', expected a bool, an integer or a float, "
+                    "little-endian");
   std::string version = npy("{}", "");
   version[6] = 9;
   CHECK_THROWS_AS(parse(version), UnsupportedError);

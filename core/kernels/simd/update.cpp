@@ -149,7 +149,7 @@ HWY_EXPORT(find_adam);
 namespace {
 
 void need_floats(DType dtype) {
-  if (is_floating(dtype) && !is_half(dtype)) return;
+  if (is_floating(dtype) && has_kernels(dtype)) return;
   throw TypeError("update: received dtype " + std::string(name_of(dtype)) +
                   ", expected float32 or float64");
 }
