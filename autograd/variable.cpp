@@ -15,6 +15,7 @@ struct Variable::State {
   std::string name;
   std::string path;
   bool trainable = true;
+  bool autocast = true;
   std::uint64_t id = 0;
   std::function<Tensor(const Tensor&)> constraint;
 };
@@ -24,6 +25,7 @@ namespace {
 std::atomic<std::uint64_t> g_next_id{1};
 std::atomic<std::uint64_t> g_structure{1};
 thread_local detail::VariableListener* t_listener = nullptr;
+constinit thread_local std::optional<DType> t_autocast;
 
 // A tensor of its own for the variable, over the same elements where these can be shared.
 Tensor own(const Tensor& value) {
@@ -44,9 +46,13 @@ Tensor& stored_value(const Variable& variable) {
 
 VariableListener*& variable_listener() noexcept { return t_listener; }
 
+AutocastScope::AutocastScope(std::optional<DType> dtype)
+    : outer_(std::exchange(t_autocast, dtype)) {}
+AutocastScope::~AutocastScope() { t_autocast = outer_; }
+
 Tensor concrete_value(const Variable& variable) {
   VariableListener* listener = std::exchange(t_listener, nullptr);
-  Tensor value = variable.value();
+  Tensor value = stored_value(variable);
   t_listener = listener;
   return value;
 }
@@ -113,12 +119,20 @@ Variable::Variable(const Tensor& value, const VariableArgs& args) {
   state_->value = own(start);
   state_->spec = start.spec();
   state_->name = state_->path = args.name;
+  state_->autocast = args.autocast;
   state_->trainable = args.trainable && is_floating(start.dtype());
   state_->id = g_next_id.fetch_add(1, std::memory_order_relaxed);
   detail::mark_value(state_->value, *this);
 }
 
 Tensor Variable::value() const {
+  Tensor value = uncast_value();
+  if (!t_autocast || !state_->autocast || !is_floating(value.dtype())) [[likely]]
+    return value;
+  return ops::cast(value, *t_autocast);
+}
+
+Tensor Variable::uncast_value() const {
   expect(state_, "value");
   if (t_listener != nullptr) [[unlikely]]
     return t_listener->on_read(*this);
@@ -147,11 +161,11 @@ void Variable::assign(const Tensor& value) const {
 
 void Variable::assign_add(const Tensor& delta) const {
   expect(state_, "assign_add");
-  assign(ops::stop_gradient(value()) + ops::cast(delta, dtype()));
+  assign(ops::stop_gradient(uncast_value()) + ops::cast(delta, dtype()));
 }
 void Variable::assign_sub(const Tensor& delta) const {
   expect(state_, "assign_sub");
-  assign(ops::stop_gradient(value()) - ops::cast(delta, dtype()));
+  assign(ops::stop_gradient(uncast_value()) - ops::cast(delta, dtype()));
 }
 
 const Shape& Variable::shape() const { return expect(state_, "shape").spec.shape; }

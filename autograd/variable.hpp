@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -16,6 +17,8 @@ struct VariableArgs {
   std::optional<DTypeLike> dtype = {};
   bool trainable = true;
   std::string name = "variable";
+  /// Whether a layer that computes in another dtype than it keeps its weights in reads it cast.
+  bool autocast = true;
 };
 
 class Variable;
@@ -43,6 +46,7 @@ class Variable {
                  args) {}
 
   bool defined() const { return state_ != nullptr; }
+  /// The present value; within a layer of a mixed policy cast to the layer's compute dtype.
   Tensor value() const;
   operator Tensor() const { return value(); }
 
@@ -74,6 +78,7 @@ class Variable {
 
  private:
   friend Tensor& detail::stored_value(const Variable& variable);
+  Tensor uncast_value() const;
   std::shared_ptr<State> state_;
 };
 
@@ -94,6 +99,17 @@ class VariableListener {
   ~VariableListener() = default;
 };
 VariableListener*& variable_listener() noexcept;
+/// While it lives, floating variables that this thread reads are cast to a dtype, or to none again.
+class AutocastScope {
+ public:
+  explicit AutocastScope(std::optional<DType> dtype);
+  ~AutocastScope();
+  AutocastScope(const AutocastScope&) = delete;
+  AutocastScope& operator=(const AutocastScope&) = delete;
+
+ private:
+  std::optional<DType> outer_;
+};
 /// The value itself, whatever is being traced.
 Tensor concrete_value(const Variable& variable);
 /// Whether nobody else holds the tensor or its elements, so that they may be written over.

@@ -62,7 +62,7 @@ void BaseLayer::start(std::string class_name,
                      "\", expected one without a slash");
   }
   name_ = name.empty() ? unique_name(class_name_) : name;
-  policy_ = policy.is_set() ? policy : DTypePolicy(floatx());
+  policy_ = policy.is_set() ? policy : nyala::dtype_policy();
   trainable_ = trainable;
   const std::string outer = NameScope::current();
   scope_ = outer.empty() ? name_ : outer + "/" + name_;
@@ -140,7 +140,7 @@ Variable BaseLayer::add_weight(const WeightArgs& args) {
         checked_multiply(args.shape.num_elements(), static_cast<std::int64_t>(size_of(dtype)), "");
     detail::charge_memory(static_cast<std::uint64_t>(bytes), ("weight " + args.name).c_str());
     return Variable((*initializer)(args.shape, dtype),
-                    {.trainable = args.trainable, .name = args.name});
+                    {.trainable = args.trainable, .name = args.name, .autocast = args.autocast});
   });
   variable.set_path(scope_ + "/" + args.name);
   if (args.constraint) {
@@ -170,18 +170,12 @@ void BaseLayer::cast_inputs(BoundCall& call) const {
   for (auto& [name, value] : call.args.named) cast(value, cast);
 }
 
-void BaseLayer::expect_computable(Inputs<Tensor> inputs) const {
+void BaseLayer::expect_defined(Inputs<Tensor> inputs) const {
   if (inputs.empty()) throw ValueError(label() + " was called without an input");
-  bool computes = false;
   for (const Tensor& input : inputs) {
     if (!input.defined())
       throw ValueError(label() + " received an undefined tensor, expected one with values");
-    computes = computes || !input.is_abstract();
   }
-  const DType dtype = compute_dtype();
-  if (!computes || (dtype != DType::float16 && dtype != DType::bfloat16)) return;
-  throw UnsupportedError(label() + " computes in " + std::string(name_of(dtype)) +
-                         ", for which there are no kernels; use dtype \"float32\"");
 }
 
 std::vector<Tensor> BaseLayer::apply(Inputs<Tensor> inputs, const CallArgs& args) {
@@ -200,7 +194,7 @@ std::vector<Tensor> BaseLayer::apply(const Arguments& arguments,
 
 std::vector<Tensor> BaseLayer::run(BoundCall call) {
   complete_call(call_signature(), label(), call);
-  expect_computable(call.inputs);
+  expect_defined(call.inputs);
   cast_inputs(call);
   SmallVector<Shape, 3> shapes;
   for (const Tensor& input : call.inputs) shapes.push_back(input.shape());
@@ -225,6 +219,8 @@ std::vector<Tensor> BaseLayer::run(BoundCall call) {
                      std::to_string(call.inputs.size()) + " inputs");
   }
   const CallScope scope(args.training);
+  const bool is_mixed = casts_inputs() && compute_dtype() != variable_dtype();
+  const detail::AutocastScope autocast(is_mixed ? std::optional(compute_dtype()) : std::nullopt);
   if (t_depth == 1 && t_collector == nullptr) clear_call_losses();
   std::vector<Tensor> outputs = is_container()
                                     ? call_all(call.inputs, args)

@@ -39,6 +39,7 @@ struct WeightArgs {
   regularizers::Regularizer regularizer = {};
   constraints::Constraint constraint = {};
   std::string name = {};
+  bool autocast = true;  ///< whether a mixed policy reads it cast to the compute dtype
 };
 
 /// The options that every layer takes, last in its Args.
@@ -188,7 +189,7 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   };
   Tensor cast_input(const Tensor& input) const;
   void cast_inputs(BoundCall& call) const;
-  void expect_computable(Inputs<Tensor> inputs) const;
+  void expect_defined(Inputs<Tensor> inputs) const;
   std::vector<Tensor> run(BoundCall call);
   void keep_masks(Inputs<Tensor> inputs,
                   const std::vector<Tensor>& masks,

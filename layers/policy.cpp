@@ -1,5 +1,7 @@
 #include <nyala/layers/policy.hpp>
 
+#include <mutex>
+
 namespace nyala {
 
 DTypePolicy::DTypePolicy(DType dtype) : name_(name_of(dtype)), compute_(dtype), variable_(dtype) {}
@@ -15,6 +17,31 @@ DTypePolicy::DTypePolicy(const std::string& name) : name_(name) {
     throw ValueError("dtype policy \"" + name.substr(0, 200) +
                      "\" is unknown; expected a dtype, \"mixed_float16\" or \"mixed_bfloat16\"");
   }
+}
+
+namespace {
+
+struct GlobalPolicy {
+  std::mutex mutex;
+  DTypePolicy policy;
+};
+GlobalPolicy& global_policy() {
+  static GlobalPolicy global;
+  return global;
+}
+
+}  // namespace
+
+DTypePolicy dtype_policy() {
+  GlobalPolicy& global = global_policy();
+  const std::lock_guard lock(global.mutex);
+  return global.policy.is_set() ? global.policy : DTypePolicy(floatx());
+}
+
+void set_dtype_policy(const DTypePolicy& policy) {
+  GlobalPolicy& global = global_policy();
+  const std::lock_guard lock(global.mutex);
+  global.policy = policy;
 }
 
 Config ConfigCodec<DTypePolicy>::to(const DTypePolicy& policy) {

@@ -7,8 +7,9 @@
 
 namespace nyala {
 
-/// Given by a dtype or by name: `float64`, "float64", "mixed_float16", "mixed_bfloat16". Unset, it
-/// is floatx when the layer is made.
+/// Given by a dtype or by name: `float64`, "float64", "mixed_float16", "mixed_bfloat16". The mixed
+/// ones compute in 16 bits and keep weights in float32. Unset, it is `dtype_policy()` when the
+/// layer is made.
 class DTypePolicy {
  public:
   DTypePolicy() = default;
@@ -27,6 +28,10 @@ class DTypePolicy {
   DType compute_ = DType::float32;
   DType variable_ = DType::float32;
 };
+
+/// The policy of layers that name none, as `keras.config.dtype_policy`: floatx at first.
+DTypePolicy dtype_policy();
+void set_dtype_policy(const DTypePolicy& policy);
 
 /// Written as Keras 3's DTypePolicy object; read from it, from a plain name, and from Keras 2's
 /// Policy.

@@ -29,23 +29,27 @@ class BatchNormalizationLayer final : public LayerBase<BatchNormalizationArgs> {
                            .initializer = args().gamma_initializer,
                            .regularizer = args().gamma_regularizer,
                            .constraint = args().gamma_constraint,
-                           .name = "gamma"});
+                           .name = "gamma",
+                           .autocast = false});
     }
     if (args().center) {
       beta_ = add_weight({.shape = shape,
                           .initializer = args().beta_initializer,
                           .regularizer = args().beta_regularizer,
                           .constraint = args().beta_constraint,
-                          .name = "beta"});
+                          .name = "beta",
+                          .autocast = false});
     }
     moving_mean_ = add_weight({.shape = shape,
                                .initializer = args().moving_mean_initializer,
                                .trainable = false,
-                               .name = "moving_mean"});
+                               .name = "moving_mean",
+                               .autocast = false});
     moving_variance_ = add_weight({.shape = shape,
                                    .initializer = args().moving_variance_initializer,
                                    .trainable = false,
-                                   .name = "moving_variance"});
+                                   .name = "moving_variance",
+                                   .autocast = false});
     if (args().renorm) build_renorm(shape);
   }
 
@@ -88,8 +92,11 @@ class BatchNormalizationLayer final : public LayerBase<BatchNormalizationArgs> {
 
   void build_renorm(const Shape& shape) {
     const auto add = [&](const char* name, const initializers::Initializer& initializer) {
-      return add_weight(
-          {.shape = shape, .initializer = initializer, .trainable = false, .name = name});
+      return add_weight({.shape = shape,
+                         .initializer = initializer,
+                         .trainable = false,
+                         .name = name,
+                         .autocast = false});
     };
     moving_stddev_ = add("moving_stddev", args().moving_variance_initializer);
     renorm_mean_ = add("renorm_mean", args().moving_mean_initializer);

@@ -215,6 +215,28 @@ struct FtrlArgs {
   }
 };
 
+/// The step of another optimizer, for gradients in float16: the loss is multiplied by a scale, so
+/// that small gradients do not become 0, and gradients are divided by it. A step with a gradient
+/// that is not finite is left out and halves the scale; `dynamic_growth_steps` finite ones in a row
+/// double it. `compile` puts it around the optimizer of a model of the policy "mixed_float16".
+struct LossScaleOptimizerArgs {
+  Optimizer inner_optimizer = {};
+  double initial_scale = 32768;
+  std::int64_t dynamic_growth_steps = 2000;
+  std::string name = {};
+  template <class A = LossScaleOptimizerArgs>
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"name", &A::name, "Its name."},
+        Field{"inner_optimizer", &A::inner_optimizer, "The optimizer that makes the steps."},
+        Field{"initial_scale", &A::initial_scale, "The first scale.", Range::positive()},
+        Field{"dynamic_growth_steps",
+              &A::dynamic_growth_steps,
+              "How many finite steps double the scale.",
+              Range::at_least(1)}};
+  }
+};
+
 std::shared_ptr<OptimizerBase> make_object(SGDArgs args);
 std::shared_ptr<OptimizerBase> make_object(RMSpropArgs args);
 std::shared_ptr<OptimizerBase> make_object(AdagradArgs args);
@@ -226,6 +248,8 @@ std::shared_ptr<OptimizerBase> make_object(NadamArgs args);
 std::shared_ptr<OptimizerBase> make_object(LambArgs args);
 std::shared_ptr<OptimizerBase> make_object(LionArgs args);
 std::shared_ptr<OptimizerBase> make_object(FtrlArgs args);
+/// Throws ValueError without an inner optimizer.
+std::shared_ptr<OptimizerBase> make_object(LossScaleOptimizerArgs args);
 
 using SGD = HandleOf<OptimizerBase, SGDArgs, Optimizer>;
 using RMSprop = HandleOf<OptimizerBase, RMSpropArgs, Optimizer>;
@@ -238,5 +262,6 @@ using Nadam = HandleOf<OptimizerBase, NadamArgs, Optimizer>;
 using Lamb = HandleOf<OptimizerBase, LambArgs, Optimizer>;
 using Lion = HandleOf<OptimizerBase, LionArgs, Optimizer>;
 using Ftrl = HandleOf<OptimizerBase, FtrlArgs, Optimizer>;
+using LossScaleOptimizer = HandleOf<OptimizerBase, LossScaleOptimizerArgs, Optimizer>;
 
 }  // namespace nyala::optimizers

@@ -127,6 +127,11 @@ std::vector<std::vector<Variable>> OptimizerBase::add_slots(const std::vector<Va
   return lists;
 }
 
+Variable OptimizerBase::add_state(const std::string& name, const Tensor& value) {
+  own_.push_back(state(name_, name, value));
+  return own_.back();
+}
+
 std::vector<Variable> OptimizerBase::add_slot(const std::vector<Variable>& variables,
                                               const char* name,
                                               double start) {

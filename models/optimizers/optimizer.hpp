@@ -108,34 +108,36 @@ class OptimizerBase : public Object {
   /// (of clipping, of Lamb) are those of the rows. `use_ema` and constraints still go over all of
   /// it. Without `lazy` they are made whole, unless that can not make a difference
   /// (`keeps_idle_rows`).
-  void apply_indexed(const std::vector<IndexedSlices>& gradients,
-                     const std::vector<Variable>& variables = {});
+  virtual void apply_indexed(const std::vector<IndexedSlices>& gradients,
+                             const std::vector<Variable>& variables = {});
   void apply_gradients(const std::vector<std::pair<Tensor, Variable>>& gradients_and_variables);
 
   /// How often `apply` was called (int64).
-  const Variable& iterations() const { return iterations_; }
+  virtual const Variable& iterations() const { return iterations_; }
   /// The learning rate of the next step.
-  Tensor learning_rate() const;
+  virtual Tensor learning_rate() const;
   /// Throws ValueError for a rate that is negative or not a number, and TypeError for a number
   /// where the optimizer has a schedule.
-  void set_learning_rate(const LearningRate& rate);
-  bool has_schedule() const { return schedule_.defined(); }
+  virtual void set_learning_rate(const LearningRate& rate);
+  virtual bool has_schedule() const { return schedule_.defined(); }
 
   /// iteration, learning_rate (unless it is a schedule), then the slots, all as Keras orders them.
-  std::vector<Variable> variables() const;
+  virtual std::vector<Variable> variables() const;
   /// Sets the values of `variables()`. Throws ValueError, changing nothing, where number or shapes
   /// differ.
   void set_weights(const std::vector<Tensor>& weights) const;
 
   /// Leaves variables, and those with one of `names` in their name, out of weight decay. Before the
   /// optimizer is built (else StateError).
-  void exclude_from_weight_decay(const std::vector<Variable>& variables,
-                                 const std::vector<std::string>& names = {});
+  virtual void exclude_from_weight_decay(const std::vector<Variable>& variables,
+                                         const std::vector<std::string>& names = {});
 
   /// The loss to take gradients of: multiplied by loss_scale_factor where there is one.
-  Tensor scale_loss(const Tensor& loss) const;
+  virtual Tensor scale_loss(const Tensor& loss) const;
+  /// Drops loss_scale_factor: another optimizer around this one scales the loss.
+  virtual void stop_scaling_loss() { common_.loss_scale_factor.reset(); }
   /// The end of training: with `use_ema` the averages replace the variables.
-  void finalize_variable_values(const std::vector<Variable>& variables) const;
+  virtual void finalize_variable_values(const std::vector<Variable>& variables) const;
 
  protected:
   struct Common {
@@ -149,6 +151,11 @@ class OptimizerBase : public Object {
   };
   /// Takes over the common options; the constructor calls it.
   void start(std::string name, const LearningRate& rate, Common common);
+  /// The variables that it was built on.
+  const std::vector<Variable>& targets() const { return targets_; }
+  /// A variable of its own, kept among `variables()`.
+  Variable add_state(const std::string& name, const Tensor& value);
+  std::optional<double> loss_scale_factor() const { return common_.loss_scale_factor; }
   /// The learning rate as the configuration has it.
   Config learning_rate_config() const;
 
@@ -336,6 +343,7 @@ class OptimizerOf : public ObjectBase<OptimizerBase, Args, Self> {
     Config config = ObjectBase<OptimizerBase, Args, Self>::get_config();
     config["name"] = this->name();
     config["learning_rate"] = this->learning_rate_config();
+    if (!this->loss_scale_factor()) config["loss_scale_factor"] = Config();
     if (!this->args_.lazy) config.erase("lazy");  // Keras does not know it
     return config;
   }

@@ -14,6 +14,35 @@ ObjectRegistry<OptimizerBase>::Entry entry(const char* class_name, const char* n
           }};
 }
 
+// Older files hold the options of all optimizers, which this one has not: at their defaults they
+// mean nothing.
+ObjectRegistry<OptimizerBase>::Entry loss_scale_entry() {
+  const auto plain = entry<LossScaleOptimizerArgs>("LossScaleOptimizer", "lossscaleoptimizer");
+  return {plain.names, [make = plain.make](const Config& given) {
+            Config config = given;
+            const SGDArgs defaults;
+            Config usual = Config::dict();
+            fields_to_config(defaults, usual);
+            for (const char* key : {"weight_decay",
+                                    "clipnorm",
+                                    "global_clipnorm",
+                                    "clipvalue",
+                                    "use_ema",
+                                    "ema_momentum",
+                                    "ema_overwrite_frequency",
+                                    "loss_scale_factor",
+                                    "gradient_accumulation_steps"}) {
+              const Config* value = config.find(key);
+              if (value == nullptr) continue;
+              if (*value != usual.at(key))
+                throw ValueError("LossScaleOptimizer: does not take " + std::string(key) +
+                                 ", which belongs to its inner_optimizer");
+              config.erase(key);
+            }
+            return make(config);
+          }};
+}
+
 }  // namespace
 
 ObjectRegistry<OptimizerBase>& OptimizerBase::registry() {
@@ -28,7 +57,8 @@ ObjectRegistry<OptimizerBase>& OptimizerBase::registry() {
                                             entry<NadamArgs>("Nadam", "nadam"),
                                             entry<FtrlArgs>("Ftrl", "ftrl"),
                                             entry<LionArgs>("Lion", "lion"),
-                                            entry<LambArgs>("Lamb", "lamb")});
+                                            entry<LambArgs>("Lamb", "lamb"),
+                                            loss_scale_entry()});
   return all;
 }
 

@@ -59,7 +59,7 @@ Config Trainer::get_compile_config() const {
   Config config = Config::dict();
   if (compiled_ == nullptr) return config;
   const CompileArgs& args = compiled_->args;
-  config["optimizer"] = serialize_object(args.optimizer.get());
+  config["optimizer"] = serialize_object(compiled_->optimizer_given.get());
   config["loss"] = to_config(args.loss.as_dict());
   config["loss_weights"] = to_config(args.loss_weights.as_dict());
   config["metrics"] = to_config(compiled_->metrics.plain());

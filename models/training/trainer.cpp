@@ -31,6 +31,11 @@ void Trainer::compile(const CompileArgs& args) {
   auto fresh = std::make_unique<Compiled>(args);
   if (const ModelNames names = names_ ? names_() : ModelNames(); !names.outputs.empty())
     fresh->resolve(names, names.outputs.size());
+  const bool is_scaled = args.optimizer->class_name() == "LossScaleOptimizer";
+  if (args.auto_scale_loss && !is_scaled && layer_.dtype_policy().name() == "mixed_float16") {
+    fresh->args.optimizer = optimizers::LossScaleOptimizer(
+        {.inner_optimizer = args.optimizer, .name = "loss_scale_optimizer"});
+  }
   compiled_ = std::move(fresh);
   stop_training_ = false;
   invalidate();

@@ -31,6 +31,7 @@ struct Trainer::Compiled {
   }
 
   CompileArgs args;
+  optimizers::Optimizer optimizer_given = args.optimizer;  // without the scaling that compile adds
   CompiledLoss loss;
   CompiledMetrics metrics;
   RunningMean loss_tracker;

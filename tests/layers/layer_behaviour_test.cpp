@@ -119,10 +119,54 @@ TEST_CASE("set_weights takes all or nothing") {
   CHECK(ops::array_equal(dense.get_weights()[0], before[0]));
 }
 
-TEST_CASE("half floats are named, shaped, and not computed") {
-  const layers::Dense dense({.units = 2, .dtype = "mixed_float16"});
-  CHECK(dense(Input({.shape = {3}})).dtype() == float16);
-  CHECK_THROWS_AS(dense(ops::ones({1, 3})), UnsupportedError);
+TEST_CASE("a mixed policy computes in 16 bits and keeps weights in float32") {
+  for (const char* name : {"mixed_float16", "mixed_bfloat16"}) {
+    CAPTURE(name);
+    const DTypePolicy policy(name);
+    const layers::Dense dense({.units = 2, .kernel_initializer = "ones", .dtype = policy});
+    CHECK(dense(Input({.shape = {3}})).dtype() == policy.compute_dtype());
+    const Tensor y = dense(ops::full({1, 3}, 1.0 / 3));
+    CHECK(y.dtype() == policy.compute_dtype());
+    CHECK(dense.get_weights()[0].dtype() == float32);
+    // Both factors are rounded before the product: 3 times the number nearest to a third.
+    const Tensor third = Tensor::scalar(1.0 / 3, policy.compute_dtype());
+    const Tensor want = ops::cast(ops::cast(third, float32) * 3, policy.compute_dtype());
+    CHECK(y[0][0].item<float>() == want.item<float>());
+  }
+}
+
+TEST_CASE("layers whose weights are not cast read them as they are") {
+  const layers::BatchNormalization norm({.dtype = "mixed_bfloat16"});
+  const Tensor y = norm(ops::full({4, 2}, 3.0), {.training = true});
+  CHECK(y.dtype() == bfloat16);
+  // Of 0 and the mean 3 with a momentum of 0.99, which bfloat16 does not hold.
+  CHECK(norm.get_weights()[2][0].item<float>() == doctest::Approx(0.03f).epsilon(1e-6));
+  const layers::LayerNormalization layer_norm({.dtype = "mixed_float16"});
+  CHECK(layer_norm(ops::ones({2, 3})).dtype() == float16);
+  const layers::Embedding table({.input_dim = 4, .output_dim = 2, .dtype = "mixed_float16"});
+  CHECK(table(ops::array<int>({{1, 3}})).dtype() == float16);
+}
+
+TEST_CASE("a layer inside one of another policy computes in its own") {
+  set_dtype_policy("mixed_bfloat16");
+  const layers::Dense mixed({.units = 2});
+  const layers::Dense plain({.units = 2, .dtype = "float32"});
+  set_dtype_policy(DTypePolicy());
+  CHECK(dtype_policy().name() == "float32");
+  CHECK(mixed(ops::ones({1, 3})).dtype() == bfloat16);
+  CHECK(plain(mixed(ops::ones({1, 3}))).dtype() == float32);
+}
+
+TEST_CASE("policies are written and read as Keras has them") {
+  for (const char* name : {"mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"}) {
+    CAPTURE(name);
+    const layers::Dense dense({.units = 2, .dtype = name});
+    const Config config = dense.get_config();
+    CHECK(config.at("dtype").at("class_name").as_string() == "DTypePolicy");
+    CHECK(config.at("dtype").at("config").at("name").as_string() == name);
+    CHECK(ConfigCodec<DTypePolicy>::from(config.at("dtype")).name() == name);
+  }
+  CHECK_THROWS_AS(DTypePolicy("mixed_float64"), ValueError);
 }
 
 TEST_CASE("Embedding refuses ids outside its table") {
