@@ -60,6 +60,8 @@ class Operand {
  public:
   Operand(Symbol symbol) : value_(std::move(symbol)) {}
   Operand(Tensor tensor) : value_(std::move(tensor)) {}
+  /// A graph would keep the value of now: read the variable in a layer, or give `variable.value()`.
+  Operand(const Variable& variable) = delete;
   template <class T>
   requires std::is_arithmetic_v<T> Operand(T number) : value_(Scalar(number)) {}
 
@@ -95,12 +97,14 @@ namespace ops {
 #define OP(Class, module, signature, Result, function, parameters, arguments) \
   Result function parameters;
 #define SYMBOL(Class, Result, function, parameters, arguments) Result function parameters;
-#define BINARY(Class, function, on_tensors)          \
-  Symbol function(const Symbol& x, const Symbol& y); \
-  Symbol function(const Symbol& x, const Tensor& y); \
-  Symbol function(const Tensor& x, const Symbol& y); \
-  Symbol function(const Symbol& x, Scalar y);        \
-  Symbol function(Scalar x, const Symbol& y);
+#define BINARY(Class, function, on_tensors)                                         \
+  Symbol function(const Symbol& x, const Symbol& y);                                \
+  Symbol function(const Symbol& x, const Tensor& y);                                \
+  Symbol function(const Tensor& x, const Symbol& y);                                \
+  Symbol function(const Symbol& x, Scalar y);                                       \
+  Symbol function(Scalar x, const Symbol& y);                                       \
+  Symbol function(const Symbol& x, const Variable& y) = delete; /* as in Operand */ \
+  Symbol function(const Variable& x, const Symbol& y) = delete;
 #include <nyala/layers/keras_ops.def>
 #undef OR
 
@@ -114,7 +118,9 @@ Symbol slice(const Symbol& x, const std::vector<Range1>& ranges);
   inline Symbol operator symbol(const Symbol& x, const Tensor& y) { return ops::function(x, y); } \
   inline Symbol operator symbol(const Tensor& x, const Symbol& y) { return ops::function(x, y); } \
   inline Symbol operator symbol(const Symbol& x, Scalar y) { return ops::function(x, y); }        \
-  inline Symbol operator symbol(Scalar x, const Symbol& y) { return ops::function(x, y); }
+  inline Symbol operator symbol(Scalar x, const Symbol& y) { return ops::function(x, y); }        \
+  Symbol operator symbol(const Symbol& x, const Variable& y) = delete; /* as in Operand */        \
+  Symbol operator symbol(const Variable& x, const Symbol& y) = delete;
 NYALA_SYMBOL_OPERATOR(+, add)
 NYALA_SYMBOL_OPERATOR(-, subtract)
 NYALA_SYMBOL_OPERATOR(*, multiply)
