@@ -132,7 +132,8 @@ void sum_out(Named& x, F&& drop) {
       kept.push_back(x.labels[i]);
   }
   if (axes.empty()) return;
-  x.tensor = sum(x.tensor, {axes});
+  const Tensor numbers = to_number(x.tensor);
+  x.tensor = cast(sum(numbers, {axes}), numbers.dtype());  // einsum does not widen small integers
   x.labels = kept;
 }
 

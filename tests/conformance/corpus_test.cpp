@@ -89,7 +89,6 @@ bool is_reason(const std::string& message) {
                              "holds weights without a model",
                              "without a model_config",
                              "Lambda",
-                             "dtype policy \"uint16\" is unknown",
                              "is not supported"}) {
     if (message.find(reason) != std::string::npos) return true;
   }

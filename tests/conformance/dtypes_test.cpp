@@ -38,18 +38,25 @@ Tensor numbers_like(const Json& input, DType dtype) {
   return ops::cast(ops::reshape(ops::mod(numbers, 3), shape), dtype);
 }
 
+std::string input_name(const Json& model, std::size_t i) {
+  const Json& names = model["config"]["input_layers"];  // [name, 0, 0] alone, or a list of these
+  return names[0].is_string() ? names[0] : names[i][0];
+}
+
 // The model of a call with its floating inputs (its other ones where it has none) of `dtype`.
 Model model_in(Json model, const Json& inputs, DType dtype, std::vector<Tensor>& values) {
   const auto is_floating_input = [](const Json& input) { return input["dtype"] == "float32"; };
   const bool any = std::any_of(inputs.begin(), inputs.end(), is_floating_input);
-  std::size_t next = 0;
+  std::map<std::string, DType> dtype_of_input;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool changes = !any || is_floating_input(inputs[i]);
+    const DType own = changes ? dtype : dtype_from_name(inputs[i]["dtype"].get<std::string>());
+    dtype_of_input[input_name(model, i)] = own;
+    values.push_back(numbers_like(inputs[i], own));
+  }
   for (Json& layer : model["config"]["layers"]) {
     if (layer["class_name"] != "InputLayer") continue;
-    const Json& input = inputs[next++];
-    const bool changes = !any || is_floating_input(input);
-    const DType own = changes ? dtype : dtype_from_name(input["dtype"].get<std::string>());
-    layer["config"]["dtype"] = std::string(name_of(own));
-    values.push_back(numbers_like(input, own));
+    layer["config"]["dtype"] = std::string(name_of(dtype_of_input.at(layer["name"])));
   }
   return model_from_json(model.dump());
 }

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/ops.hpp>
 #include <nyala/models/saving/file.hpp>
 #include <nyala/models/saving/npz.hpp>
 
@@ -108,7 +109,10 @@ std::string difference(const Tensor& got, const Tensor& want, Tolerance toleranc
   if (!(got.shape() == want.shape())) {
     return "shape " + got.shape().str() + ", want " + want.shape().str();
   }
-  if (is_floating(got.dtype())) return compare_floats(got, want, tolerance);
+  if (is_floating(got.dtype())) {
+    const DType dtype = computed_in(got.dtype());
+    return compare_floats(ops::cast(got, dtype), ops::cast(want, dtype), tolerance);
+  }
   return compare_exactly(got, want);
 }
 
