@@ -70,7 +70,7 @@ NYALA_FUNCTION(Arccosh,
                1.2,
                3,
                inputs,
-               dy* rsqrt(x* x - 1),
+               dy*(rsqrt(x - 1) * rsqrt(x + 1)),
                "The inverse hyperbolic cosine.")
 NYALA_FUNCTION(Arctanh,
                arctanh,

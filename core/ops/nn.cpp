@@ -29,13 +29,13 @@ Tensor leaky_relu(const Tensor& x, double negative_slope) {
 
 Tensor elu(const Tensor& x, double alpha) {
   const Tensor below = expm1(minimum(x, 0));
-  return where(x > 0, x, alpha == 1 ? below : below * alpha);
+  return where(x <= 0, alpha == 1 ? below : below * alpha, x);
 }
 
 Tensor selu(const Tensor& x) {
   constexpr double alpha = 1.6732632423543772848170429916717;
   constexpr double scale = 1.0507009873554804934193349852946;
-  return where(x >= 0, x, expm1(minimum(x, 0)) * alpha) * scale;
+  return where(x < 0, expm1(minimum(x, 0)) * alpha, x) * scale;
 }
 
 Tensor celu(const Tensor& x, double alpha) {
