@@ -25,7 +25,8 @@ namespace {
 
 using detail::Storage;
 
-// Under a sanitizer each block goes back at once, so that a use after its end is seen.
+// Under a sanitizer each block is malloc's and goes back at once, so that a use after its end is
+// seen.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kCache = false;
 #elif defined(__has_feature)
@@ -43,29 +44,93 @@ constexpr unsigned kClasses = 25;
 constexpr std::size_t kSmallest = 64;
 constexpr std::size_t kCountedOnce = 4096;
 constexpr std::size_t kCachedBytes = std::size_t{256} << 20;  // kept by a thread, at most
+// From here on a block is mapped by itself. malloc maps large blocks too, until the first ones are
+// freed: then it takes them from its heap, where sizes that change leave holes.
+constexpr std::size_t kMapped = std::size_t{1} << 20;
+constexpr std::uint32_t kWindow = 1024;  // frees of large blocks between two looks at the cache
 
 std::atomic<std::int64_t> g_in_use{0};
 std::atomic<std::int64_t> g_peak{0};
+
+#if __has_include(<sys/mman.h>)
+constexpr bool kMaps = kCache;
+
+std::size_t mapped_size(std::size_t bytes) {
+  const std::size_t page = bytes >= detail::kLargePage ? detail::kLargePage : 4096;
+  return (bytes + page - 1) / page * page;
+}
+
+// At an address that large pages need: what is mapped beside it goes back.
+void* map_block(std::size_t bytes) {
+  const std::size_t size = mapped_size(bytes), slack = detail::kLargePage;
+  void* base =
+      mmap(nullptr, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return nullptr;
+  auto* first = static_cast<std::byte*>(base);
+  const std::size_t before = (slack - reinterpret_cast<std::uintptr_t>(first) % slack) % slack;
+  if (before > 0) munmap(first, before);
+  if (before < slack) munmap(first + before + size, slack - before);
+#if defined(MADV_HUGEPAGE)
+  if (bytes >= 2 * detail::kLargePage) madvise(first + before, size, MADV_HUGEPAGE);
+#endif
+  return first + before;
+}
+void unmap_block(void* block, std::size_t bytes) noexcept { munmap(block, mapped_size(bytes)); }
+#else
+constexpr bool kMaps = false;
+void* map_block(std::size_t) { return nullptr; }
+void unmap_block(void*, std::size_t) noexcept {}
+#endif
+
+void to_system(Storage* storage) noexcept {
+  if (kMaps && storage->capacity >= kMapped)
+    unmap_block(storage, sizeof(Storage) + storage->capacity);
+  else
+    std::free(storage);
+}
 
 // Plain data, which can still be asked when the thread's destructors have run: those of statics
 // come later and may free and make tensors.
 struct Cache {
   std::array<Storage*, kClasses> free{};
+  // Of blocks over kCountedOnce: how many are free, and the fewest since the last look.
+  std::array<std::uint32_t, kClasses> count{};
+  std::array<std::uint32_t, kClasses> fewest{};
+  std::uint32_t large_frees = 0;
   std::size_t bytes = 0;
   std::uint64_t allocations = 0;
   std::uint64_t system_calls = 0;
   bool is_watched = false;  // a Cleaner waits for the thread's end
   bool is_closed = false;   // it has come
 
-  void clear() noexcept {
-    for (Storage*& head : free) {
-      while (head != nullptr) {
-        Storage* next = head->next_free;
-        std::free(head);
-        head = next;
-      }
+  void push(Storage* storage) noexcept {
+    const unsigned size_class = storage->size_class;
+    storage->next_free = std::exchange(free[size_class], storage);
+    bytes += storage->capacity;
+    if (storage->capacity <= kCountedOnce) return;
+    ++count[size_class];
+    if (++large_frees % kWindow == 0) [[unlikely]]
+      trim();
+  }
+  Storage* pop(unsigned size_class) noexcept {
+    Storage* storage = std::exchange(free[size_class], free[size_class]->next_free);
+    bytes -= storage->capacity;
+    if (storage->capacity > kCountedOnce)
+      fewest[size_class] = std::min(fewest[size_class], --count[size_class]);
+    return storage;
+  }
+  // Gives back half of what the window did not need: sizes that do not come again leave nothing.
+  void trim() noexcept {
+    for (unsigned i = 0; i < kClasses; ++i) {
+      const std::uint32_t kept = count[i] - (fewest[i] + 1) / 2;
+      while (count[i] > kept) to_system(pop(i));
+      fewest[i] = count[i];
     }
-    bytes = 0;
+  }
+  void clear() noexcept {
+    for (unsigned i = 0; i < kClasses; ++i) {
+      while (free[i] != nullptr) to_system(pop(i));
+    }
   }
 };
 
@@ -144,7 +209,8 @@ void take_bytes(std::size_t capacity, std::size_t bytes) {
 }
 
 Storage* from_system(std::size_t capacity, unsigned size_class) {
-  void* block = detail::system_block(sizeof(Storage) + capacity);
+  const std::size_t bytes = sizeof(Storage) + capacity;
+  void* block = kMaps && capacity >= kMapped ? map_block(bytes) : detail::system_block(bytes);
   if (block == nullptr) {
     g_in_use.fetch_sub(static_cast<std::int64_t>(capacity), std::memory_order_relaxed);
     throw LimitError("out of memory: " + std::to_string(capacity) + " bytes are not to be had");
@@ -180,8 +246,7 @@ Storage* allocate_storage(std::size_t bytes) {
     if (Storage* storage = cache.free[size_class]; storage != nullptr) {
       // Small blocks are counted when they first come from the system, not at each reuse.
       if (storage->capacity > kCountedOnce) take_bytes(storage->capacity, bytes);
-      cache.free[size_class] = storage->next_free;
-      cache.bytes -= storage->capacity;
+      cache.pop(size_class);
       new (&storage->refs) RefCount;
       return storage;
     }
@@ -226,15 +291,10 @@ void free_storage(Storage* storage) noexcept {
   if (!kept || storage->capacity > kCountedOnce) {
     g_in_use.fetch_sub(static_cast<std::int64_t>(storage->capacity), std::memory_order_relaxed);
   }
-  if (!kept) {
-    std::free(storage);
-    return;
-  }
+  if (!kept) return to_system(storage);
   if (!cache.is_watched) [[unlikely]]
     watch_thread();
-  storage->next_free = cache.free[storage->size_class];
-  cache.free[storage->size_class] = storage;
-  cache.bytes += storage->capacity;
+  cache.push(storage);
 }
 
 }  // namespace detail

@@ -1,8 +1,10 @@
 // Each thread keeps free memory of its own; what is destroyed after that memory may still use
 // tensors.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -63,3 +65,28 @@ TEST_CASE("memory that a thread frees is used again, until it is released") {
   CHECK(after.system_calls - before.system_calls >= 1);
   CHECK(after.system_calls - before.system_calls <= 2);
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("memory of sizes that do not come again goes back to the system") {
+  const auto resident = [] {
+    long pages = 0, in_memory = 0;
+    std::ifstream("/proc/self/statm") >> pages >> in_memory;
+    return in_memory * sysconf(_SC_PAGESIZE);
+  };
+  constexpr std::int64_t kMiB = 1 << 20;
+  const auto fill = [](std::int64_t bytes) { return ops::ones({bytes / 4}); };
+  release_cached_memory();
+  const std::int64_t before = resident();
+  {
+    std::vector<Tensor> blocks;
+    for (int i = 0; i < 64; ++i) blocks.push_back(fill(kMiB));
+  }
+  CHECK(resident() > before + 60 * kMiB);  // kept for the next ones
+  for (int i = 0; i < 8192; ++i) fill(64 * 1024);
+  CHECK(resident() < before + 8 * kMiB);
+  // What each round needs stays.
+  const std::uint64_t calls = memory_stats().system_calls;
+  for (int i = 0; i < 4096; ++i) fill(64 * 1024);
+  CHECK(memory_stats().system_calls == calls);
+}
+#endif
