@@ -1,5 +1,5 @@
 #pragma once
-/// To be included before <hwy/highway.h>: the instruction sets that kernels are compiled for,
-/// beside the compiler's own baseline. Those left out differ too little to be worth their compile
-/// time.
+/// The instruction sets that kernels are compiled for, if no -D says; before <hwy/highway.h>.
+#ifndef HWY_DISABLED_TARGETS  // these differ too little from others to be worth their compile time
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#endif
