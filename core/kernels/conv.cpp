@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/kernels/conv_tiles.hpp>
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/parallel.hpp>
 
@@ -240,6 +241,9 @@ std::unique_ptr<ConvPlan> plan_conv(DType dtype,
                                     ConvKind kind,
                                     const ConvShape& shape,
                                     ConvOptions options) {
+  if (dtype == DType::float32 || dtype == DType::float64) {
+    if (auto plan = plan_conv_by_tiles(dtype, kind, shape, options)) return plan;
+  }
   return plan_conv_by_taps(dtype, kind, shape, options);
 }
 
