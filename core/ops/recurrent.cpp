@@ -1,12 +1,11 @@
 #include <nyala/core/ops/recurrent.hpp>
 
-#include <cstdlib>
 #include <cstring>
 
 #include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/recurrent.hpp>
-#include <nyala/core/memory.hpp>
 #include <nyala/core/ops/support.hpp>
+#include <nyala/core/ops/workspace.hpp>
 
 namespace nyala {
 namespace ops {
@@ -65,36 +64,6 @@ struct OfSequence {
 
 Shape one_more(const Shape& x, std::int64_t units) {
   return {add_sizes(x[0], 1, "recurrent"), x[1], units};
-}
-
-// Memory that a bound kernel keeps for as long as it lives.
-std::shared_ptr<void> own_workspace(std::int64_t bytes) {
-  void* block = detail::system_block(static_cast<std::size_t>(bytes));
-  if (block == nullptr && bytes > 0) detail::throw_out_of_memory();
-  return {block, [](void* p) { std::free(p); }};
-}
-Tensor workspace_tensor(std::int64_t bytes) { return Tensor::empty({bytes}, DType::uint8); }
-
-bool all_contiguous(Inputs<Tensor> in) {
-  for (const Tensor& tensor : in) {
-    if (!tensor.is_contiguous()) return false;
-  }
-  return true;
-}
-std::vector<Tensor> contiguous(Inputs<Tensor> in) {
-  std::vector<Tensor> all;
-  for (const Tensor& tensor : in) all.push_back(tensor.contiguous());
-  return all;
-}
-std::vector<const void*> pointers(const std::vector<Tensor>& tensors) {
-  std::vector<const void*> all;
-  for (const Tensor& tensor : tensors) all.push_back(tensor.data());
-  return all;
-}
-std::vector<void*> pointers(std::span<Tensor> tensors) {
-  std::vector<void*> all;
-  for (Tensor& tensor : tensors) all.push_back(tensor.mutable_data());
-  return all;
 }
 
 // Inputs: kernel, h, dh, then for LSTM c and dc, for cells with gates saved,

@@ -327,6 +327,23 @@ struct SliceGrad {
     kernels::copy_strided(
         out.dtype(), x[0].shape(), in(x[0]), place.mutable_data(), place.strides().data());
   }
+  Kernel bind(Inputs<Tensor> x, std::span<const Tensor> outputs) const {
+    const Tensor &out = outputs[0], place = Slice{ranges}.evaluate({out});
+    const std::int64_t offset = place.impl()->data - out.impl()->data;
+    return [zero = Tensor::scalar(0, out.dtype()),
+            size = out.size(),
+            from_shape = x[0].shape(),
+            from_strides = x[0].strides(),
+            to_strides = place.strides(),
+            offset](const void* const* from, void* const* to) {
+      kernels::fill(zero.dtype(), size, zero.data(), to[0]);
+      kernels::copy_strided(zero.dtype(),
+                            from_shape,
+                            {from[0], from_strides.data()},
+                            static_cast<std::byte*>(to[0]) + offset,
+                            to_strides.data());
+    };
+  }
   Grads vjp(const Saved&, const Tensor& d) const { return {slice(d, ranges)}; }
   static std::vector<SampleOf<SliceGrad>> samples() {
     return {{{Shape{4, 2}, {{1, 3, 1}}}, {{{2, 2}}}},

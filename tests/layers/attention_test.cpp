@@ -1,6 +1,8 @@
 // Attention, beyond the recorded cases.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <nyala/nyala.hpp>
 
 using namespace nyala;
@@ -8,6 +10,38 @@ using namespace nyala;
 namespace {
 
 Tensor steps(const Shape& shape, int seed) { return random::normal(shape, {.seed = seed}); }
+Tensor doubles(const Shape& shape, int seed) { return ops::cast(steps(shape, seed), float64); }
+
+// What dot_product_attention computes, in plain ops.
+Tensor attention_in_ops(const Tensor& q,
+                        const Tensor& k,
+                        const Tensor& v,
+                        const DotProductAttentionArgs& args) {
+  const Repeats group = q.shape()[2] / k.shape()[2];
+  const Tensor each_k = ops::repeat(k, group, {.axis = 2}),
+               each_v = ops::repeat(v, group, {.axis = 2});
+  const double scale = args.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[3])));
+  Tensor scores = ops::einsum("btnh,bsnh->bnts", {q, each_k}) * scale;
+  if (args.bias.defined()) scores = scores + args.bias;
+  Tensor seen = ops::ones_like(scores) > 0;
+  if (args.mask.defined()) seen = ops::logical_and(seen, args.mask);
+  if (args.is_causal)
+    seen = ops::logical_and(seen, ops::attention_span(q.shape()[1], k.shape()[1]));
+  scores = ops::where(seen, scores, ops::ones_like(scores) * -2.37e38);
+  return ops::einsum("bnts,bsnh->btnh", {ops::softmax(scores), each_v});
+}
+
+struct Gradients {
+  Tensor y;
+  std::vector<Tensor> of;
+};
+template <class F>
+Gradients gradients_of(F&& f, const std::vector<Tensor>& at, const Tensor& dy) {
+  GradientTape tape;
+  for (const Tensor& x : at) tape.watch(x);
+  const Tensor y = f(at[0], at[1], at[2]);
+  return {y, tape.gradient(ops::sum(y * dy), at)};
+}
 
 }  // namespace
 
@@ -21,6 +55,75 @@ TEST_CASE("dot_product_attention shares heads of keys among queries") {
   CHECK_THROWS_AS(ops::dot_product_attention(q, steps({2, 6, 3, 5}, 4), steps({2, 6, 3, 3}, 5)),
                   ShapeError);
   CHECK_THROWS_AS(ops::dot_product_attention(q, k, steps({2, 5, 2, 3}, 5)), ShapeError);
+}
+
+TEST_CASE("dot_product_attention and its gradients are those of plain ops") {
+  struct Sizes {
+    std::int64_t queries, keys, heads, own_heads;
+  };
+  // The last two are too many for their weights to be kept: queries are then taken in blocks, the
+  // last of which is shorter.
+  for (const Sizes s : {Sizes{7, 5, 2, 2},
+                        Sizes{1, 9, 4, 1},
+                        Sizes{20, 20, 2, 1},
+                        Sizes{203, 131, 2, 1},
+                        Sizes{131, 203, 1, 1}}) {
+    CAPTURE(s.queries);
+    CAPTURE(s.keys);
+    const std::vector<Tensor> at = {doubles({2, s.queries, s.heads, 6}, 1),
+                                    doubles({2, s.keys, s.own_heads, 6}, 2),
+                                    doubles({2, s.keys, s.own_heads, 3}, 3)};
+    const Tensor dy = doubles({2, s.queries, s.heads, 3}, 4);
+    const Tensor bias = doubles({s.heads, s.queries, 1}, 5);
+    const Tensor padding = doubles({2, 1, 1, s.keys}, 6) > 0;
+    const Tensor some = doubles({2, s.heads, s.queries, s.keys}, 7) > 1;  // few: some rows see none
+    const Tensor strided = ops::transpose(doubles({s.keys, s.queries}, 8)) > 0;
+    for (const DotProductAttentionArgs& args :
+         {DotProductAttentionArgs{},
+          DotProductAttentionArgs{.is_causal = true},
+          DotProductAttentionArgs{.bias = bias, .mask = padding, .scale = 0.3},
+          DotProductAttentionArgs{.mask = some},
+          DotProductAttentionArgs{.mask = strided, .is_causal = true}}) {
+      const Gradients ours = gradients_of(
+          [&](const Tensor& q, const Tensor& k, const Tensor& v) {
+            return ops::dot_product_attention(q, k, v, args);
+          },
+          at,
+          dy);
+      const Gradients plain = gradients_of(
+          [&](const Tensor& q, const Tensor& k, const Tensor& v) {
+            return attention_in_ops(q, k, v, args);
+          },
+          at,
+          dy);
+      // Sums of up to 406 products of numbers near 1.
+      CHECK(ops::allclose(ours.y, plain.y, {.rtol = 1e-11, .atol = 1e-12}));
+      for (std::size_t i = 0; i < 3; ++i)
+        CHECK(ops::allclose(ours.of[i], plain.of[i], {.rtol = 1e-11, .atol = 1e-12}));
+    }
+  }
+}
+
+TEST_CASE("dot_product_attention gives the same bits with any number of threads") {
+  const std::vector<Tensor> at = {
+      steps({3, 150, 4, 16}, 1), steps({3, 150, 2, 16}, 2), steps({3, 150, 2, 16}, 3)};
+  const auto run = [&](int threads) {
+    set_num_threads(threads);
+    return gradients_of(
+        [](const Tensor& q, const Tensor& k, const Tensor& v) {
+          return ops::dot_product_attention(q, k, v, {.is_causal = true});
+        },
+        at,
+        ops::ones_like(at[0]));
+  };
+  const int before = num_threads();
+  const Gradients one = run(1);
+  for (const int threads : {2, 8}) {
+    const Gradients many = run(threads);
+    CHECK(ops::array_equal(one.y, many.y));
+    for (std::size_t i = 0; i < 3; ++i) CHECK(ops::array_equal(one.of[i], many.of[i]));
+  }
+  set_num_threads(before);
 }
 
 TEST_CASE("a query that sees no key takes the mean of all values") {

@@ -89,3 +89,20 @@ TEST_CASE("recurrent layers allocate nothing, and no block of the system in trai
   const Count trained = allocations([&] { model.train_on_batch(x, y); });
   CHECK(trained.system_calls == 0);
 }
+
+TEST_CASE("attention allocates nothing, and the result alone in training") {
+  const Symbol x = Input({.shape = {6, 8}});
+  const Symbol attended =
+      layers::MultiHeadAttention({.num_heads = 2, .key_dim = 4})(x, x, {.use_causal_mask = true});
+  const Model model(x,
+                    layers::Dense(1)(layers::LayerNormalization()(layers::Add()({x, attended}))));
+  model.compile({.optimizer = optimizers::Adam(), .loss = "mse"});
+  const Tensor at = random::uniform({8, 6, 8}, {.seed = 1});
+  const Tensor y = random::uniform({8, 6, 1}, {.seed = 2});
+  const Count predicted = allocations([&] { model.predict_on_batch(at); });
+  CHECK(predicted.news == 0);
+  CHECK(predicted.system_calls == 0);
+  const Count trained = allocations([&] { model.train_on_batch(at, y); });
+  CHECK(trained.news <= 10);
+  CHECK(trained.system_calls == 0);
+}

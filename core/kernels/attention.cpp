@@ -1,0 +1,308 @@
+#include <nyala/core/kernels/attention.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include <nyala/core/kernels/matmul.hpp>
+#include <nyala/core/kernels/softmax_loops.hpp>
+#include <nyala/core/parallel.hpp>
+
+namespace nyala::kernels {
+namespace {
+
+// Scores at a time, where not all of a head are: half of a second cache of 1 MiB holds them twice.
+constexpr std::int64_t kBlockScores = std::int64_t{1} << 15;
+constexpr std::int64_t kFewestRows = 8;
+// Pieces of work, each with scratch memory of its own.
+constexpr std::int64_t kPieces = 16;
+// Multiplications below which threads do not pay.
+constexpr std::int64_t kThreadWork = std::int64_t{1} << 19;
+
+std::int64_t rows_of(const AttentionPlan& p) {
+  if (keeps_attention_weights(p.queries, p.keys)) return p.queries;
+  return std::min(p.queries, std::max(kBlockScores / p.keys / 8 * 8, kFewestRows));
+}
+
+// Elements of one piece's scratch memory, each part aligned to 64 bytes.
+struct Scratch {
+  std::int64_t weights, gradients, scaled;
+
+  Scratch(const AttentionPlan& p, bool backward)
+      : weights(aligned(rows_of(p) * p.keys)),
+        gradients(backward ? weights : 0),
+        scaled(aligned(rows_of(p) * std::max(p.size, p.value_size))) {}
+  static std::int64_t aligned(std::int64_t elements) { return (elements + 15) / 16 * 16; }
+  std::int64_t all() const { return weights + gradients + scaled; }
+};
+
+// The products of a block, planned for its rows and the keys that it sees.
+class Products {
+ public:
+  Products(const AttentionPlan& p, std::int64_t rows, std::int64_t keys)
+      : rows_(rows),
+        keys_(keys),
+        scores(plan(p, rows, keys, p.size, {p.size, 1}, {1, p.own_heads * p.size}, keys)),
+        combined(plan(p,
+                      rows,
+                      p.value_size,
+                      keys,
+                      {keys, 1},
+                      {p.own_heads * p.value_size, 1},
+                      p.heads * p.value_size)),
+        dweights(plan(
+            p, rows, keys, p.value_size, {p.value_size, 1}, {1, p.own_heads * p.value_size}, keys)),
+        dquery(
+            plan(p, rows, p.size, keys, {keys, 1}, {p.own_heads * p.size, 1}, p.heads * p.size)) {
+    for (const bool more : {false, true}) {
+      dkey[more] = plan(p,
+                        keys,
+                        p.size,
+                        rows,
+                        {1, keys},
+                        {p.heads * p.size, 1},
+                        p.own_heads * p.size,
+                        {.accumulate = more});
+      dvalue[more] = plan(p,
+                          keys,
+                          p.value_size,
+                          rows,
+                          {1, keys},
+                          {p.heads * p.value_size, 1},
+                          p.own_heads * p.value_size,
+                          {.accumulate = more});
+    }
+  }
+  bool fit(std::int64_t rows, std::int64_t keys) const { return rows == rows_ && keys == keys_; }
+
+ private:
+  static MatmulPlan plan(const AttentionPlan& p,
+                         std::int64_t m,
+                         std::int64_t n,
+                         std::int64_t k,
+                         MatrixStrides a,
+                         MatrixStrides b,
+                         std::int64_t c_row,
+                         MatmulOptions options = {}) {
+    return plan_matmul(p.dtype, m, n, k, a, b, c_row, options);
+  }
+  std::int64_t rows_, keys_;
+
+ public:
+  MatmulPlan scores, combined, dweights, dquery;
+  MatmulPlan dkey[2], dvalue[2];
+};
+
+// Some queries of one head. `keys` counts those that any of them sees.
+struct Block {
+  std::int64_t sample, head, first, rows, keys;
+};
+
+template <class T>
+void scale_rows(const T* from, std::int64_t row, std::int64_t rows, std::int64_t n, T by, T* to) {
+  for (std::int64_t i = 0; i < rows; ++i, from += row, to += n) {
+    for (std::int64_t j = 0; j < n; ++j) to[j] = from[j] * by;
+  }
+}
+
+template <class T>
+void add_row(const T* from, std::int64_t step, std::int64_t n, T* to) {
+  if (step == 1) {
+    for (std::int64_t j = 0; j < n; ++j) to[j] += from[j];
+  } else {
+    for (std::int64_t j = 0; j < n; ++j) to[j] += from[j * step];
+  }
+}
+
+template <class T>
+void hide_row(const bool* seen, std::int64_t step, std::int64_t n, T hidden, T* to) {
+  if (step == 0) {
+    if (!*seen) std::fill_n(to, n, hidden);
+  } else if (step == 1) {
+    for (std::int64_t j = 0; j < n; ++j) to[j] = seen[j] ? to[j] : hidden;
+  } else {
+    for (std::int64_t j = 0; j < n; ++j) to[j] = seen[j * step] ? to[j] : hidden;
+  }
+}
+
+// All of one call, typed.
+template <class T>
+class Attention {
+ public:
+  Attention(const AttentionPlan& plan, const AttentionInputs& arrays)
+      : p(plan),
+        in(arrays),
+        kept_(keeps_attention_weights(plan.queries, plan.keys)),
+        softmax_(softmax_loops(SoftmaxOp::softmax, plan.dtype)),
+        softmax_grad_(softmax_loops(SoftmaxOp::softmax_grad, plan.dtype)) {}
+
+  void forward(const AttentionForward& out, void* workspace) const {
+    each_block(false, workspace, [&](const Products& products, const Block& b, T* own) {
+      T* weights = kept_ ? kept(out.weights, b) : own;
+      make_weights(products, b, weights, own + Scratch(p, false).weights);
+      products.combined(weights, value_at(in.value, b), query_at(out.y, b, p.value_size));
+    });
+  }
+
+  void backward(const AttentionBackward& a, void* workspace) const {
+    const Scratch scratch(p, true);
+    each_block(true, workspace, [&](const Products& products, const Block& b, T* own) {
+      T* scaled = own + scratch.weights + scratch.gradients;
+      const T* weights = own;
+      if (kept_)
+        weights = kept(const_cast<void*>(a.weights), b);
+      else
+        make_weights(products, b, own, scaled);
+      back(products, b, a, weights, own + scratch.weights, scaled);
+    });
+  }
+
+ private:
+  // body(products, block, scratch memory) for all blocks: those that add to the same keys one after
+  // the other.
+  template <class F>
+  void each_block(bool backward, void* workspace, F&& body) const {
+    const std::int64_t items = p.batch * p.own_heads, grain = (items + kPieces - 1) / kPieces;
+    const std::int64_t block_rows = rows_of(p), scratch = Scratch(p, backward).all();
+    const auto part = [&](std::int64_t begin, std::int64_t end, T* own) {
+      Products products(p, block_rows, keys_of(0, block_rows));
+      for (std::int64_t item = begin; item < end; ++item) {
+        for (std::int64_t i = 0; i < p.group(); ++i) {
+          Block b{item / p.own_heads, item % p.own_heads * p.group() + i, 0, 0, 0};
+          for (; b.first < p.queries; b.first += b.rows) {
+            b.rows = std::min(block_rows, p.queries - b.first);
+            b.keys = keys_of(b.first, b.rows);
+            if (!products.fit(b.rows, b.keys)) products = Products(p, b.rows, b.keys);
+            body(products, b, own);
+          }
+        }
+      }
+    };
+    T* memory = static_cast<T*>(workspace);
+    if (items == 0 || p.queries == 0) return;
+    const double work = static_cast<double>(p.batch * p.heads * p.queries) *
+                        static_cast<double>(p.keys * (p.size + p.value_size));
+    if (work < kThreadWork || num_threads() == 1) return part(0, items, memory);
+    parallel_for(items, grain, [&](std::int64_t begin, std::int64_t end) {
+      part(begin, end, memory + begin / grain * scratch);
+    });
+  }
+  // Under a mask a query may see no key, and then takes the mean of all.
+  std::int64_t keys_of(std::int64_t first, std::int64_t rows) const {
+    const bool fewer = p.is_causal && in.mask == nullptr && !kept_;
+    return fewer ? std::min(p.keys, first + rows) : p.keys;
+  }
+
+  // Of arrays with the queries' heads, with the keys', and of what is kept.
+  template <class A>
+  auto query_at(A* array, const Block& b, std::int64_t size) const {
+    using E = std::conditional_t<std::is_const_v<A>, const T, T>;
+    return static_cast<E*>(array) + ((b.sample * p.queries + b.first) * p.heads + b.head) * size;
+  }
+  template <class A>
+  auto own_at(A* array, const Block& b, std::int64_t size) const {
+    using E = std::conditional_t<std::is_const_v<A>, const T, T>;
+    return static_cast<E*>(array) + (b.sample * p.keys * p.own_heads + b.head / p.group()) * size;
+  }
+  const T* value_at(const void* array, const Block& b) const {
+    return own_at(array, b, p.value_size);
+  }
+  T* kept(void* weights, const Block& b) const {
+    return static_cast<T*>(weights) +
+           ((b.sample * p.heads + b.head) * p.queries + b.first) * p.keys;
+  }
+  static std::int64_t offset(const std::array<std::int64_t, 4>& strides,
+                             const Block& b,
+                             std::int64_t row) {
+    return b.sample * strides[0] + b.head * strides[1] + (b.first + row) * strides[2];
+  }
+
+  void make_weights(const Products& products, const Block& b, T* weights, T* scaled) const {
+    scale_rows(query_at(in.query, b, p.size),
+               p.heads * p.size,
+               b.rows,
+               p.size,
+               static_cast<T>(p.scale),
+               scaled);
+    products.scores(scaled, own_at(in.key, b, p.size), weights);
+    for (std::int64_t i = 0; in.bias != nullptr && i < b.rows; ++i) {
+      add_row(static_cast<const T*>(in.bias) + offset(p.bias_strides, b, i),
+              p.bias_strides[3],
+              b.keys,
+              weights + i * b.keys);
+    }
+    hide(b, static_cast<T>(kHiddenScore), weights);
+    softmax_.rows(weights, nullptr, weights, b.rows, b.keys);
+  }
+  void hide(const Block& b, T hidden, T* rows) const {
+    for (std::int64_t i = 0; i < b.rows; ++i, rows += b.keys) {
+      if (in.mask != nullptr)
+        hide_row(in.mask + offset(p.mask_strides, b, i), p.mask_strides[3], b.keys, hidden, rows);
+      const std::int64_t seen = b.first + i + 1;
+      if (p.is_causal && seen < b.keys) std::fill(rows + seen, rows + b.keys, hidden);
+    }
+  }
+
+  void back(const Products& products,
+            const Block& b,
+            const AttentionBackward& a,
+            const T* weights,
+            T* dscores,
+            T* scaled) const {
+    const T* dy = query_at(a.dy, b, p.value_size);
+    // The scores' gradient is linear in dy: the scale goes where the elements are fewest.
+    scale_rows(dy, p.heads * p.value_size, b.rows, p.value_size, static_cast<T>(p.scale), scaled);
+    products.dweights(scaled, value_at(in.value, b), dscores);
+    softmax_grad_.rows(weights, dscores, dscores, b.rows, b.keys);
+    hide(b, T{0}, dscores);
+    products.dquery(dscores, own_at(in.key, b, p.size), query_at(a.dquery, b, p.size));
+    T* dkey = own_at(a.dkey, b, p.size);
+    T* dvalue = own_at(a.dvalue, b, p.value_size);
+    const bool more = b.first > 0 || b.head % p.group() > 0;
+    if (!more && b.keys < p.keys) {
+      clear(dkey + b.keys * p.own_heads * p.size, p.size, b.keys);
+      clear(dvalue + b.keys * p.own_heads * p.value_size, p.value_size, b.keys);
+    }
+    products.dkey[more](dscores, query_at(in.query, b, p.size), dkey);
+    products.dvalue[more](weights, dy, dvalue);
+  }
+  // The keys that the first block does not see, from its last one on.
+  void clear(T* array, std::int64_t size, std::int64_t first) const {
+    for (std::int64_t i = first; i < p.keys; ++i, array += p.own_heads * size)
+      std::fill_n(array, size, T{0});
+  }
+
+  const AttentionPlan& p;
+  const AttentionInputs& in;
+  const bool kept_;
+  const SoftmaxLoops softmax_, softmax_grad_;
+};
+
+}  // namespace
+
+std::int64_t attention_workspace(const AttentionPlan& plan, bool backward) {
+  return Scratch(plan, backward).all() * kPieces * static_cast<std::int64_t>(size_of(plan.dtype));
+}
+
+void attention_forward(const AttentionPlan& plan,
+                       const AttentionInputs& in,
+                       const AttentionForward& out,
+                       void* workspace) {
+  visit_float(plan.dtype, [&]<class T>() { Attention<T>(plan, in).forward(out, workspace); });
+}
+
+void attention_backward(const AttentionPlan& plan,
+                        const AttentionInputs& in,
+                        const AttentionBackward& arrays,
+                        void* workspace) {
+  if (plan.queries == 0 || plan.heads == 0) {
+    const std::int64_t rows = plan.batch * plan.keys * plan.own_heads;
+    const auto item = static_cast<std::int64_t>(size_of(plan.dtype));
+    std::memset(arrays.dkey, 0, static_cast<std::size_t>(rows * plan.size * item));
+    std::memset(arrays.dvalue, 0, static_cast<std::size_t>(rows * plan.value_size * item));
+    return;
+  }
+  visit_float(plan.dtype, [&]<class T>() { Attention<T>(plan, in).backward(arrays, workspace); });
+}
+
+}  // namespace nyala::kernels
