@@ -50,6 +50,13 @@ def initial(name):
     if name == "two_tower":
         table = lambda rows: random.uniform(-0.05, 0.05, (rows, 32)).astype(np.float32)
         weights = table(10000), table(5000), dense(1, 1)
+    elif name in worker.SEQUENCES:
+        width = 64 * (4 if name == "lstm" else 3)
+        weights = dense(32, width), dense(64, width), dense(64, 1)
+    elif name == "transformer":
+        norm = np.ones(64, np.float32), np.zeros(64, np.float32)
+        sizes = [(64, 64)] * 4 + [(64, 256), (256, 64), (64, 2)]
+        weights = [dense(*pair) for pair in sizes], norm, norm
     else:
         sizes = (128, 64, 32) if name == "siamese" else worker.SIZES[name]
         weights = [dense(*pair) for pair in zip(sizes, sizes[1:])]
@@ -62,7 +69,55 @@ def layers(weights, x, activation):
     return x @ weights[-1][0] + weights[-1][1]
 
 
+def affine(x, weights):
+    return x @ weights[0] + weights[1]
+
+
+def lstm_step(states, x, weights):
+    h, c = states
+    i, f, g, o = jnp.split(x + h @ weights[0], 4, axis=1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+
+def gru_step(states, x, weights):
+    h, unused = states
+    x_update, x_reset, x_new = jnp.split(x, 3, axis=1)
+    h_update, h_reset, h_new = jnp.split(affine(h, weights), 3, axis=1)
+    update = jax.nn.sigmoid(x_update + h_update)
+    new = jnp.tanh(x_new + jax.nn.sigmoid(x_reset + h_reset) * h_new)
+    return (update * h + (1 - update) * new, unused), None
+
+
+def sequence(name, weights, x):
+    of_input, of_state, of_output = weights
+    step = lstm_step if name == "lstm" else gru_step
+    zeros = jnp.zeros((x.shape[0], 64))
+    inputs = affine(x, of_input).transpose(1, 0, 2)
+    states, _ = jax.lax.scan(lambda s, v: step(s, v, of_state), (zeros, zeros), inputs)
+    return affine(states[0], of_output)
+
+
+def norm_with(x, gains, epsilon=1e-5):
+    centred = x - x.mean(-1, keepdims=True)
+    return centred * jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + epsilon) * gains[0] + gains[1]
+
+
+def transformer(weights, x):
+    (query, key, value, output, wide, narrow, last), first_norm, second_norm = weights
+    heads = lambda w: affine(x, w).reshape(*x.shape[:2], 4, 16)
+    fits = jax.nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", heads(query) / 4, heads(key)))
+    attended = jnp.einsum("bhqk,bkhd->bqhd", fits, heads(value)).reshape(x.shape)
+    h = norm_with(x + affine(attended, output), first_norm)
+    h = norm_with(h + affine(jax.nn.relu(affine(h, wide)), narrow), second_norm)
+    return affine(h.mean(1), last)
+
+
 def forward(name, weights, x):
+    if name in worker.SEQUENCES:
+        return sequence(name, weights, x[0])
+    if name == "transformer":
+        return transformer(weights, x[0])
     if name == "two_tower":
         users, items, (kernel, bias) = weights
         return (users[x[0][:, 0]] * items[x[1][:, 0]]).sum(1, keepdims=True) @ kernel + bias
@@ -113,6 +168,12 @@ def predict_row():
     return worker.best_of(lambda: lambda: np.asarray(f(x)), lambda: lambda: np.asarray(f(on_device)))()
 
 
+def predict_block(name):
+    weights, x = initial(name), worker.task(name).x[0][:1]
+    f = jax.jit(lambda x: forward(name, weights, [x]))
+    return lambda: np.asarray(f(x))
+
+
 def layer_norm(x):
     centred = x - x.mean(-1, keepdims=True)
     return centred * jax.lax.rsqrt((centred * centred).mean(-1, keepdims=True) + 1e-3)
@@ -152,7 +213,8 @@ worker.serve(f"jax {jax.__version__}", {
     "dot_vec_normalized": lambda: dot(False, True),
     "dot_attn": lambda: dot(True, False),
     "dot_attn_normalized": lambda: dot(True, True),
-    **worker.for_names(worker.MODELS, train),
+    **worker.for_names((*worker.MODELS, *worker.BLOCKS), train),
+    **{f"predict_{name}": (lambda name=name: predict_block(name)) for name in worker.BLOCKS},
     "predict_row": predict_row,
     **{f"gemm_{n}": kernel(jnp.matmul, (n, n), (n, n)) for n in worker.GEMM_SIZES},
     "kernel_add": kernel(jnp.add, SHAPE, SHAPE),

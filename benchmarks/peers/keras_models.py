@@ -60,6 +60,12 @@ def model(name):
     if name in worker.SEQUENCES:
         layer = layers.LSTM if name == "lstm" else layers.GRU
         return keras.Sequential([keras.Input((50, 32)), layer(64), layers.Dense(1)])
+    if name == "transformer":
+        x = keras.Input((64, 64))
+        h = layers.LayerNormalization(epsilon=1e-5)(x + layers.MultiHeadAttention(4, 16)(x, x))
+        hidden = layers.Dense(64)(layers.Dense(256, "relu")(h))
+        h = layers.LayerNormalization(epsilon=1e-5)(h + hidden)
+        return keras.Model(x, layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(h)))
     first, *hidden, last = worker.SIZES[name]
     inner, outer = ("tanh", "sigmoid") if name == "xor_mlp" else ("relu", "softmax")
     return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner) for n in hidden],
@@ -96,6 +102,10 @@ def predict_row():
     return lambda: network.predict_on_batch(x)
 
 
+def predict_block(name):
+    network, x = model(name), worker.task(name).x[0][:1]
+    return lambda: network.predict_on_batch(x)
+
 
 worker.serve(f"keras {keras.__version__} on {BACKEND} {backend.__version__}", {
     "dot_tiny": dot_tiny,
@@ -103,7 +113,8 @@ worker.serve(f"keras {keras.__version__} on {BACKEND} {backend.__version__}", {
     "dot_vec_normalized": lambda: dot(False, True),
     "dot_attn": lambda: dot(True, False),
     "dot_attn_normalized": lambda: dot(True, True),
-    **worker.for_names((*worker.MODELS, *worker.SEQUENCES), train),
+    **worker.for_names((*worker.MODELS, *worker.BLOCKS), train),
+    **{f"predict_{name}": (lambda name=name: predict_block(name)) for name in worker.BLOCKS},
     "predict_row": predict_row,
     "fit_iris": lambda: fit("iris_mlp"),
     "fit_mnist_small": lambda: fit("mnist_mlp_small"),

@@ -49,6 +49,7 @@ SIZES = {"xor_mlp": (2, 8, 1), "iris_mlp": (4, 16, 3), "mnist_mlp_small": (784, 
 RATES = {"xor_mlp": 0.1, "iris_mlp": 1e-3, "two_tower": 1e-4}
 MODELS = (*SIZES, "two_tower", "siamese")
 SEQUENCES = ("lstm", "gru")
+BLOCKS = (*SEQUENCES, "transformer")
 
 
 def task(name, batches=1):
@@ -70,6 +71,9 @@ def task(name, batches=1):
         result.loss = "mse"
         result.x = [floats((32, 50, 32))]
         result.y = floats((32, 1), 2)
+    elif name == "transformer":
+        result.x = [floats((32, 64, 64))]
+        result.y = integers(32, 9, 2)
     else:
         batch = {"iris_mlp": 32, "mnist_mlp_small": 32, "mnist_mlp_big": 128}[name] * batches
         low = -1 if name == "iris_mlp" else 0
