@@ -50,4 +50,27 @@ struct BidirectionalArgs {
 };
 NYALA_DECLARE_LAYER(Bidirectional);
 
+/// A layer whose kernel (or embeddings) is divided by its largest singular value (Miyato et al.,
+/// 2018) at each call in training, before the layer runs: the new kernel stays. The value is
+/// estimated by `power_iterations` rounds from the vector that the last call ended with. The output
+/// has the dtype of the input. Throws ValueError for a layer without a kernel of its own.
+/// https://keras.io/api/layers/normalization_layers/spectral_normalization/
+struct SpectralNormalizationArgs {
+  Required<Layer> layer;
+  int power_iterations = 1;
+  NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off};
+
+  template <class A = SpectralNormalizationArgs>
+  static constexpr auto fields() {
+    return layer_fields(Field{"layer", &A::layer, "Whose kernel is normalised."},
+                        Field{"power_iterations",
+                              &A::power_iterations,
+                              "Rounds at each call in training.",
+                              Range::at_least(1)});
+  }
+};
+NYALA_DECLARE_LAYER(SpectralNormalization);
+
 }  // namespace nyala::layers

@@ -23,15 +23,15 @@ class Counter {
   std::unordered_map<std::string, int> counts_;
 };
 
+// A layer's own come first, so they end with the last that no layer inside holds. One of them may
+// be held inside as well: SpectralNormalization's kernel, which Keras writes twice.
 std::vector<Variable> own_variables(const BaseLayer& layer) {
   std::unordered_set<std::uint64_t> inside;
   for (const auto& child : layer.children()) {
     for (const Variable& variable : child->variables()) inside.insert(variable.id());
   }
-  std::vector<Variable> own;
-  for (const Variable& variable : layer.variables()) {
-    if (inside.count(variable.id()) == 0) own.push_back(variable);
-  }
+  std::vector<Variable> own = layer.variables();
+  while (!own.empty() && inside.count(own.back().id()) != 0) own.pop_back();
   return own;
 }
 

@@ -173,5 +173,6 @@ TEST_CASE("golden layers: pool") { CHECK(run_layers("pool") > 0); }
 TEST_CASE("golden layers: preprocessing") { run_layers("preprocessing"); }
 TEST_CASE("golden layers: rnn") { CHECK(run_layers("rnn") > 0); }
 TEST_CASE("golden layers: shape") { CHECK(run_layers("shape") > 0); }
+TEST_CASE("golden layers: wrappers") { CHECK(run_layers("wrappers") > 0); }
 
 }  // namespace nyala::conformance

@@ -36,7 +36,7 @@ import tf_keras
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 FAMILIES = """activations constraints conv dense dot dropout embedding initializers losses merge metrics
-norm ops optimizers preprocessing rnn schedules shape""".split()
+norm ops optimizers preprocessing rnn schedules shape wrappers""".split()
 
 LAYERS = set(
     """Input InputLayer Dot Dense Activation ReLU LeakyReLU PReLU ELU Softmax Flatten Reshape

@@ -174,7 +174,11 @@ inline const std::vector<LayerSample>& layer_samples() {
        {{2, 3, 2}}},
       {"Bidirectional",
        R"({"layer": {"class_name": "GRU", "config": {"units": 2, "dtype": "float64"}}})",
-       {{2, 3, 2}}}};
+       {{2, 3, 2}}},
+      {"SpectralNormalization",
+       R"({"power_iterations": 2, "layer": {"class_name": "Dense", "config": {
+           "units": 2, "dtype": "float64"}}})",
+       {{2, 3}}}};
   return all;
 }
 
