@@ -27,4 +27,5 @@
 #include <nyala/models/saving/npz.hpp>
 #include <nyala/models/saving/safetensors.hpp>
 #include <nyala/models/saving/saving.hpp>
+#include <nyala/models/session.hpp>
 #include <nyala/models/training/trainer.hpp>

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <nyala/layers/convolutional.hpp>
+#include <nyala/layers/streaming.hpp>
 
 namespace nyala::layers {
 
@@ -14,6 +15,24 @@ inline std::string standard_padding(std::string padding, const std::string& who,
   if (padding == "valid" || padding == "same" || (causal && padding == "causal")) return padding;
   throw ValueError(who + ": received padding \"" + padding.substr(0, 200) + "\", expected valid" +
                    (causal ? ", same or causal" : " or same"));
+}
+
+/// The window of a layer in a Session; throws UnsupportedError for one that is not streamed. `Args`
+/// has a rank, strides and a data_format.
+template <class Args>
+StreamWindow stream_window_of(const Args& args,
+                              std::int64_t size,
+                              std::int64_t dilation,
+                              const std::string& padding,
+                              const std::string& who) {
+  const auto refuse = [&](const std::string& why) {
+    throw UnsupportedError(who + " cannot be run step by step: " + why);
+  };
+  if (Args::rank != 1) refuse("its windows lie along several axes");
+  if (args.data_format.channels_first()) refuse("its steps stand behind its channels");
+  if (padding == "same" && size > 1)
+    refuse("with padding \"same\" it looks at steps to come; \"valid\" does not");
+  return {size, args.strides[0], dilation, padding == "causal"};
 }
 
 /// Checks, the bias and the end of the call, for an Args with `rank`.
@@ -94,6 +113,20 @@ class ConvolutionLayer : public LayerBase<Args> {
  private:
   std::int64_t channels_ = 0;
   Variable bias_;
+};
+
+/// Those whose outputs are made of windows. `convolve` is the call with strides and a dilation in
+/// place of the layer's, and with "valid" in place of "causal".
+template <class Args>
+class WindowedConvolution : public ConvolutionLayer<Args>, public WindowedLayer {
+ public:
+  using ConvolutionLayer<Args>::ConvolutionLayer;
+  using ConvolutionLayer<Args>::args;
+
+  StreamWindow stream_window() const override {
+    return stream_window_of(
+        args(), args().kernel_size[0], args().dilation_rate[0], args().padding, this->label());
+  }
 };
 
 }  // namespace nyala::layers

@@ -4,9 +4,9 @@ namespace nyala::layers {
 namespace {
 
 template <int kRank>
-class ConvLayer final : public ConvolutionLayer<ConvLayerArgs<kRank>> {
+class ConvLayer final : public WindowedConvolution<ConvLayerArgs<kRank>> {
  public:
-  using Base = ConvolutionLayer<ConvLayerArgs<kRank>>;
+  using Base = WindowedConvolution<ConvLayerArgs<kRank>>;
   using Base::args;
   using Base::Base;
 
@@ -33,12 +33,18 @@ class ConvLayer final : public ConvolutionLayer<ConvLayerArgs<kRank>> {
       options.before = {(args().kernel_size[0] - 1) * args().dilation_rate[0]};
       options.after = {0};
     }
-    return this->in_channels_last(inputs[0], [&](const Tensor& x) {
-      return ops::conv_bias(x, this->cast_weight(kernel_), this->bias(), options);
-    });
+    return convolve(inputs[0], options);
+  }
+  Tensor call_windows(const Tensor& x, int stride, int dilation) const override {
+    return convolve(x, {.strides = stride, .dilation_rate = dilation});
   }
 
  private:
+  Tensor convolve(const Tensor& input, const ops::ConvBiasArgs& options) const {
+    return this->in_channels_last(input, [&](const Tensor& x) {
+      return ops::conv_bias(x, this->cast_weight(kernel_), this->bias(), options);
+    });
+  }
   std::int64_t filters() const { return args().filters; }
   bool takes_causal() const override { return kRank == 1; }
   void validate() override {

@@ -4,9 +4,9 @@ namespace nyala::layers {
 namespace {
 
 template <int kRank>
-class DepthwiseConvLayer final : public ConvolutionLayer<DepthwiseConvLayerArgs<kRank>> {
+class DepthwiseConvLayer final : public WindowedConvolution<DepthwiseConvLayerArgs<kRank>> {
  public:
-  using Base = ConvolutionLayer<DepthwiseConvLayerArgs<kRank>>;
+  using Base = WindowedConvolution<DepthwiseConvLayerArgs<kRank>>;
   using Base::args;
   using Base::Base;
 
@@ -22,16 +22,22 @@ class DepthwiseConvLayer final : public ConvolutionLayer<DepthwiseConvLayerArgs<
   }
 
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    const ConvArgs options{.strides = args().strides,
-                           .padding = args().padding,
-                           .dilation_rate = args().dilation_rate};
-    return this->in_channels_last(inputs[0], [&](const Tensor& x) {
+    return convolve(inputs[0],
+                    {.strides = args().strides,
+                     .padding = args().padding,
+                     .dilation_rate = args().dilation_rate});
+  }
+  Tensor call_windows(const Tensor& x, int stride, int dilation) const override {
+    return convolve(x, {.strides = stride, .dilation_rate = dilation});
+  }
+
+ private:
+  Tensor convolve(const Tensor& input, const ConvArgs& options) const {
+    return this->in_channels_last(input, [&](const Tensor& x) {
       const Tensor y = ops::depthwise_conv(x, this->cast_weight(kernel_), options);
       return args().use_bias ? y + this->bias() : y;
     });
   }
-
- private:
   bool refuses_both() const override { return false; }
 
   Variable kernel_;

@@ -4,9 +4,9 @@ namespace nyala::layers {
 namespace {
 
 template <int kRank>
-class SeparableConvLayer final : public ConvolutionLayer<SeparableConvLayerArgs<kRank>> {
+class SeparableConvLayer final : public WindowedConvolution<SeparableConvLayerArgs<kRank>> {
  public:
-  using Base = ConvolutionLayer<SeparableConvLayerArgs<kRank>>;
+  using Base = WindowedConvolution<SeparableConvLayerArgs<kRank>>;
   using Base::args;
   using Base::Base;
 
@@ -30,16 +30,22 @@ class SeparableConvLayer final : public ConvolutionLayer<SeparableConvLayerArgs<
   }
 
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    const ConvArgs options{.strides = args().strides,
-                           .padding = args().padding,
-                           .dilation_rate = args().dilation_rate};
-    return this->in_channels_last(inputs[0], [&](const Tensor& x) {
+    return convolve(inputs[0],
+                    {.strides = args().strides,
+                     .padding = args().padding,
+                     .dilation_rate = args().dilation_rate});
+  }
+  Tensor call_windows(const Tensor& x, int stride, int dilation) const override {
+    return convolve(x, {.strides = stride, .dilation_rate = dilation});
+  }
+
+ private:
+  Tensor convolve(const Tensor& input, const ConvArgs& options) const {
+    return this->in_channels_last(input, [&](const Tensor& x) {
       const Tensor y = ops::depthwise_conv(x, this->cast_weight(depthwise_), options);
       return ops::conv_bias(y, this->cast_weight(pointwise_), this->bias());
     });
   }
-
- private:
   bool refuses_both() const override { return false; }
 
   Variable depthwise_, pointwise_;

@@ -5,7 +5,7 @@ namespace nyala::layers {
 namespace {
 
 template <int kRank, PoolKind kKind>
-class PoolLayer final : public LayerBase<PoolLayerArgs<kRank, kKind>> {
+class PoolLayer final : public LayerBase<PoolLayerArgs<kRank, kKind>>, public WindowedLayer {
  public:
   using Base = LayerBase<PoolLayerArgs<kRank, kKind>>;
   using Base::args;
@@ -16,15 +16,24 @@ class PoolLayer final : public LayerBase<PoolLayerArgs<kRank, kKind>> {
     this->expect_rank(inputs[0], kRank + 2);
   }
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    const PoolArgs options{
-        .strides = args().strides, .padding = padding_, .data_format = args().data_format.name()};
-    if constexpr (kKind == PoolKind::max)
-      return ops::max_pool(inputs[0], args().pool_size, options);
-    else
-      return ops::average_pool(inputs[0], args().pool_size, options);
+    return pool(
+        inputs[0],
+        {.strides = args().strides, .padding = padding_, .data_format = args().data_format.name()});
+  }
+  StreamWindow stream_window() const override {
+    return stream_window_of(args(), args().pool_size[0], 1, padding_, this->label());
+  }
+  Tensor call_windows(const Tensor& x, int stride, int) const override {
+    return pool(x, {.strides = stride});
   }
 
  private:
+  Tensor pool(const Tensor& x, const PoolArgs& options) const {
+    if constexpr (kKind == PoolKind::max)
+      return ops::max_pool(x, args().pool_size, options);
+    else
+      return ops::average_pool(x, args().pool_size, options);
+  }
   void validate() override {
     auto& own = this->args_;
     const std::string who = this->label();

@@ -7,6 +7,7 @@
 
 #include <nyala/core/ops/recurrent.hpp>
 #include <nyala/layers/recurrent.hpp>
+#include <nyala/layers/streaming.hpp>
 
 namespace nyala::layers {
 
@@ -74,7 +75,7 @@ initializers::Initializer forget_bias(const initializers::Initializer& rest, std
 /// The layers that run a cell over a sequence: RNN, and those with a cell of
 /// their own.
 template <class Args>
-class RecurrentLayer : public LayerBase<Args>, public SequenceLayer {
+class RecurrentLayer : public LayerBase<Args>, public SequenceLayer, public SteppedLayer {
  public:
   using LayerBase<Args>::LayerBase;
   using LayerBase<Args>::args;
@@ -137,11 +138,25 @@ class RecurrentLayer : public LayerBase<Args>, public SequenceLayer {
                                          call.is_training(),
                                          sequence_options());
     for (std::size_t i = 0; i < states_.size(); ++i) states_[i].assign(result.states[i]);
-    std::vector<Tensor> outputs = {args().return_sequences ? result.all : result.last};
-    if (args().return_state)
-      outputs.insert(outputs.end(), result.states.begin(), result.states.end());
-    return outputs;
+    return outputs_of(result);
   }
+  std::vector<Spec> stream_states(std::int64_t batch) const override {
+    if (args().go_backwards)
+      throw UnsupportedError(this->label() +
+                             " cannot be run step by step: it starts with the last step");
+    std::vector<Spec> specs;
+    for (Shape shape : state_shapes()) {
+      shape.insert(0, batch);
+      specs.push_back({shape, this->compute_dtype()});
+    }
+    return specs;
+  }
+  StreamResult call_block(const Tensor& x, const std::vector<Tensor>& states) const override {
+    SequenceResult result = run_sequence(cell_, x, states, true, {}, false, sequence_options());
+    StreamResult block{outputs_of(result), std::move(result.states)};
+    return block;
+  }
+  bool gives_steps() const override { return args().return_sequences; }
   bool supports_masking() const override { return true; }
   std::vector<Tensor> compute_mask(Inputs<Tensor>, const std::vector<Tensor>& masks) override {
     return {args().return_sequences && !masks.empty() ? masks[0] : Tensor()};
@@ -165,6 +180,12 @@ class RecurrentLayer : public LayerBase<Args>, public SequenceLayer {
   }
 
  private:
+  std::vector<Tensor> outputs_of(const SequenceResult& result) const {
+    std::vector<Tensor> outputs = {args().return_sequences ? result.all : result.last};
+    if (args().return_state)
+      outputs.insert(outputs.end(), result.states.begin(), result.states.end());
+    return outputs;
+  }
   std::vector<Shape> state_shapes() const { return cell_of(cell_, this->label()).state_shapes(); }
   std::vector<Tensor> first_states(std::int64_t batch) const {
     std::vector<Tensor> states;

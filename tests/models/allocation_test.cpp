@@ -7,6 +7,7 @@
 #include <nyala/core/memory.hpp>
 #include <nyala/layers/layers.hpp>
 #include <nyala/models/model.hpp>
+#include <nyala/models/session.hpp>
 
 #include "counting_new.hpp"
 
@@ -105,4 +106,30 @@ TEST_CASE("attention allocates nothing, and the result alone in training") {
   const Count trained = allocations([&] { model.train_on_batch(at, y); });
   CHECK(trained.news <= 10);
   CHECK(trained.system_calls == 0);
+}
+
+TEST_CASE("the steps of a session allocate nothing") {
+  using layers::Conv1D;
+  const Sequential model({Input({.shape = {None, 4}}),
+                          Conv1D({.filters = 8, .kernel_size = 3, .padding = "causal"}),
+                          Conv1D({.filters = 8, .kernel_size = 2, .dilation_rate = 4}),
+                          layers::MaxPooling1D({.pool_size = 2}),
+                          layers::LSTM({.units = 8, .return_sequences = true}),
+                          layers::GRU(8),
+                          layers::Dense(1)});
+  for (const std::int64_t batch : {1, 3}) {
+    CAPTURE(batch);
+    Session session(model, batch);
+    const Tensor step = random::uniform({batch, 4}, {.seed = 1});
+    const Tensor block = random::uniform({batch, 8, 4}, {.seed = 2});
+    for (int i = 0; i < 8; ++i) session.step(step);  // until all windows are full
+    const Count steps = allocations([&] { session.step(step); });
+    CHECK(steps.news == 0);
+    CHECK(steps.system_calls == 0);
+    const Count blocks = allocations([&] { session.step(block); });
+    CHECK(blocks.news == 0);
+    CHECK(blocks.system_calls == 0);
+    const Count starts = allocations([&] { session.reset(); });
+    CHECK(starts.news == 0);
+  }
 }

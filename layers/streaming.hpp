@@ -1,0 +1,56 @@
+#pragma once
+/// What a layer says of itself so that a Session can run it block by block along the steps, axis 1
+/// of (batch, steps, ...).
+#include <cstdint>
+#include <vector>
+
+#include <nyala/core/tensor.hpp>
+
+namespace nyala {
+
+/// A layer of one's own whose output at a step depends on its inputs at that step alone.
+class PointwiseLayer {
+ public:
+  virtual ~PointwiseLayer() = default;
+};
+
+/// Which steps an output is made of: `size` of them, `dilation` apart. Windows lie `stride` apart.
+struct StreamWindow {
+  std::int64_t size = 1;
+  std::int64_t stride = 1;
+  std::int64_t dilation = 1;
+  bool causal = false;  ///< whether zeros stand before the first step, so that it ends a window
+
+  /// How many steps before the last one are looked at.
+  std::int64_t history() const { return (size - 1) * dilation; }
+};
+
+/// A layer whose outputs are made of windows of its input: Conv1D, MaxPooling1D.
+class WindowedLayer {
+ public:
+  virtual ~WindowedLayer() = default;
+  /// Throws UnsupportedError where a window lies ahead of its step, and for other layouts.
+  virtual StreamWindow stream_window() const = 0;
+  /// The outputs of all windows within x, with a stride and a dilation in place of the layer's.
+  virtual Tensor call_windows(const Tensor& x, int stride, int dilation) const = 0;
+};
+
+/// What a block gives.
+struct StreamResult {
+  std::vector<Tensor> outputs;
+  std::vector<Tensor> states;
+};
+
+/// A layer that carries states from step to step: LSTM.
+class SteppedLayer {
+ public:
+  virtual ~SteppedLayer() = default;
+  /// The states for a batch, all zeros at first. Throws UnsupportedError for a layer that starts at
+  /// the last step.
+  virtual std::vector<Spec> stream_states(std::int64_t batch) const = 0;
+  virtual StreamResult call_block(const Tensor& x, const std::vector<Tensor>& states) const = 0;
+  /// Whether the first output has steps. It is the last step's otherwise, as the others are.
+  virtual bool gives_steps() const = 0;
+};
+
+}  // namespace nyala
