@@ -125,6 +125,11 @@ Tensor SeedGenerator::next() const {
   return now;
 }
 
+Tensor SeedGenerator::peek() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->state.value();
+}
+
 void SeedGenerator::reset(std::int64_t seed) const {
   const std::lock_guard lock(shared_->mutex);
   shared_->state.assign(state_tensor(seed));

@@ -30,6 +30,8 @@ class SeedGenerator {
   /// The state of one draw, for `nyala::ops::random_*`; the generator moves on. Safe from several
   /// threads, outside of traced functions.
   Tensor next() const;
+  /// What `next` would give, without moving on. As safe.
+  Tensor peek() const;
   /// int64 {key, number of draws}; not trainable.
   const Variable& state() const { return shared_->state; }
   /// Starts anew, as one made with this seed.

@@ -20,7 +20,7 @@ std::optional<std::int64_t> EpochIterator::num_batches() const {
 }
 
 void EpochIterator::start_source() {
-  generator_ = random::global_seed_generator().state().value();
+  generator_ = random::global_seed_generator().peek();
   source_.start();
   started_ = true;
   seen_ = 0;
@@ -35,7 +35,7 @@ void EpochIterator::begin_epoch() {
 }
 
 EpochIterator::Position EpochIterator::position(std::int64_t step) const {
-  return {step, seen_, started_ ? generator_ : random::global_seed_generator().state().value()};
+  return {step, seen_, started_ ? generator_ : random::global_seed_generator().peek()};
 }
 
 std::optional<Batch> EpochIterator::go_to(const Position& position) {

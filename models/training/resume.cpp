@@ -60,7 +60,7 @@ Checkpoint Trainer::checkpoint() const {
           .weights = values_of(layer_.variables()),
           .optimizer = values_of(optimizer()->variables()),
           .metrics = run.in_epoch ? values_of(metric_variables()) : std::vector<Tensor>(),
-          .generator = program_generator().value(),
+          .generator = random::global_seed_generator().peek(),
           .seeds = values_of(random::seed_states()),
           .callbacks = run.callbacks.states()};
 }
