@@ -7,13 +7,14 @@
 namespace nyala::kernels {
 
 /// `count` rows of `width` sums each. Row i is the sum over chunks j and steps s of
-/// left[left_at[i] + chunk_at[j] + s * left_step] times row j * length + s of `right`. The left
+/// left[left_at[i] + chunk_at[j] + s * left_step] times row right_at[j] + s of `right`. The left
 /// operand is one number for all of the width, or, depthwise, one for each column. Offsets and
 /// steps are in elements.
 struct ConvBlock {
   const void* left;
   const std::int64_t* left_at;
   const std::int64_t* chunk_at;
+  const std::int64_t* right_at;  ///< in rows
   std::int64_t count, chunks, length, left_step;
   const void* right;  ///< whole vectors can be read from its rows, but for depthwise
   std::int64_t right_row;

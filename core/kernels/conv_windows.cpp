@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 namespace nyala::kernels {
 namespace {
@@ -211,6 +212,29 @@ void copy_windows(const ConvPass& pass,
 
 }  // namespace
 
+ConvView view_source(const ConvPass& pass, const void* source) {
+  const std::int64_t row = pass.axes[2].source * pass.channels;
+  return {static_cast<const std::byte*>(source),
+          pass.axes[0].tap_offset * pass.axes[1].source * row,
+          row,
+          pass.channels,
+          false};
+}
+
+ConvRun run_at(const ConvAxis& axis, std::int64_t begin, std::int64_t end) {
+  const auto taps_of = [&](std::int64_t output) {
+    const std::int64_t from = axis.from_first + output * axis.from_step;
+    const std::int64_t first =
+        std::clamp<std::int64_t>(ceil_div(-from, axis.tap_offset), 0, axis.taps);
+    const std::int64_t last = ceil_div(axis.source - from, axis.tap_offset);
+    return std::pair{first, std::clamp<std::int64_t>(last, first, axis.taps) - first};
+  };
+  const auto taps = taps_of(begin);
+  std::int64_t count = 1;
+  while (begin + count < end && taps_of(begin + count) == taps) ++count;
+  return {begin, count, taps.first, taps.second};
+}
+
 ConvView view_windows(const ConvPass& pass,
                       const ConvPiece& piece,
                       const void* source,
@@ -221,10 +245,8 @@ ConvView view_windows(const ConvPass& pass,
   const std::int64_t pixel = pass.channels;
   if (pass.taps() == 0) return {data, 0, 0, 0, true};
   if (is_inside(a0, 0, a0.count) && is_inside(a1, piece.row, piece.rows) &&
-      is_inside(a2, piece.column, piece.columns)) {
-    const std::int64_t row = a2.source * pixel;
-    return {data, a0.tap_offset * a1.source * row, row, pixel, false};
-  }
+      is_inside(a2, piece.column, piece.columns))
+    return view_source(pass, source);
   copy_windows(pass, piece, data, pixel * item, static_cast<std::byte*>(room));
   const std::int64_t row = a2.span(piece.columns) * pixel;
   return {static_cast<const std::byte*>(room), a1.span(piece.rows) * row, row, pixel, true};

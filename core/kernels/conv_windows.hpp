@@ -89,13 +89,54 @@ ConvView view_windows(const ConvPass& pass,
                       const void* source,
                       std::int64_t item,
                       void* room);
+/// The same without a copy: windows may reach beyond the source.
+ConvView view_source(const ConvPass& pass, const void* source);
 /// Where the windows of each row of outputs begin: piece.planes * piece.rows offsets.
 void put_rows(const ConvPass& pass, const ConvPiece& piece, const ConvView& view, std::int64_t* to);
+/// Outputs of a piece that find the same taps of their windows in the source.
+struct ConvBox {
+  ConvPiece piece;
+  std::array<std::int64_t, 3> first, taps;
+};
 /// The distance of tap (j0, j1, j2) from a window's beginning.
 inline std::int64_t tap_at(
     const ConvPass& pass, const ConvView& view, std::int64_t j0, std::int64_t j1, std::int64_t j2) {
   return j0 * view.tap + j1 * pass.axes[1].tap_offset * view.row +
          j2 * pass.axes[2].tap_offset * view.pixel;
+}
+
+/// Outputs [begin, begin + count) along an axis find taps [first, first + taps) in the source.
+struct ConvRun {
+  std::int64_t begin, count, first, taps;
+};
+/// The longest one that begins there and ends before `end`.
+ConvRun run_at(const ConvAxis& axis, std::int64_t begin, std::int64_t end);
+
+/// f(box) for the boxes of a piece: they leave out every tap beyond the source.
+template <class F>
+void each_box(const ConvPass& pass, const ConvPiece& piece, F&& f) {
+  const auto each_run =
+      [](const ConvAxis& axis, std::int64_t begin, std::int64_t count, auto&& use) {
+        for (const std::int64_t end = begin + count; begin < end;) {
+          const ConvRun run = run_at(axis, begin, end);
+          use(run);
+          begin += run.count;
+        }
+      };
+  const auto planes = [&](std::int64_t plane, std::int64_t count, const ConvRun& depth) {
+    each_run(pass.axes[1], piece.row, piece.rows, [&](const ConvRun& rows) {
+      each_run(pass.axes[2], piece.column, piece.columns, [&](const ConvRun& columns) {
+        f(ConvBox{{plane, count, rows.begin, rows.count, columns.begin, columns.count},
+                  {depth.first, rows.first, columns.first},
+                  {depth.taps, rows.taps, columns.taps}});
+      });
+    });
+  };
+  // Planes of one depth are as many images.
+  const std::int64_t depth = pass.axes[0].count;
+  if (depth == 1) return planes(piece.plane, piece.planes, run_at(pass.axes[0], 0, 1));
+  for (std::int64_t p = piece.plane; p < piece.plane + piece.planes; ++p)
+    planes(p, 1, run_at(pass.axes[0], p % depth, p % depth + 1));
 }
 
 }  // namespace nyala::kernels

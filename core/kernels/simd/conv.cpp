@@ -52,12 +52,11 @@ HWY_INLINE void tile_sums(D d, const Rows<T>& x, std::int64_t last) {
     }
   }
   const std::int64_t left_step = block.left_step, right_row = block.right_row;
-  const T* right = x.right;
   for (std::int64_t j = 0; j < block.chunks; ++j) {
-    const T* chunk = x.left + block.chunk_at[j];
+    const T* right = x.right + block.right_at[j] * right_row;
     const T* left[rows];
     NYALA_UNROLL
-    for (int i = 0; i < rows; ++i) left[i] = chunk + x.left_at[i];
+    for (int i = 0; i < rows; ++i) left[i] = x.left + (block.chunk_at[j] + x.left_at[i]);
     const std::int64_t end = block.length * left_step;
     for (std::int64_t at = 0; at != end; at += left_step, right += right_row) {
       V b[vectors];
