@@ -247,6 +247,16 @@ static void fuse_dense(Tape& tape) {
   }
 }
 
+// A convolution and a relu become one op.
+static void fuse_convolutions(Tape& tape) {
+  const Uses uses(tape);
+  for (Step& step : tape.steps) {
+    if (step.op.def().name != "relu") continue;
+    if (const Step* conv = uses.only_for(tape, step.inputs[0], "conv"))
+      step = {ops::conv_with_relu(conv->op), conv->inputs, step.outputs};
+  }
+}
+
 // A reduction of axes of size one keeps the elements: it becomes a reshape.
 static void drop_empty_reductions(Tape& tape) {
   constexpr std::array<std::string_view, 4> reductions = {"sum", "prod", "max", "min"};
@@ -285,6 +295,7 @@ void optimize(Tape& tape) {
   simplify_steps(tape);
   drop_dead_steps(tape);
   fuse_dense(tape);
+  fuse_convolutions(tape);
   drop_dead_steps(tape);
 }
 

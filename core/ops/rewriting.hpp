@@ -12,6 +12,8 @@ namespace nyala::ops {
 
 /// For a product, the addition of a row and (with `relu`) what of that is positive: see `linear`.
 AnyOp linear_op(bool relu);
+/// For a `conv` and what of it is positive: one `conv`.
+AnyOp conv_with_relu(const AnyOp& conv);
 /// For what keeps the elements and their order.
 AnyOp reshape_op(const Shape& shape);
 

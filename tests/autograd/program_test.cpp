@@ -9,6 +9,7 @@
 #include <nyala/autograd/random.hpp>
 #include <nyala/autograd/tape.hpp>
 #include <nyala/core/ops.hpp>
+#include <nyala/core/ops/conv.hpp>
 #include <nyala/core/parallel.hpp>
 
 #include "counting_new.hpp"
@@ -271,6 +272,25 @@ TEST_CASE("a bias and a relu go into the product before them, where nobody else 
   });
   CHECK(apart.program(x, w, b).stats().num_steps == 3);
   CHECK(ops::allclose(apart(x, w, b).second, dense(x, w, b), {.rtol = 1e-5, .atol = 1e-5}));
+}
+
+TEST_CASE("a relu goes into the convolution before it, where nobody else wants that") {
+  const auto draw = [](const Shape& shape, int seed) {
+    return random::normal(shape, {.seed = random::Seed(seed)});
+  };
+  const Tensor x = draw({2, 5, 5, 3}, 1), w = draw({3, 3, 3, 4}, 2), b = draw({4}, 3);
+  const auto net = [](const Tensor& a, const Tensor& k, const Tensor& c) {
+    return ops::relu(ops::conv_bias(a, k, c, {.same = true}));
+  };
+  const auto fused = function(net);
+  CHECK(fused.program(x, w, b).stats().num_steps == 1);
+  CHECK(ops::allclose(fused(x, w, b), net(x, w, b), {.rtol = 1e-6, .atol = 1e-6}));
+  const auto apart = function([](const Tensor& a, const Tensor& k, const Tensor& c) {
+    const Tensor y = ops::conv_bias(a, k, c, {.same = true});
+    return std::pair{y, ops::relu(y)};
+  });
+  CHECK(apart.program(x, w, b).stats().num_steps == 2);
+  CHECK(ops::allclose(apart(x, w, b).second, net(x, w, b), {.rtol = 1e-6, .atol = 1e-6}));
 }
 
 TEST_CASE("equal steps are made once, multiplications by one and unused steps not at all") {

@@ -1,6 +1,7 @@
 #include <nyala/core/ops/conv.hpp>
 
 #include <nyala/core/kernels/conv.hpp>
+#include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/windows/support.hpp>
 
 namespace nyala {
@@ -376,6 +377,12 @@ int groups_of(const Tensor& x, const Tensor& kernel, const char* who) {
 }
 
 }  // namespace
+
+AnyOp conv_with_relu(const AnyOp& conv) {
+  Conv op = *static_cast<const Conv*>(conv.options());
+  op.relu = true;
+  return AnyOp(detail::op_def<Conv>(), &op);
+}
 
 Tensor conv(const Tensor& inputs, const Tensor& kernel, const ConvArgs& args) {
   Conv op = conv_op(inputs, args, "conv");
