@@ -26,7 +26,9 @@ void choose_loop(
   for (std::int64_t i = 0; i < n; ++i) {
     const T a = x[kScalarX ? 0 : i];
     const T b = y[kScalarY ? 0 : i];
-    to[i] = c[i] ? a : b;
+    // Without a branch: masks of dropout are as random as can be.
+    const T mask = static_cast<T>(T{0} - static_cast<T>(c[i]));
+    to[i] = static_cast<T>(b ^ ((a ^ b) & mask));
   }
 }
 
