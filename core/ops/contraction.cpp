@@ -79,40 +79,49 @@ bool merge(const AxisGroup& group, std::size_t first, Axis& merged) {
 
 // One operand, its axes sorted into what stays apart, what is left and what is summed.
 struct Operand {
-  Tensor copy;  // undefined where the elements can be read as they lie
-  const void* data;
   AxisGroup batch, free, contract;
+  Shape shape, strides;  // of the axes in that order, where the elements are to be copied into it
+  bool is_copied = false;
 
   Operand(const Tensor& x,
           const AxisList& batch_axes,
           const AxisList& free_axes,
-          const AxisList& contract_axes)
-      : data(x.data()) {
+          const AxisList& contract_axes) {
     const std::int64_t* sizes = x.shape().data();
-    const std::int64_t* strides = x.strides().data();
+    const std::int64_t* steps = x.strides().data();
     const auto gather = [&](const AxisList& axes, AxisGroup& group) {
-      for (int axis : axes) group.push_back({sizes[axis], strides[axis]});
+      for (int axis : axes) group.push_back({sizes[axis], steps[axis]});
     };
     gather(batch_axes, batch);
     gather(free_axes, free);
     gather(contract_axes, contract);
   }
 
-  // Copied into the order (batch, free, contract), where every group merges.
-  void compact(const Tensor& x) {
-    Shape shape, strides;
+  // To be copied into the order (batch, free, contract), where every group merges.
+  void compact() {
+    is_copied = true;
     for (const AxisGroup* group : {&batch, &free, &contract}) {
       for (const Axis& axis : *group) {
         shape.push_back(axis.size);
         strides.push_back(axis.stride);
       }
     }
-    copy = Tensor::strided(x, shape, strides, 0).clone();
-    data = copy.data();
-    int at = 0;
-    for (AxisGroup* group : {&batch, &free, &contract}) {
-      for (Axis& axis : *group) axis.stride = copy.strides()[at++];
+    std::int64_t step = 1;
+    for (AxisGroup* group : {&contract, &free, &batch}) {
+      for (std::size_t i = group->size(); i-- > 0;) {
+        (*group)[i].stride = step;
+        step *= (*group)[i].size;
+      }
     }
+  }
+  // Room for the copy; undefined where the elements can be read as they lie.
+  Tensor room(DType dtype) const { return is_copied ? Tensor::empty(shape, dtype) : Tensor(); }
+  // The elements as the product reads them, copied into the room where there is some.
+  const void* read(const void* data, const Tensor& room) const {
+    if (!is_copied) return data;
+    void* to = room.impl()->data;
+    kernels::copy(room.dtype(), shape, {data, strides.data()}, to);
+    return to;
   }
 };
 
@@ -208,19 +217,15 @@ struct DotGeneral {
     return {Shape(std::span<const std::int64_t>(sizes.data(), rank)), in[0].dtype};
   }
 
-  // Calls `use` with the product as the kernels see it. Operands that do not lie well are copied,
-  // or, where that may not be, make it give false.
-  template <class Use>
-  bool plan(Inputs<Tensor> in, Operand& x, Operand& y, bool may_copy, Use&& use) const {
+  // The product as the kernels see it. Operands that do not lie well are to be copied.
+  kernels::BatchedMatmulPlan plan(DType dtype, Operand& x, Operand& y) const {
     Axis x_k, y_k, n, m;
     if (!merge(x.contract, 0, x_k)) {
-      if (!may_copy) return false;
-      x.compact(in[0]);
+      x.compact();
       merge(x.contract, 0, x_k);
     }
     if (!merge(y.contract, 0, y_k) || !merge(y.free, 0, n)) {
-      if (!may_copy) return false;
-      y.compact(in[1]);
+      y.compact();
       merge(y.contract, 0, y_k);
       merge(y.free, 0, n);
     }
@@ -238,16 +243,15 @@ struct DotGeneral {
       x_strides.push_back(x.free[i].stride);
       y_strides.push_back(0);
     }
-    use(kernels::plan_batched_matmul(in[0].dtype(),
-                                     {sizes.data(), sizes.size()},
-                                     x_strides.data(),
-                                     y_strides.data(),
-                                     m.size,
-                                     n.size,
-                                     x_k.size,
-                                     {m.stride, x_k.stride},
-                                     {y_k.stride, n.stride}));
-    return true;
+    return kernels::plan_batched_matmul(dtype,
+                                        {sizes.data(), sizes.size()},
+                                        x_strides.data(),
+                                        y_strides.data(),
+                                        m.size,
+                                        n.size,
+                                        x_k.size,
+                                        {m.stride, x_k.stride},
+                                        {y_k.stride, n.stride});
   }
 
   kernels::MatmulPlan plan_matrices(Inputs<Tensor> in) const {
@@ -271,27 +275,28 @@ struct DotGeneral {
       return plan_matrices(in)(in[0].data(), in[1].data(), out.mutable_data());
     Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
     Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
-    plan(in, x, y, true, [&](const kernels::BatchedMatmulPlan& product) {
-      product(x.data, y.data, out.mutable_data());
-    });
+    const kernels::BatchedMatmulPlan product = plan(in[0].dtype(), x, y);
+    const Tensor x_room = x.room(in[0].dtype()), y_room = y.room(in[1].dtype());
+    product(x.read(in[0].data(), x_room), y.read(in[1].data(), y_room), out.mutable_data());
   }
 
   Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
     Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
     Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
-    Kernel kernel;
-    plan(in, x, y, false, [&](const kernels::BatchedMatmulPlan& product) {
-      if (product.batch == 1) {
-        kernel = [one = product.one](const void* const* from, void* const* to) {
-          one(from[0], from[1], to[0]);
-        };
-      } else {
-        kernel = [product](const void* const* from, void* const* to) {
-          product(from[0], from[1], to[0]);
-        };
-      }
-    });
-    return kernel;
+    const kernels::BatchedMatmulPlan product = plan(in[0].dtype(), x, y);
+    if (x.is_copied || y.is_copied) {
+      return [product, x, y, x_room = x.room(in[0].dtype()), y_room = y.room(in[1].dtype())](
+                 const void* const* from, void* const* to) {
+        product(x.read(from[0], x_room), y.read(from[1], y_room), to[0]);
+      };
+    }
+    if (product.batch == 1) {
+      return [one = product.one](const void* const* from, void* const* to) {
+        one(from[0], from[1], to[0]);
+      };
+    }
+    return
+        [product](const void* const* from, void* const* to) { product(from[0], from[1], to[0]); };
   }
 
   Grads vjp(const Saved& saved, const Tensor& d) const {
