@@ -17,6 +17,8 @@ namespace {
 using hdf5::Datatype;
 
 constexpr const char* kMetadata = "__metadata__";
+// The format's own limit of the header.
+constexpr std::uint64_t kMostHeader = 100'000'000;
 
 struct NamedType {
   const char* name;
@@ -37,6 +39,7 @@ constexpr NamedType kTypes[] = {{"BOOL", {Datatype::Kind::boolean, 1, false, fal
                                 {"I16", integer(2, true)},
                                 {"U32", integer(4, false)},
                                 {"I32", integer(4, true)},
+                                {"U64", integer(8, false)},
                                 {"I64", integer(8, true)},
                                 {"F16", floating(2)},
                                 {"BF16", floating(2, true)},
@@ -44,17 +47,10 @@ constexpr NamedType kTypes[] = {{"BOOL", {Datatype::Kind::boolean, 1, false, fal
                                 {"F64", floating(8)}};
 
 const char* type_name(DType dtype) {
-  switch (dtype) {
-    case DType::bool_: return "BOOL";
-    case DType::uint8: return "U8";
-    case DType::int32: return "I32";
-    case DType::int64: return "I64";
-    case DType::float32: return "F32";
-    case DType::float64: return "F64";
-    default:
-      throw UnsupportedError("safetensors: dtype " + std::string(name_of(dtype)) +
-                             " is not written");
-  }
+  const auto type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const NamedType& known) {
+    return known.type.dtype() == dtype;
+  });
+  return type->name;  // each dtype has a name
 }
 
 struct Entry {
@@ -114,13 +110,15 @@ Entry read_entry(const std::string& name,
 
 std::vector<Entry> read_header(ByteSource& source, const std::string& path, const Limits& limits) {
   const std::uint64_t size = read_little_endian(source, 8);
-  if (size > limits.json_bytes || size > source.remaining())
+  if (size > kMostHeader || size > source.remaining())
     throw FormatError(path + ": claims a header of " + std::to_string(size) + " bytes, there are " +
                       std::to_string(source.remaining()) + " (at most " +
-                      std::to_string(limits.json_bytes) + " are read)");
+                      std::to_string(kMostHeader) + " are read)");
   std::string text(size, '\0');
   source.read(text.data(), size);
-  const Config config = naming(path, [&] { return parse_json(text, limits); });
+  Limits of_header = limits;
+  of_header.json_bytes = kMostHeader;
+  const Config config = naming(path, [&] { return parse_json(text, of_header); });
   if (!config.is_dict()) throw FormatError(path + ": the header is no dict");
   std::vector<Entry> entries;
   for (const auto& [name, record] : config.as_dict()) {
@@ -198,6 +196,9 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors) {
   }
   std::string text = to_json_text(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
+  if (text.size() > kMostHeader)
+    throw LimitError(path + ": the names and shapes take " + std::to_string(text.size()) +
+                     " bytes, at most " + std::to_string(kMostHeader) + " fit");
   std::vector<std::byte> head;
   for (int i = 0; i < 8; ++i) head.push_back(static_cast<std::byte>(text.size() >> (8 * i) & 0xff));
   const auto bytes = std::as_bytes(std::span(text));

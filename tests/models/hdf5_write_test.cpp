@@ -35,7 +35,7 @@ bool same(const Tensor& a, const Tensor& b) {
 TEST_CASE("hdf5 writer: datasets of every dtype, shape and layout come back") {
   hdf5::Writer writer;
   std::map<std::string, Tensor> all;
-  for (const DType dtype : {bool_, uint8, int32, int64, float32, float64})
+  for (const DType dtype : kDTypes)
     all["dtypes/" + std::string(name_of(dtype))] = ops::cast(ops::arange(1, 7), dtype);
   all["scalar"] = Tensor::scalar(2.5, float32);
   all["empty"] = Tensor::empty({0, 3}, float32);
@@ -50,6 +50,8 @@ TEST_CASE("hdf5 writer: datasets of every dtype, shape and layout come back") {
   CHECK(file.root().names() ==
         std::vector<std::string>{"dtypes", "empty", "odd", "scalar", "transposed"});
   CHECK(file.root().at("transposed").bytes().has_value());
+  CHECK(file.root().at("dtypes/bfloat16").text_attribute("dtype") == "bfloat16");
+  CHECK(file.root().at("dtypes/float16").attribute_names().empty());
 }
 
 // Beyond 8 names a symbol table has several leaves, beyond 256 its tree several levels.

@@ -3,13 +3,14 @@
 usage: hdf5_property.py FOLDER [SEEDS] | --fixtures DIR
 
 FOLDER holds the programs hdf5_dump and hdf5_make. With --fixtures it writes one small file of every
-form and what h5py sees in it to DIR instead. Needs h5py and numpy.
+form and what h5py sees in it to DIR instead. Needs h5py, ml_dtypes and numpy.
 """
 import os, subprocess, sys, tempfile
 import h5py
+import ml_dtypes
 import numpy as np
 
-DTYPES = ["f2", "f4", "f8", ">f2", ">f4", ">f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", ">i4", ">i8", ">u2", "?"]
+DTYPES = ["f2", "f4", "f8", ">f2", ">f4", ">f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i4", ">i8", ">u2", ">u8", "?"]
 
 
 def seen(path):
@@ -21,21 +22,15 @@ def seen(path):
         t = [x.decode("utf8", "surrogateescape") if isinstance(x, bytes) else str(x) for x in v]
         return np.frombuffer("".join(s + "\n" for s in t).encode("utf8", "surrogateescape"), "u1")
 
-    def wide(v):
+    def native(v):
         v = np.asarray(v)
-        if v.dtype.kind == "f":
-            return v.astype("f8" if v.dtype.itemsize == 8 else "f4")
-        if v.dtype.kind == "b":
-            return v
-        if v.dtype.kind == "u":
-            return v.astype({1: "u1", 2: "i4", 4: "i8", 8: "i8"}[v.dtype.itemsize])
-        return v.astype("i4" if v.dtype.itemsize <= 4 else "i8")
+        return v.astype(v.dtype.newbyteorder("="))
 
     def value(v):
         if isinstance(v, h5py.Empty):
-            return lines([]) if v.dtype.kind in "SO" else wide(np.zeros(0, v.dtype))
+            return lines([]) if v.dtype.kind in "SO" else native(np.zeros(0, v.dtype))
         v = np.asarray(v)
-        return lines(v) if v.dtype.kind in "SOU" else wide(v)
+        return lines(v) if v.dtype.kind in "SOU" else native(v)
 
     def visit(name, o):
         for k in o.attrs:
@@ -177,6 +172,7 @@ def fixtures(folder):
     def types(f):
         for d in DTYPES:
             f["big_" + d[1:] if d[0] == ">" else "is_bool" if d == "?" else d] = array(r, d, (2, 3))
+        f["bfloat16"] = np.arange(6, dtype="f4").reshape(2, 3).astype(ml_dtypes.bfloat16)
         f["scalar"] = np.float32(2.5)
         f["empty"] = np.zeros((0, 3), "f4")
         f.create_dataset("never_written", shape=(3,), dtype="f4", fillvalue=7)

@@ -51,6 +51,15 @@ Bytes bool_type() {
   return type;
 }
 
+// Bytes without a meaning or a tag.
+Bytes opaque_type(int size) {
+  Bytes type;
+  put(type, 0x15, 1);
+  put(type, 0, 3);
+  put(type, static_cast<std::uint64_t>(size), 4);
+  return type;
+}
+
 }  // namespace
 
 void put(Bytes& to, std::uint64_t value, int size) {
@@ -73,16 +82,11 @@ void patch(Bytes& bytes, std::uint64_t at, std::uint64_t value) {
 }
 
 Bytes datatype(DType dtype) {
-  switch (dtype) {
-    case DType::bool_: return bool_type();
-    case DType::uint8: return integer_type(1, false);
-    case DType::int32: return integer_type(4, true);
-    case DType::int64: return integer_type(8, true);
-    case DType::float16: return float_type(2);
-    case DType::float32: return float_type(4);
-    case DType::float64: return float_type(8);
-    default: throw UnsupportedError("HDF5: there is no dtype " + std::string(name_of(dtype)));
-  }
+  const auto size = static_cast<int>(size_of(dtype));
+  if (dtype == DType::bool_) return bool_type();
+  if (dtype == DType::bfloat16) return opaque_type(size);
+  if (is_floating(dtype)) return float_type(size);
+  return integer_type(size, traits_of(dtype).kind == DTypeKind::integer);
 }
 
 Bytes fixed_string_type(std::size_t size) {

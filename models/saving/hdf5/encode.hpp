@@ -22,7 +22,7 @@ void pad(Bytes& to);
 /// Writes 8 bytes over those at `at`.
 void patch(Bytes& bytes, std::uint64_t at, std::uint64_t value);
 
-/// Datatype messages. h5py's for a dtype; throws UnsupportedError for one without.
+/// Datatype messages. h5py's for a dtype: bfloat16 is opaque bytes.
 Bytes datatype(DType dtype);
 Bytes fixed_string_type(std::size_t size);
 Bytes variable_string_type();

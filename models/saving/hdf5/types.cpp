@@ -1,4 +1,4 @@
-#include <bit>
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -68,91 +68,36 @@ void read_enum(Cursor& cursor, int version, std::uint64_t bits, Datatype& type) 
   type.kind = Datatype::Kind::boolean;
 }
 
-float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000) << 16;
-  const std::uint32_t exponent = half >> 10 & 31;
-  std::uint32_t mantissa = half & 0x3ff;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | mantissa << 13);
-  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-  const float value = static_cast<float>(mantissa) * 0x1p-24f;
-  return sign != 0 ? -value : value;
+// Opaque elements of two bytes are what h5py makes of bfloat16, which NumPy has no name for.
+void read_opaque(Cursor& cursor, std::uint64_t bits, Datatype& type) {
+  if (type.size != 2 || (bits & 0xff) != 0) unsupported(cursor, "an opaque type");
+  type.kind = Datatype::Kind::floating;
+  type.brain = true;
 }
 
-std::uint64_t element(const std::byte* from, std::uint64_t size, bool big_endian) {
-  std::uint64_t value = 0;
-  for (std::uint64_t i = 0; i < size; ++i)
-    value = value << 8 | static_cast<std::uint64_t>(from[big_endian ? i : size - 1 - i]);
-  return value;
-}
-
-template <class T, class F>
-void fill(const Datatype& type, const std::byte* from, std::uint64_t count, void* to, F&& f) {
-  auto* out = static_cast<std::byte*>(to);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const T value = f(element(from + i * type.size, type.size, type.big_endian));
-    std::memcpy(out + i * sizeof(T), &value, sizeof(T));
-  }
-}
-
-void decode_float(const Datatype& type, const std::byte* from, std::uint64_t count, void* to) {
-  if (type.size == 8)
-    fill<double>(type, from, count, to, [](auto bits) { return std::bit_cast<double>(bits); });
-  else if (type.size == 4)
-    fill<float>(type, from, count, to, [](auto bits) {
-      return std::bit_cast<float>(static_cast<std::uint32_t>(bits));
-    });
-  else if (type.brain)
-    fill<float>(type, from, count, to, [](auto bits) {
-      return std::bit_cast<float>(static_cast<std::uint32_t>(bits << 16));
-    });
-  else
-    fill<float>(type, from, count, to, [](auto bits) {
-      return half_to_float(static_cast<std::uint16_t>(bits));
-    });
-}
-
-void decode_integer(const Image& image,
-                    const Datatype& type,
-                    const std::byte* from,
-                    std::uint64_t count,
-                    void* to) {
-  const auto wide = [&](std::uint64_t bits) {
-    const int unused = 64 - static_cast<int>(8 * type.size);
-    if (type.is_signed)  // spreads the sign
-      return static_cast<std::int64_t>(bits << unused) >> unused;
-    if (bits > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-      throw UnsupportedError(image.who() + ": HDF5: an unsigned number does not fit int64");
-    return static_cast<std::int64_t>(bits);
-  };
-  switch (type.dtype()) {
-    case DType::uint8:
-      fill<std::uint8_t>(
-          type, from, count, to, [](auto bits) { return static_cast<std::uint8_t>(bits); });
-      return;
-    case DType::int32:
-      fill<std::int32_t>(
-          type, from, count, to, [&](auto bits) { return static_cast<std::int32_t>(wide(bits)); });
-      return;
-    default: fill<std::int64_t>(type, from, count, to, wide);
-  }
+void turn_around(const std::byte* from, std::uint64_t size, std::uint64_t count, std::byte* to) {
+  for (std::uint64_t i = 0; i < count; ++i, from += size, to += size)
+    std::reverse_copy(from, from + size, to);
 }
 
 }  // namespace
 
 DType Datatype::dtype() const {
-  switch (kind) {
-    case Kind::boolean: return DType::bool_;
-    case Kind::floating: return size == 8 ? DType::float64 : DType::float32;
-    default: break;
+  if (kind == Kind::boolean) return DType::bool_;
+  if (kind == Kind::floating) {
+    if (size == 2) return brain ? DType::bfloat16 : DType::float16;
+    return size == 4 ? DType::float32 : DType::float64;
   }
-  if (size == 1 && !is_signed) return DType::uint8;
-  const bool narrow = size < 4 || (size == 4 && is_signed);
-  return narrow ? DType::int32 : DType::int64;
+  switch (size) {
+    case 1: return is_signed ? DType::int8 : DType::uint8;
+    case 2: return is_signed ? DType::int16 : DType::uint16;
+    case 4: return is_signed ? DType::int32 : DType::uint32;
+    default: return is_signed ? DType::int64 : DType::uint64;
+  }
 }
 
 bool Datatype::is_native() const {
-  return !big_endian && kind != Kind::boolean && size == size_of(dtype()) && !brain &&
-         (kind == Kind::floating || is_signed || size == 1);
+  return !is_string() && kind != Kind::boolean && (!big_endian || size == 1);
 }
 
 std::uint64_t Dataspace::count(const Image& image) const {
@@ -181,6 +126,7 @@ Datatype read_datatype(Cursor& cursor) {
     case 0: read_integer(cursor, bits, type); break;
     case 1: read_float(cursor, bits, type); break;
     case 3: type.kind = Datatype::Kind::fixed_string; break;
+    case 5: read_opaque(cursor, bits, type); break;
     case 8: {
       // The base of an enumeration is an integer: no deeper nesting is followed.
       Cursor ahead = cursor;
@@ -245,10 +191,8 @@ void decode(const Image& image,
   } else if (type.kind == Datatype::Kind::boolean) {
     for (std::uint64_t i = 0; i < count; ++i)
       static_cast<unsigned char*>(to)[i] = from[i] != std::byte{0} ? 1 : 0;
-  } else if (type.kind == Datatype::Kind::floating) {
-    decode_float(type, from.data(), count, to);
   } else {
-    decode_integer(image, type, from.data(), count, to);
+    turn_around(from.data(), type.size, count, static_cast<std::byte*>(to));
   }
 }
 

@@ -15,8 +15,7 @@ struct Datatype {
   bool brain = false;  // bfloat16
 
   bool is_string() const { return kind == Kind::fixed_string || kind == Kind::variable_string; }
-  /// What its elements become in memory: float16 and bfloat16 become float32, small integers
-  /// int32, unsigned ones the next wider dtype.
+  /// The dtype of its elements in memory; not of strings.
   DType dtype() const;
   /// Whether the bytes of the file are those in memory.
   bool is_native() const;

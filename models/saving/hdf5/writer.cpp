@@ -314,11 +314,12 @@ void Writer::add_group(const std::string& path) {
 }
 
 void Writer::add(const std::string& path, const Tensor& tensor) {
-  datatype(tensor.dtype());
   Node& target = node(path);
   if (target.tensor || !target.members.empty() || &target == root_.get())
     throw ValueError("HDF5: " + quote_text(path) + " is there already");
   target.tensor = tensor.contiguous();
+  // Keras reads the opaque bytes by this.
+  if (tensor.dtype() == DType::bfloat16) set_attribute(path, "dtype", std::string("bfloat16"));
 }
 
 void Writer::set_attribute(const std::string& path,
@@ -331,7 +332,6 @@ void Writer::set_attribute(const std::string& path, const std::string& name, con
   if (value.nbytes() > kMostAttribute)
     throw LimitError("HDF5: attribute " + quote_text(name) + " has " +
                      std::to_string(value.nbytes()) + " bytes");
-  datatype(value.dtype());
   node(path).attributes[name] = value.contiguous();
 }
 

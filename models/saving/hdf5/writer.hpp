@@ -23,8 +23,8 @@ class Writer {
 
   /// Makes a group, and those that it stands in. Throws ValueError for a path below a dataset.
   void add_group(const std::string& path);
-  /// Makes a dataset, and the groups that it stands in. Throws ValueError for a path that is taken,
-  /// UnsupportedError for a dtype that HDF5 has no name for.
+  /// Makes a dataset, and the groups that it stands in. bfloat16 becomes what Keras reads as such:
+  /// opaque elements with an attribute "dtype". Throws ValueError for a path that is taken.
   void add(const std::string& path, const Tensor& tensor);
   /// A text of any length, as a string of variable length.
   void set_attribute(const std::string& path, const std::string& name, const std::string& text);
