@@ -230,7 +230,8 @@ void* system_block(std::size_t bytes, [[maybe_unused]] std::size_t large) {
   if (bytes >= large) {
     const std::size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
     void* block = std::aligned_alloc(kLargePage, rounded);
-    if (block != nullptr) madvise(block, rounded, MADV_HUGEPAGE);
+    // Not of the last one, of which a block may use a few bytes: all of it would be taken.
+    if (block != nullptr) madvise(block, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
     return block;
   }
 #endif

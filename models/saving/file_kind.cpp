@@ -43,8 +43,10 @@ bool begins(std::string_view text, std::string_view with) {
   });
 }
 
-// A number of 8 bytes, then a JSON dict.
-bool is_safetensors(std::string_view text) { return text.size() > 8 && text[8] == '{'; }
+// The size of a header in 8 bytes, of which the last are zeros, then a JSON dict.
+bool is_safetensors(std::string_view text) {
+  return text.size() > 8 && text.substr(5, 4) == std::string_view("\0\0\0{", 4);
+}
 
 std::string what_else(std::string_view text) {
   const std::size_t start = std::min(text.find_first_not_of(" \t\r\n"), text.size());
@@ -67,7 +69,10 @@ std::string what_else(std::string_view text) {
 }  // namespace
 
 FileKind file_kind(const std::string& path) {
-  if (is_folder(path)) refuse_folder(path);
+  if (is_folder(path)) {
+    if (exists(path + "/config.json")) return FileKind::folder;
+    refuse_folder(path);
+  }
   FileSource source(path);
   if (source.remaining() == 0) throw FormatError(path + ": is empty");
   std::string head(std::min(source.remaining(), kHead), '\0');
@@ -75,9 +80,10 @@ FileKind file_kind(const std::string& path) {
   const std::string_view text = head;
   if (text.substr(0, 4) == "PK\3\4" || text.substr(0, 4) == "PK\5\6") return FileKind::zip;
   if (hdf5::is_hdf5(std::as_bytes(std::span(head)))) return FileKind::hdf5;
+  // Before the others: the size may begin as they do.
+  if (is_safetensors(text)) return FileKind::safetensors;
   const std::string known = what_else(text);
   if (!known.empty()) throw UnsupportedError(path + ": " + known);
-  if (is_safetensors(text)) return FileKind::safetensors;
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start != std::string_view::npos && text[start] == '{') return FileKind::json;
   throw FormatError(path + ": is neither a .keras archive nor an HDF5 file nor JSON");

@@ -4,7 +4,8 @@
 
 namespace nyala::saving {
 
-enum class FileKind { zip, hdf5, json, safetensors };
+/// `folder` is one that holds what a .keras archive does.
+enum class FileKind { zip, hdf5, json, safetensors, folder };
 
 /// Throws IoError for a file that cannot be read, and UnsupportedError or FormatError, which say
 /// what it is, for one that is none of these.

@@ -39,6 +39,11 @@ auto of_file(const std::string& path, const std::string& version, F&& f) {
   return naming(path, [&] { return by.empty() ? f() : naming(path + by, f); });
 }
 
+Model load_files(const ModelFiles& files, const std::string& path, const LoadModelArgs& args) {
+  const std::string version = archive_version(files, args.limits);
+  return of_file(path, version, [&] { return load_archive(files, path, version, args); });
+}
+
 // What a zip archive is that holds no Keras model.
 [[noreturn]] void refuse_archive(const std::string& path, const ZipReader& archive) {
   const auto& names = archive.names();
@@ -71,14 +76,15 @@ auto of_file(const std::string& path, const std::string& version, F&& f) {
 
 Model load_model(const std::string& path, const LoadModelArgs& args) {
   const FileKind kind = file_kind(path);
-  const detail::MemoryBudget budget(checked_add(args.limits.memory, size_of_file(path), path));
+  const std::string largest = kind == FileKind::folder ? path + "/model.weights.h5" : path;
+  const detail::MemoryBudget budget(checked_add(args.limits.memory, size_of_file(largest), path));
   switch (kind) {
     case FileKind::zip: {
       const ZipReader archive(path, args.limits);
       if (!archive.contains("config.json")) refuse_archive(path, archive);
-      const std::string version = archive_version(archive, args.limits);
-      return of_file(path, version, [&] { return load_archive(archive, path, version, args); });
+      return load_files(*model_files(archive, path, args.limits), path, args);
     }
+    case FileKind::folder: return load_files(*model_files(path, args.limits), path, args);
     case FileKind::hdf5: {
       const hdf5::File file(path, args.limits);
       const hdf5::Object root = naming(path, [&] { return file.root(); });
@@ -142,8 +148,9 @@ void Model::load_weights(const std::string& path, const LoadWeightsArgs& args) c
       expect_no_names();
       const ZipReader archive(path, args.limits);
       if (archive.contains("config.json")) {
-        return of_file(path, archive_version(archive, args.limits), [&] {
-          load_archive_weights(model, archive, path, args);
+        const auto files = model_files(archive, path, args.limits);
+        return of_file(path, archive_version(*files, args.limits), [&] {
+          load_archive_weights(model, *files, path, args);
         });
       }
       return naming(path, [&] {
@@ -166,6 +173,7 @@ void Model::load_weights(const std::string& path, const LoadWeightsArgs& args) c
       return naming(path, [&] {
         load_state(model, *open_store(load_safetensors(path, args.limits)), args.skip_mismatch);
       });
+    case FileKind::folder: throw UnsupportedError(path + ": is a folder; load_model reads it");
     case FileKind::json: throw UnsupportedError(path + ": holds no weights");
   }
 }

@@ -6,6 +6,7 @@
 #include <nyala/models/saving/hdf5/reader.hpp>
 #include <nyala/models/saving/json_old.hpp>
 #include <nyala/models/saving/json_text.hpp>
+#include <nyala/models/saving/keras_archive.hpp>
 #include <nyala/models/saving/legacy_config.hpp>
 #include <nyala/models/saving/zip.hpp>
 
@@ -21,18 +22,22 @@ Config modern(const Config& record) {
   }
 }
 
-ModelRecord of_archive(const std::string& path, const Limits& limits) {
-  const ZipReader archive(path, limits);
-  if (!archive.contains("config.json"))
-    throw FormatError(path + ": is a zip archive without config.json");
-  ModelRecord record{.format = "Keras archive"};
-  record.record = parse_json(archive.text("config.json"), limits);
-  if (archive.contains("metadata.json")) {
-    const Config metadata = parse_json(archive.text("metadata.json"), limits);
+ModelRecord of_files(const ModelFiles& files, const char* format, const Limits& limits) {
+  ModelRecord record{.format = format};
+  record.record = parse_json(files.text("config.json"), limits);
+  if (files.contains("metadata.json")) {
+    const Config metadata = parse_json(files.text("metadata.json"), limits);
     record.keras_version = text_entry(metadata, "keras_version");
     record.date_saved = text_entry(metadata, "date_saved");
   }
   return record;
+}
+
+ModelRecord of_archive(const std::string& path, const Limits& limits) {
+  const ZipReader archive(path, limits);
+  if (!archive.contains("config.json"))
+    throw FormatError(path + ": is a zip archive without config.json");
+  return of_files(*model_files(archive, path, limits), "Keras archive", limits);
 }
 
 ModelRecord of_legacy(const std::string& path, const Limits& limits) {
@@ -59,6 +64,8 @@ ModelRecord of_json(const std::string& path, const Limits& limits) {
 ModelRecord read(const std::string& path, const Limits& limits) {
   switch (file_kind(path)) {
     case FileKind::zip: return of_archive(path, limits);
+    case FileKind::folder:
+      return of_files(*model_files(path, limits), "folder of a Keras archive", limits);
     case FileKind::hdf5: return of_legacy(path, limits);
     case FileKind::json: return of_json(path, limits);
     case FileKind::safetensors: break;

@@ -8,6 +8,7 @@
 #include <nyala/core/error.hpp>
 #include <nyala/models/saving/file.hpp>
 #include <nyala/models/saving/zip.hpp>
+#include <nyala/models/saving/zip_layout.hpp>
 
 namespace nyala::saving {
 namespace {
@@ -87,6 +88,8 @@ struct ZipReader::Impl {
   struct Entry {
     zip_uint64_t index;
     std::uint64_t size;
+    bool is_stored;
+    std::optional<std::uint32_t> checksum;
   };
 
   std::string path;
@@ -126,7 +129,9 @@ void ZipReader::Impl::add(zip_uint64_t index, std::uint64_t file_size, const Lim
     throw LimitError(who + ": would inflate from " + std::to_string(status.comp_size) + " to " +
                      std::to_string(status.size) + " bytes");
   }
-  if (!entries.emplace(name, Entry{index, status.size}).second) {
+  Entry entry{index, status.size, stored, std::nullopt};
+  if ((status.valid & ZIP_STAT_CRC) != 0) entry.checksum = status.crc;
+  if (!entries.emplace(name, entry).second) {
     throw FormatError(who + ": is there twice");
   }
   names.push_back(name);
@@ -171,6 +176,17 @@ std::unique_ptr<ByteSource> ZipReader::open(const std::string& name) const {
     throw FormatError(who + ": cannot be opened: " + zip_strerror(impl_->archive.get()));
   }
   return std::make_unique<MemberSource>(std::move(file), found->second.size, who);
+}
+
+std::optional<MappedPart> ZipReader::stored(const std::string& name) const {
+  const auto found = impl_->entries.find(name);
+  if (found == impl_->entries.end() || !found->second.is_stored || !found->second.checksum)
+    return std::nullopt;
+  const auto file = std::make_shared<MappedFile>(impl_->path);
+  const auto bytes = stored_member(file->bytes(), name, found->second.size);
+  // That the checksum fits says that the member was found, and found whole.
+  if (!bytes || checksum_of(*file, *bytes) != *found->second.checksum) return std::nullopt;
+  return MappedPart{file, *bytes};
 }
 
 std::string ZipReader::text(const std::string& name) const {

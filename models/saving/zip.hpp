@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <nyala/models/saving/bytes.hpp>
 #include <nyala/models/saving/limits.hpp>
+#include <nyala/models/saving/mapped_file.hpp>
 #include <nyala/models/saving/pieces.hpp>
 
 namespace nyala::saving {
@@ -29,6 +31,9 @@ class ZipReader {
   /// The bytes of a member; its checksum is checked when the last one is read. Throws IndexError
   /// for a name that is not there. The source must not outlive the reader.
   std::unique_ptr<ByteSource> open(const std::string& name) const;
+  /// The bytes of a member where they stand in the file, their checksum checked; none for a member
+  /// that is compressed, or that only `open` finds.
+  std::optional<MappedPart> stored(const std::string& name) const;
   /// All bytes of a member as text; throws LimitError for more than `Limits::json_bytes`.
   std::string text(const std::string& name) const;
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,49 @@ TEST_CASE("saving: a model that is not compiled stays so") {
   CHECK(load_model(folder / "compiled.keras").base().trainer().compiled());
   CHECK_FALSE(
       load_model(folder / "compiled.keras", {.compile = false}).base().trainer().compiled());
+}
+
+// Keras loads an archive that was unpacked, too.
+TEST_CASE("saving: the members of an archive in a folder are a model") {
+  const Folder folder;
+  const Model model = nested_model();
+  model.save(folder / "m.keras");
+  const saving::ZipReader archive(folder / "m.keras");
+  const std::string unpacked = folder / "unpacked";
+  std::filesystem::create_directory(unpacked);
+  for (const std::string& name : archive.names())
+    write_bytes(unpacked + "/" + name, archive.text(name));
+  CHECK(same(load_model(unpacked).variables(), model.variables()));
+  CHECK_THROWS_WITH(model.load_weights(unpacked), doctest::Contains("is a folder"));
+  std::filesystem::remove(unpacked + "/model.weights.h5");
+  CHECK_THROWS_WITH(load_model(unpacked), doctest::Contains("model.weights.h5"));
+}
+
+// Of 16 bits too, which Keras writes as opaque bytes where NumPy has no name for them.
+TEST_CASE("saving: weights of every floating dtype") {
+  const Folder folder;
+  for (const DType dtype : {float16, bfloat16, float32, float64}) {
+    CAPTURE(dtype);
+    const Sequential model({Input({.shape = {4}}), layers::Dense({.units = 3, .dtype = dtype})});
+    model.compile({.optimizer = "adam", .loss = "mse"});
+    model.train_on_batch(data({8, 4}, 1), data({8, 3}, 2));
+    REQUIRE(model.variables()[0].dtype() == dtype);
+    for (const char* name : {"m.keras", "m.h5"}) {
+      model.save(folder / name);
+      const Model loaded = load_model(folder / name);
+      CHECK(same(loaded.variables(), model.variables()));
+      CHECK(same(loaded.optimizer().variables(), model.optimizer().variables()));
+    }
+    const auto& weights = model.variables();
+    for (const char* name : {"w.weights.h5", "w.npz", "w.safetensors"}) {
+      model.save_weights(folder / name);
+      const std::vector<Tensor> before = {weights[0].value(), weights[1].value()};
+      weights[0].assign(ops::zeros_like(before[0]));
+      model.load_weights(folder / name);
+      CHECK(same(weights[0].value(), before[0]));
+      CHECK(same(weights[1].value(), before[1]));
+    }
+  }
 }
 
 TEST_CASE("saving: weights alone") {
@@ -220,6 +264,10 @@ TEST_CASE("saving: a file that is no model is named for what it is") {
     zip.add({member, saving::Pieces({std::byte{1}})});
     zip.commit();
   };
+  // The size of a header that begins as a pickle does.
+  const std::string tensors = std::string("\x80\x04\0\0\0\0\0\0", 8) + "{";
+  write_bytes(folder / "m.keras", tensors);
+  CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains("holds tensors"));
   archive("archive/data.pkl");
   CHECK_THROWS_WITH(load_model(folder / "m.keras"), doctest::Contains("PyTorch"));
   archive("x.npy");

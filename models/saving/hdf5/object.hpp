@@ -12,6 +12,7 @@
 #include <nyala/models/saving/hdf5/layout.hpp>
 #include <nyala/models/saving/hdf5/messages.hpp>
 #include <nyala/models/saving/hdf5/types.hpp>
+#include <nyala/models/saving/mapped_file.hpp>
 
 namespace nyala::saving::hdf5::detail {
 
@@ -69,15 +70,16 @@ struct ObjectState {
 };
 
 struct FileState {
-  FileState(std::span<const std::byte> mapped, std::string who, const Limits& limits)
-      : bytes(mapped), image(mapped, std::move(who), limits) {}
-  ~FileState();
+  FileState(std::vector<std::byte> all, std::string who, const Limits& limits)
+      : own(std::move(all)), bytes(own), image(bytes, std::move(who), limits) {}
+  FileState(const MappedPart& part, std::string who, const Limits& limits)
+      : mapped(part.file), bytes(part.bytes), image(bytes, std::move(who), limits) {}
   FileState(const FileState&) = delete;
   FileState& operator=(const FileState&) = delete;
 
   std::vector<std::byte> own;
+  std::shared_ptr<const MappedFile> mapped;
   std::span<const std::byte> bytes;
-  bool is_mapped = false;
   Image image;
   std::uint64_t root = kUndefined;
   std::map<std::uint64_t, std::shared_ptr<ObjectState>> objects = {};

@@ -1,44 +1,22 @@
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include <nyala/core/error.hpp>
 #include <nyala/models/saving/bytes.hpp>
-#include <nyala/models/saving/file.hpp>
 #include <nyala/models/saving/hdf5/object.hpp>
 #include <nyala/models/saving/hdf5/reader.hpp>
 
 namespace nyala::saving::hdf5 {
 namespace detail {
 
-FileState::~FileState() {
-  if (is_mapped) ::munmap(const_cast<std::byte*>(bytes.data()), bytes.size());
-}
-
 namespace {
 
+// In such parts elements are copied whose place in memory is given back.
+constexpr std::size_t kLargePart = std::size_t{1} << 20;
+
 std::shared_ptr<FileState> map_file(const std::string& path, const Limits& limits) {
-  FileSource source(path);
-  const std::uint64_t size = source.remaining();
-  if (size == 0) throw FormatError(path + ": is empty");
-  const int file = source.release();
-  void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
-  const int error = errno;
-  ::close(file);
-  if (bytes == MAP_FAILED) throw IoError(path + ": could not be mapped: " + std::strerror(error));
-  std::shared_ptr<FileState> state;
-  try {
-    state = std::make_shared<FileState>(
-        std::span(static_cast<const std::byte*>(bytes), size), path, limits);
-  } catch (...) {
-    ::munmap(bytes, size);
-    throw;
-  }
-  state->is_mapped = true;
-  return state;
+  const auto file = std::make_shared<MappedFile>(path);
+  return std::make_shared<FileState>(MappedPart{file, file->bytes()}, path, limits);
 }
 
 std::shared_ptr<ObjectState> open_object(FileState& file,
@@ -112,6 +90,19 @@ Tensor decode_value(const Image& image, const Value& value, std::span<const std:
   if (value.space.null) spec.shape = {0};
   Tensor tensor = Tensor::empty(spec.shape, spec.dtype);
   decode(image, value.type, bytes, count, tensor.mutable_data());
+  return tensor;
+}
+
+// What was copied need not stay in memory beside its copy.
+Tensor copy_in_parts(const MappedFile& file, const Spec& spec, std::span<const std::byte> bytes) {
+  Tensor tensor = Tensor::empty(spec.shape, spec.dtype);
+  auto* to = static_cast<std::byte*>(tensor.mutable_data());
+  while (!bytes.empty()) {
+    const auto part = bytes.first(std::min(bytes.size(), kLargePart));
+    to = std::copy(part.begin(), part.end(), to);
+    file.forget(part);
+    bytes = bytes.subspan(part.size());
+  }
   return tensor;
 }
 
@@ -215,7 +206,11 @@ Tensor Object::read() const {
     const Image& image = state_->file->image;
     const Value value = read_dataset_value(image, state_->messages);
     std::vector<std::byte> own;
-    return decode_value(image, value, read_dataset_bytes(image, state_->messages, value, own));
+    const auto bytes = read_dataset_bytes(image, state_->messages, value, own);
+    const MappedFile* file = state_->file->mapped.get();
+    if (file != nullptr && own.empty() && value.type.is_native() && bytes.size() >= kLargePart)
+      return copy_in_parts(*file, value.spec(), bytes);
+    return decode_value(image, value, bytes);
   });
 }
 
@@ -280,9 +275,12 @@ File::File(const std::string& path, const Limits& limits) : state_(map_file(path
 }
 
 File::File(std::vector<std::byte> bytes, std::string who, const Limits& limits)
-    : state_(
-          std::make_shared<FileState>(std::span<const std::byte>(bytes), std::move(who), limits)) {
-  state_->own = std::move(bytes);
+    : state_(std::make_shared<FileState>(std::move(bytes), std::move(who), limits)) {
+  state_->root = read_superblock(state_->image, state_->bytes);
+}
+
+File::File(const MappedPart& part, std::string who, const Limits& limits)
+    : state_(std::make_shared<FileState>(part, std::move(who), limits)) {
   state_->root = read_superblock(state_->image, state_->bytes);
 }
 

@@ -19,6 +19,10 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/saving/limits.hpp>
 
+namespace nyala::saving {
+struct MappedPart;
+}
+
 namespace nyala::saving::hdf5 {
 
 namespace detail {
@@ -43,7 +47,7 @@ class Object {
   std::optional<Object> find(const std::string& path) const;
 
   // ---- of a dataset ----
-  /// Shape and dtype of `read()`; float16 and bfloat16 are read as float32.
+  /// Shape and dtype of `read()`. Opaque elements of two bytes are h5py's form of bfloat16.
   Spec spec() const;
   /// Whether its elements are strings.
   bool holds_strings() const;
@@ -74,6 +78,8 @@ class File {
   explicit File(const std::string& path, const Limits& limits = {});
   /// Over bytes in memory; `who` names them in messages.
   File(std::vector<std::byte> bytes, std::string who, const Limits& limits = {});
+  /// Over a part of a file that is mapped already.
+  File(const MappedPart& part, std::string who, const Limits& limits = {});
 
   Object root() const;
 

@@ -1,0 +1,85 @@
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include <nyala/models/saving/zip_layout.hpp>
+
+namespace nyala::saving {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+constexpr std::uint64_t kEndRecord = 22;
+constexpr std::uint64_t kEntry = 46;
+constexpr std::uint64_t kLocalHeader = 30;
+
+std::uint64_t number(Bytes bytes, std::uint64_t at, int size) {
+  std::uint64_t value = 0;
+  for (int i = size - 1; i >= 0; --i)
+    value = value << 8 | static_cast<std::uint64_t>(bytes[at + static_cast<std::uint64_t>(i)]);
+  return value;
+}
+
+// Whether `size` bytes at `at` are there and begin with "PK" and the record's own two bytes.
+bool is_record(Bytes bytes, std::uint64_t at, std::uint64_t size, const char* kind) {
+  return at <= bytes.size() && size <= bytes.size() - at &&
+         std::memcmp(bytes.data() + at, "PK", 2) == 0 &&
+         std::memcmp(bytes.data() + at + 2, kind, 2) == 0;
+}
+
+// The record that ends the directory has a comment of up to 65535 bytes behind it.
+std::optional<std::uint64_t> find_end_record(Bytes bytes) {
+  if (bytes.size() < kEndRecord) return std::nullopt;
+  const std::uint64_t last = bytes.size() - kEndRecord;
+  const std::uint64_t first = last - std::min<std::uint64_t>(last, 0xffff);
+  for (std::uint64_t at = last + 1; at-- > first;) {
+    if (is_record(bytes, at, kEndRecord, "\5\6") && number(bytes, at + 20, 2) == last - at)
+      return at;
+  }
+  return std::nullopt;
+}
+
+// The member's header as the directory says.
+std::optional<std::uint64_t> find_header(Bytes bytes, std::string_view name) {
+  const auto end = find_end_record(bytes);
+  if (!end) return std::nullopt;
+  std::uint64_t at = number(bytes, *end + 16, 4);
+  while (is_record(bytes, at, kEntry, "\1\2")) {
+    const std::uint64_t name_size = number(bytes, at + 28, 2);
+    const std::uint64_t rest = number(bytes, at + 30, 2) + number(bytes, at + 32, 2);
+    const std::uint64_t size = kEntry + name_size + rest;
+    if (size > bytes.size() - at) return std::nullopt;
+    if (name_size == name.size() &&
+        std::memcmp(bytes.data() + at + kEntry, name.data(), name_size) == 0)
+      return number(bytes, at + 42, 4);
+    at += size;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Bytes> stored_member(Bytes archive, std::string_view name, std::uint64_t size) {
+  const auto header = find_header(archive, name);
+  if (!header || !is_record(archive, *header, kLocalHeader, "\3\4")) return std::nullopt;
+  const std::uint64_t begin =
+      *header + kLocalHeader + number(archive, *header + 26, 2) + number(archive, *header + 28, 2);
+  if (begin > archive.size() || size > archive.size() - begin) return std::nullopt;
+  return archive.subspan(begin, size);
+}
+
+std::uint32_t checksum_of(const MappedFile& file, Bytes part) {
+  constexpr std::size_t kStep = std::size_t{1} << 20;
+  uLong checksum = ::crc32(0, nullptr, 0);
+  while (!part.empty()) {
+    const Bytes step = part.first(std::min(part.size(), kStep));
+    checksum = ::crc32(
+        checksum, reinterpret_cast<const Bytef*>(step.data()), static_cast<uInt>(step.size()));
+    file.forget(step);
+    part = part.subspan(step.size());
+  }
+  return static_cast<std::uint32_t>(checksum);
+}
+
+}  // namespace nyala::saving

@@ -1,0 +1,22 @@
+#pragma once
+/// Where the members of a zip archive stand in its bytes. Private to the reader of archives, which
+/// checks what is found here by its checksum.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include <nyala/models/saving/mapped_file.hpp>
+
+namespace nyala::saving {
+
+/// The bytes of a member that is stored without compression; none when the archive's directory or
+/// the member's header is not of the plain form (zip64, more than one disk).
+std::optional<std::span<const std::byte>> stored_member(std::span<const std::byte> archive,
+                                                        std::string_view name,
+                                                        std::uint64_t size);
+/// CRC-32 of a part of a file, which needs the memory of a few pages.
+std::uint32_t checksum_of(const MappedFile& file, std::span<const std::byte> part);
+
+}  // namespace nyala::saving
