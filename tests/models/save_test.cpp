@@ -133,6 +133,30 @@ TEST_CASE("saving: weights of every floating dtype") {
   }
 }
 
+TEST_CASE("saving: a kernel that two layers hold") {
+  const Folder folder;
+  const auto make = [] {
+    const layers::SpectralNormalization layer({.layer = layers::Dense(3), .name = "normalised"});
+    const Sequential model({Input({.shape = {4}}), layer});
+    layer(data({2, 4}, 1), {.training = true});
+    return model;
+  };
+  const Sequential model = make();
+  for (const char* name : {"model.keras", "model.h5"}) {
+    CAPTURE(name);
+    model.save(folder / name);
+    CHECK(same(load_model(folder / name).weights(), model.weights()));
+  }
+  for (const char* name : {"m.weights.h5", "m.npz", "m.safetensors"}) {
+    CAPTURE(name);
+    const Sequential other = make();
+    CHECK(!same(other.weights(), model.weights()));
+    model.save_weights(folder / name);
+    other.load_weights(folder / name);
+    CHECK(same(other.weights(), model.weights()));
+  }
+}
+
 TEST_CASE("saving: weights alone") {
   const Folder folder;
   const Model model = nested_model();
