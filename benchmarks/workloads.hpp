@@ -32,6 +32,7 @@ void add_small_ops(std::vector<Workload>& list);
 void add_dots(std::vector<Workload>& list);
 void add_kernels(std::vector<Workload>& list);
 void add_models(std::vector<Workload>& list);
+void add_convolutions(std::vector<Workload>& list);
 
 /// Floats between low and high, as every program has them.
 inline nyala::Tensor numbers(const nyala::Shape& shape,

@@ -60,6 +60,8 @@ def model(name):
     if name in worker.SEQUENCES:
         layer = layers.LSTM if name == "lstm" else layers.GRU
         return keras.Sequential([keras.Input((50, 32)), layer(64), layers.Dense(1)])
+    if name in worker.CONVOLUTIONS:
+        return convolutions(name)
     if name == "transformer":
         x = keras.Input((64, 64))
         h = layers.LayerNormalization(epsilon=1e-5)(x + layers.MultiHeadAttention(4, 16)(x, x))
@@ -70,6 +72,29 @@ def model(name):
     inner, outer = ("tanh", "sigmoid") if name == "xor_mlp" else ("relu", "softmax")
     return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner) for n in hidden],
                              layers.Dense(last, outer)])
+
+
+def convolutions(name):
+    if name == "cnn":
+        return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"),
+                                 layers.MaxPooling2D(), layers.Conv2D(64, 3, activation="relu"),
+                                 layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.5),
+                                 layers.Dense(10, "softmax")])
+    x = keras.Input(worker.CONVOLUTIONS[name][1:])
+    if name == "conv1d_stack":
+        h = x
+        for dilation in (1, 2, 4, 8, 16, 32):
+            h = layers.Conv1D(32, 3, padding="causal", dilation_rate=dilation, activation="relu")(h)
+        return keras.Model(x, layers.Conv1D(1, 1)(h))
+    relu, norm = layers.Activation("relu"), layers.BatchNormalization
+    conv = lambda filters, size: layers.Conv2D(filters, size, padding="same", use_bias=False)
+    if name == "residual":
+        h = norm()(conv(16, 3)(relu(norm()(conv(16, 3)(x)))))
+        y = relu(layers.Add()([x, h]))
+    else:
+        h = relu(norm()(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)))
+        y = relu(norm()(conv(64, 1)(h)))
+    return keras.Model(x, layers.Dense(10, "softmax")(layers.GlobalAveragePooling2D()(y)))
 
 
 LOSSES = {"binary": "binary_crossentropy", "classes": "sparse_categorical_crossentropy", "mse": "mse"}
@@ -113,8 +138,9 @@ worker.serve(f"keras {keras.__version__} on {BACKEND} {backend.__version__}", {
     "dot_vec_normalized": lambda: dot(False, True),
     "dot_attn": lambda: dot(True, False),
     "dot_attn_normalized": lambda: dot(True, True),
-    **worker.for_names((*worker.MODELS, *worker.BLOCKS), train),
+    **worker.for_names((*worker.MODELS, *worker.BLOCKS, *worker.CONVOLUTIONS), train),
     **{f"predict_{name}": (lambda name=name: predict_block(name)) for name in worker.BLOCKS},
+    "predict_cnn": lambda: predict_block("cnn"),
     "predict_row": predict_row,
     "fit_iris": lambda: fit("iris_mlp"),
     "fit_mnist_small": lambda: fit("mnist_mlp_small"),

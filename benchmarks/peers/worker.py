@@ -50,6 +50,8 @@ RATES = {"xor_mlp": 0.1, "iris_mlp": 1e-3, "two_tower": 1e-4}
 MODELS = (*SIZES, "two_tower", "siamese")
 SEQUENCES = ("lstm", "gru")
 BLOCKS = (*SEQUENCES, "transformer")
+CONVOLUTIONS = {"cnn": (32, 28, 28, 1), "residual": (32, 32, 32, 16), "separable": (32, 32, 32, 32),
+                "conv1d_stack": (8, 1000, 1)}  # shapes of their inputs
 
 
 def task(name, batches=1):
@@ -74,6 +76,13 @@ def task(name, batches=1):
     elif name == "transformer":
         result.x = [floats((32, 64, 64))]
         result.y = integers(32, 9, 2)
+    elif name == "conv1d_stack":
+        result.loss = "mse"
+        result.x = [floats(CONVOLUTIONS[name])]
+        result.y = floats(CONVOLUTIONS[name], 2)
+    elif name in CONVOLUTIONS:
+        result.x = [floats(CONVOLUTIONS[name], 1, 0 if name == "cnn" else -1)]
+        result.y = integers(len(result.x[0]), 9, 10)
     else:
         batch = {"iris_mlp": 32, "mnist_mlp_small": 32, "mnist_mlp_big": 128}[name] * batches
         low = -1 if name == "iris_mlp" else 0

@@ -8,6 +8,7 @@ const std::vector<Workload>& workloads() {
     add_small_ops(list);
     add_dots(list);
     add_models(list);
+    add_convolutions(list);
     add_kernels(list);
     return list;
   }();

@@ -1,5 +1,5 @@
 // Training steps, fit and predictions of whole models.
-#include "../workloads.hpp"
+#include "task.hpp"
 
 using namespace nyala;
 
@@ -8,29 +8,6 @@ namespace {
 
 constexpr std::int64_t kFitSteps = 200;  // steps in an epoch of fit
 
-struct Task {
-  Model model;
-  Data x;
-  Data y;
-  std::int64_t batch;
-};
-
-Task compiled(const Model& model,
-              const Data& x,
-              const Data& y,
-              const char* loss,
-              const optimizers::Optimizer& optimizer) {
-  model.compile({.optimizer = optimizer, .loss = loss});
-  return {model, x, y, x.tensors()[0].shape()[0]};
-}
-
-optimizers::Optimizer adam(double learning_rate) {
-  return optimizers::Adam({.learning_rate = learning_rate});
-}
-
-Tensor classes(std::int64_t count, std::uint32_t high) {
-  return Tensor::from(integers(count, 9, high), {count});
-}
 Tensor ids(std::int64_t count, std::uint32_t seed, std::uint32_t high) {
   return Tensor::from(integers(count, seed, high), {count, 1});
 }
@@ -141,10 +118,6 @@ Task transformer() {
                   classes(32, 2),
                   "sparse_categorical_crossentropy",
                   adam(1e-5));
-}
-
-Step train(const Task& task) {
-  return [task] { task.model.train_on_batch(task.x, task.y); };
 }
 
 Step fit(const Task& task) {

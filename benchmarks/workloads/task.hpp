@@ -1,0 +1,35 @@
+#pragma once
+#include "../workloads.hpp"
+
+namespace bench {
+
+/// A compiled model and one batch, or several.
+struct Task {
+  nyala::Model model;
+  nyala::Data x;
+  nyala::Data y;
+  std::int64_t batch;
+};
+
+inline Task compiled(const nyala::Model& model,
+                     const nyala::Data& x,
+                     const nyala::Data& y,
+                     const char* loss,
+                     const nyala::optimizers::Optimizer& optimizer) {
+  model.compile({.optimizer = optimizer, .loss = loss});
+  return {model, x, y, x.tensors()[0].shape()[0]};
+}
+
+inline nyala::optimizers::Optimizer adam(double learning_rate) {
+  return nyala::optimizers::Adam({.learning_rate = learning_rate});
+}
+
+/// `count` of them.
+inline nyala::Tensor classes(std::int64_t count, std::uint32_t high) {
+  return nyala::Tensor::from(integers(count, 9, high), {count});
+}
+inline Step train(const Task& task) {
+  return [task] { task.model.train_on_batch(task.x, task.y); };
+}
+
+}  // namespace bench
