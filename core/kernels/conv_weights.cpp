@@ -122,7 +122,8 @@ class ConvOfWeights final : public ConvByTiles {
       block.right_row = out;
       block.width = p.width;
       block.out = moved(sum, to * item_);
-      if (!depthwise_ && out != p.width) {
+      // Whole vectors are read, which only a row without a rest has.
+      if (!depthwise_ && (out != p.width || p.width != p.row)) {
         loops_.pack(block.right, 1, out, p.width, piece.outputs(), packed, p.row);
         block.right = packed;
         block.right_row = p.row;
