@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 
 #include <nyala/layers/core.hpp>
 
@@ -85,10 +86,12 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
 
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
     const DType dtype = compute_dtype();
-    Tensor x = ops::einsum(args().equation.value,
-                           {ops::cast(inputs[0], dtype), ops::cast(kernel_, dtype)});
-    if (bias_.defined()) x = x + ops::cast(bias_, dtype);
-    return args().activation(x);
+    const Tensor x = ops::cast(inputs[0], dtype), kernel = ops::cast(kernel_, dtype);
+    const Tensor bias = bias_.defined() ? ops::cast(bias_, dtype) : Tensor();
+    if (bias.defined() && x.shape().is_known() && is_of_matrices())
+      return args().activation(product_of_matrices(x, kernel, bias));
+    const Tensor sums = ops::einsum(args().equation.value, {x, kernel});
+    return args().activation(bias.defined() ? sums + bias : sums);
   }
 
   // Keras's rule: sizes left open stay open, even where the input has them.
@@ -102,6 +105,32 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
   }
 
  private:
+  // The axes of the kernel that are made, where they are the last ones, and those of the bias.
+  std::string made() const {
+    const std::string &in = equation_.input, &out = equation_.output, &kernel = equation_.kernel;
+    std::size_t kept = 0;
+    while (kept < in.size() && kept < out.size() && in[kept] == out[kept]) ++kept;
+    const std::string last = out.substr(kept), all = in + last;
+    if (std::set<char>(all.begin(), all.end()).size() != all.size()) return "";
+    return kernel == in.substr(kept) + last && *args().bias_axes == last ? last : "";
+  }
+  // Whether a product of matrices and a row for a bias, all of them views, do as well: compiled
+  // programs add the row within the product.
+  bool is_of_matrices() const {
+    return !equation_.dots_left && !equation_.dots_right && !made().empty();
+  }
+  Tensor product_of_matrices(const Tensor& x, const Tensor& kernel, const Tensor& bias) const {
+    const int num_made = static_cast<int>(made().size()), num_summed = kernel.rank() - num_made;
+    Shape rows = x.shape(), result;
+    for (int i = 0; i < num_summed; ++i) rows.erase(rows.rank() - 1);
+    result = rows;
+    for (int i = num_summed; i < kernel.rank(); ++i) result.push_back(kernel.shape()[i]);
+    const std::int64_t width = bias.shape().num_elements();
+    rows.push_back(width == 0 ? 0 : kernel.shape().num_elements() / width);
+    const Tensor sums = ops::matmul(ops::reshape(x, rows), ops::reshape(kernel, {rows[-1], width}));
+    return ops::reshape(sums + ops::reshape(bias, {width}), result);
+  }
+
   void validate() override {
     const auto parsed = parse(args().equation.value);
     if (!parsed) {

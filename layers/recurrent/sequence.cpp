@@ -58,7 +58,9 @@ SequenceResult run_whole(const WholeSequence& whole,
                                      whole.kind);
   const Tensor outputs =
       outputs_of(ops::slice(h, std::vector<ops::Range1>{{.start = 1}}), kept, given, options);
-  SequenceResult result = {time_first(outputs), outputs[-1], {h[-1]}};
+  // Without a mask the last output is the last state: its gradient then takes one step less.
+  const Tensor last = h[-1];
+  SequenceResult result = {time_first(outputs), kept.defined() ? outputs[-1] : last, {last}};
   if (c.defined()) result.states.push_back(c[-1]);
   return result;
 }
