@@ -281,7 +281,8 @@ class Attention {
 }  // namespace
 
 std::int64_t attention_workspace(const AttentionPlan& plan, bool backward) {
-  return Scratch(plan, backward).all() * kPieces * static_cast<std::int64_t>(size_of(plan.dtype));
+  const std::int64_t pieces = std::min(kPieces, plan.batch * plan.own_heads);
+  return Scratch(plan, backward).all() * pieces * static_cast<std::int64_t>(size_of(plan.dtype));
 }
 
 void attention_forward(const AttentionPlan& plan,
