@@ -36,11 +36,12 @@ class MultiHeadAttentionLayer final : public HeadsLayer<MultiHeadAttentionArgs> 
   void build(Inputs<Shape> inputs) override {
     const Shape &query = inputs[0], &value = inputs[1], &key = inputs[inputs.size() - 1];
     const std::int64_t heads = args().num_heads, key_dim = args().key_dim, value_dim = head_value();
-    keep(query_dense_, "_query_dense", heads_of("query", query, heads, key_dim), query);
-    keep(key_dense_, "_key_dense", heads_of("key", key, heads, key_dim), key);
+    // Named as the properties of Keras's class, which come before its attributes in files.
+    keep(query_dense_, "query_dense", heads_of("query", query, heads, key_dim), query);
+    keep(key_dense_, "key_dense", heads_of("key", key, heads, key_dim), key);
     if (args().use_gate)
       keep(gate_dense_, "_gate_dense", heads_of("gate", query, heads, value_dim, "sigmoid"), query);
-    keep(value_dense_, "_value_dense", heads_of("value", value, heads, value_dim), value);
+    keep(value_dense_, "value_dense", heads_of("value", value, heads, value_dim), value);
     args_.attention_axes = axes_of(value.rank());
     build_attention(equations_over(value.rank() + 1, args().attention_axes.axes()));
 
@@ -51,7 +52,7 @@ class MultiHeadAttentionLayer final : public HeadsLayer<MultiHeadAttentionArgs> 
     combined[-1] = heads;
     combined.push_back(value_dim);
     keep(output_dense_,
-         "_output_dense",
+         "output_dense",
          projection(
              "attention_output", to.equation, open_sizes(query.rank() - 2, made), to.bias_axes),
          combined);

@@ -25,7 +25,7 @@ std::optional<std::string> find_name(const std::array<Renamed, n>& all, std::str
   return std::nullopt;
 }
 
-constexpr std::array<Renamed, 15> kClasses = {{{"Convolution1D", "Conv1D"},
+constexpr std::array<Renamed, 16> kClasses = {{{"Convolution1D", "Conv1D"},
                                                {"Convolution2D", "Conv2D"},
                                                {"Convolution3D", "Conv3D"},
                                                {"AtrousConvolution1D", "Conv1D"},
@@ -36,6 +36,7 @@ constexpr std::array<Renamed, 15> kClasses = {{{"Convolution1D", "Conv1D"},
                                                {"TimeDistributedDense", "Dense"},
                                                {"CuDNNLSTM", "LSTM"},
                                                {"CuDNNGRU", "GRU"},
+                                               {"GroupedQueryAttention", "GroupQueryAttention"},
                                                {"ThresholdedReLU", "ReLU"},
                                                {"BatchNormalizationV1", "BatchNormalization"},
                                                {"BatchNormalizationV2", "BatchNormalization"},

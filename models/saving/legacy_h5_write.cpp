@@ -7,6 +7,7 @@
 #include <nyala/models/saving/json_text.hpp>
 #include <nyala/models/saving/keras_archive.hpp>
 #include <nyala/models/saving/legacy_h5.hpp>
+#include <nyala/models/saving/state_tree.hpp>
 #include <nyala/models/training/trainer.hpp>
 
 namespace nyala::saving {
@@ -20,6 +21,7 @@ Config legacy_model(const Config& record) {
     const bool is_model = item.at("config").is_dict() && item.at("config").contains("layers");
     Config layer = item;
     if (is_model) layer["config"] = legacy_model(item).at("config");
+    layer["class_name"] = python_class(item.at("class_name").as_string());
     for (const char* key : {"module", "registered_name", "build_config", "compile_config"})
       layer.erase(key);
     layers.push_back(std::move(layer));

@@ -14,7 +14,7 @@ namespace {
 class Counter {
  public:
   std::string name(const BaseLayer& layer) {
-    const std::string name = to_snake_case(layer.class_name());
+    const std::string name = to_snake_case(python_class(layer.class_name()));
     const int count = counts_[name]++;
     return count == 0 ? name : name + "_" + std::to_string(count);
   }
@@ -80,6 +80,10 @@ class Walk {
 };
 
 }  // namespace
+
+std::string python_class(const std::string& class_name) {
+  return class_name == "GroupQueryAttention" ? "GroupedQueryAttention" : class_name;
+}
 
 std::string join_path(const std::string& parent, const std::string& attribute) {
   return parent.empty() ? attribute : parent + "/" + attribute;

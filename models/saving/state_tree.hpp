@@ -8,6 +8,10 @@
 
 namespace nyala::saving {
 
+/// Keras's own name of a class, which legacy files and the paths of weights have, for the name that
+/// it is exported under.
+std::string python_class(const std::string& class_name);
+
 /// The variables of one layer, model or optimizer.
 struct StateEntry {
   std::string path;  // "layers/dense"; empty for the model itself
