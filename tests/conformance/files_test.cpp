@@ -43,6 +43,9 @@ void check_model(const Model& model, const std::string& recorded) {
 constexpr const char* kWhole[] = {"keras3_adam.keras",
                                   "keras3_sgd_schedule.keras",
                                   "keras3_rmsprop.keras",
+                                  "keras3_bfloat16.keras",
+                                  "keras3_float16.keras",
+                                  "keras3_attention.keras",
                                   "keras1_conv.h5",
                                   "theano_conv.h5",
                                   "tf_keras_nested.h5"};
@@ -55,6 +58,7 @@ TEST_CASE("files: each generation predicts and trains on as in Keras") {
     check_model(load_model(file(name)), name);
   }
   check_model(load_model(file("keras3_adam.h5")), "keras3_adam.keras");
+  check_model(load_model(file("keras3_attention.h5")), "keras3_attention.keras");
 }
 
 TEST_CASE("files: what is read and written again is the same") {

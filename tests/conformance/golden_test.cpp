@@ -48,7 +48,7 @@ TEST_CASE("golden: the seed example is there") {
 }
 
 TEST_CASE("golden: weights of the recorded models are numbered in order") {
-  CHECK(sample_folders().size() == 22);
+  CHECK(sample_folders().size() == 30);
   for (const std::string& folder : sample_folders()) {
     CAPTURE(folder);
     const auto weights = saving::load_npz(sample_folder(folder) + "/weights.npz");

@@ -205,10 +205,39 @@ def tf_keras(folder):
     record("tf_keras_nested.h5", model, x, y)
 
 
+def half_floats(folder):
+    # Numbers of few bits, so that 16 of them hold every sum exactly.
+    for dtype in ("bfloat16", "float16"):
+        model = keras.Sequential([
+            keras.Input((4,)), L.Dense(3, dtype=dtype, name="half"), L.Activation("linear", dtype="float32", name="wide")])
+        r = np.random.default_rng(5)
+        for w in model.weights:
+            w.assign(r.integers(-2, 3, size=w.shape) / 2)
+        model.compile(keras.optimizers.Adam(0.01), "mean_squared_error")
+        model.optimizer.build(model.trainable_variables)
+        model.save(f"{folder}/keras3_{dtype}.keras")
+        record(f"keras3_{dtype}.keras", model, r.integers(-2, 3, size=(5, 4)).astype("float32") / 2)
+
+
+def attention(folder):
+    # Their weights stand under other names than the classes' and the attributes' would be.
+    x = keras.Input((3, 4), name="x")
+    y = L.MultiHeadAttention(2, 3, name="many")(x, x)
+    y = L.GroupQueryAttention(2, 4, 2, name="grouped")(y, y)
+    model = keras.Model(x, L.Dense(2, name="out")(y))
+    set_seeded(model, 6)
+    model.compile(keras.optimizers.Adam(0.01), "mean_squared_error")
+    x, y = data(8, 3, 4), data(8, 3, 2)
+    model.train_on_batch(x, y)
+    model.save(f"{folder}/keras3_attention.keras")
+    model.save(f"{folder}/keras3_attention.h5")
+    record("keras3_attention.keras", model, x, y)
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "files")
     os.makedirs(folder, exist_ok=True)
-    for write in (keras3, keras1, theano, tf_keras):
+    for write in (keras3, keras1, theano, tf_keras, half_floats, attention):
         write(folder)
     np.savez_compressed(os.path.join(folder, "files.npz"), **ARRAYS)
 

@@ -7,7 +7,7 @@ GOLDEN is what `gen_golden.py --out GOLDEN` wrote, SAMPLE what `gen_models.py --
 script. It keeps
 
   golden/F.json, F.npz    the families in FAMILIES, unchanged
-  sample/mNNNN/           the models whose layers are all in LAYERS ("ops": calls such as x * y):
+  sample/mNNNN/           the models:
     model.json, meta.json, inputs.npz, outputs.npz, train.npz, train_result.npz    unchanged
     weights.npz           keys 0, 1, 2, ... in the order of model.get_weights()
     compile.json          what the model was compiled with, as Keras writes it to a .keras file
@@ -37,14 +37,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 FAMILIES = """activations constraints conv dense dot dropout embedding initializers losses merge metrics
 norm ops optimizers preprocessing rnn schedules shape wrappers""".split()
-
-LAYERS = set(
-    """Input InputLayer Dot Dense Activation ReLU LeakyReLU PReLU ELU Softmax Flatten Reshape
-    Permute RepeatVector Embedding Dropout Add Subtract Multiply Average Maximum Minimum Concatenate
-    BatchNormalization LayerNormalization UnitNormalization Rescaling Normalization Masking Identity
-    LSTM GRU SimpleRNN RNN Bidirectional TimeDistributed SpatialDropout1D ZeroPadding1D
-    Functional Sequential ops""".split()
-)
 
 UNCHANGED = "model.json meta.json inputs.npz outputs.npz train.npz train_result.npz".split()
 
@@ -104,7 +96,6 @@ def copy_sample(source):
     target = os.path.join(HERE, "sample")
     os.makedirs(target, exist_ok=True)
     index = json.load(open(os.path.join(source, "index.json")))
-    index["models"] = [entry for entry in index["models"] if set(entry["layers"]) <= LAYERS]
     with open(os.path.join(target, "index.json"), "w") as file:
         json.dump(index, file, indent=1)
         file.write("\n")
