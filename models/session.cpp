@@ -1,5 +1,8 @@
 #include <nyala/models/session.hpp>
 
+#include <algorithm>
+#include <iterator>
+
 #include <nyala/autograd/graph/program_cache.hpp>
 #include <nyala/autograd/guard.hpp>
 #include <nyala/autograd/tape.hpp>
@@ -89,13 +92,14 @@ std::vector<Tensor> run_call(const Call& call,
 struct Session::State {
   State(const Model& given, std::int64_t size)
       : model(given),
-        graph(graph_of(given)),
         batch(checked(size)),
-        plan(streaming::plan_of(*graph, batch)) {}
+        plan(streaming::plan_of(graph_of(given), batch)),
+        inputs(given.inputs()) {}
 
-  static const Graph* graph_of(const Model& model) {
+  static const Graph& graph_of(const Model& model) {
+    const Graph* graph = model.base("Session").graph();
+    if (graph != nullptr) return *graph;
     model.inputs();  // throws for a model that is not built
-    if (const Graph* graph = model.base("Session").graph()) return graph;
     throw UnsupportedError(model.base().label() + " has no graph, which a Session runs");
   }
   static std::int64_t checked(std::int64_t batch) {
@@ -105,15 +109,15 @@ struct Session::State {
 
   // Whether the input is one step without its axis. Throws for a shape that does not fit.
   bool is_step(std::size_t input, const Tensor& x) const;
-  void read_shapes(Inputs<Tensor> inputs);
+  void read_shapes(Inputs<Tensor> block);
   void set_variant();
-  void run(Inputs<Tensor> inputs, Tensors& outputs);
-  std::vector<Tensor> trace(const std::vector<Tensor>& inputs) const;
+  void run(Inputs<Tensor> block, Tensors& outputs);
+  std::vector<Tensor> trace(const std::vector<Tensor>& block) const;
 
-  Model model;  // keeps the graph
-  const Graph* graph;
+  Model model;
   std::int64_t batch;
   Plan plan;
+  std::vector<Symbol> inputs;  // the model may be given others later
   std::int64_t num_steps = 0;
   // Of the block that runs.
   std::int64_t steps = 0;
@@ -123,7 +127,7 @@ struct Session::State {
 };
 
 bool Session::State::is_step(std::size_t input, const Tensor& x) const {
-  const Symbol& symbol = graph->inputs().symbols()[input];
+  const Symbol& symbol = inputs[input];
   const Shape& wanted = symbol.shape();
   if (!x.defined()) throw ValueError("Session: received an undefined tensor");
   const int missing = wanted.rank() - x.rank();
@@ -138,17 +142,17 @@ bool Session::State::is_step(std::size_t input, const Tensor& x) const {
                    x.shape().str() + ", expected " + expected.str() + ", or one step of it");
 }
 
-void Session::State::read_shapes(Inputs<Tensor> inputs) {
-  if (inputs.size() != plan.inputs.size()) {
-    throw ValueError("Session: received " + std::to_string(inputs.size()) + " inputs, expected " +
+void Session::State::read_shapes(Inputs<Tensor> block) {
+  if (block.size() != plan.inputs.size()) {
+    throw ValueError("Session: received " + std::to_string(block.size()) + " inputs, expected " +
                      std::to_string(plan.inputs.size()));
   }
-  const bool is_one = is_step(0, inputs[0]);
-  const std::int64_t count = is_one ? 1 : inputs[0].shape()[1];
-  for (std::size_t i = 1; i < inputs.size(); ++i) {
-    if (is_step(i, inputs[i]) == is_one && (is_one || inputs[i].shape()[1] == count)) continue;
-    throw ShapeError("Session: inputs have different numbers of steps: " + inputs[0].shape().str() +
-                     " and " + inputs[i].shape().str());
+  const bool is_one = is_step(0, block[0]);
+  const std::int64_t count = is_one ? 1 : block[0].shape()[1];
+  for (std::size_t i = 1; i < block.size(); ++i) {
+    if (is_step(i, block[i]) == is_one && (is_one || block[i].shape()[1] == count)) continue;
+    throw ShapeError("Session: inputs have different numbers of steps: " + block[0].shape().str() +
+                     " and " + block[i].shape().str());
   }
   one = is_one;
   steps = count;
@@ -165,11 +169,11 @@ void Session::State::set_variant() {
   }
 }
 
-std::vector<Tensor> Session::State::trace(const std::vector<Tensor>& inputs) const {
+std::vector<Tensor> Session::State::trace(const std::vector<Tensor>& block) const {
   const LossCollector penalties;  // nothing trains here
   std::vector<Tensor> values(plan.slots.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Tensor x = ops::cast(inputs[i], graph->inputs().symbols()[i].dtype());
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    const Tensor x = ops::cast(block[i], inputs[i].dtype());
     values[plan.inputs[i]] = one ? ops::expand_dims(x, 1) : x;
   }
   std::vector<Tensor> given;
@@ -191,18 +195,18 @@ std::vector<Tensor> Session::State::trace(const std::vector<Tensor>& inputs) con
   return outputs;
 }
 
-void Session::State::run(Inputs<Tensor> inputs, Tensors& outputs) {
+void Session::State::run(Inputs<Tensor> block, Tensors& outputs) {
   const GradientTape::Pause pause;
-  read_shapes(inputs);
-  if (graph::ProgramCache::must_run_directly(inputs))
+  read_shapes(block);
+  if (graph::ProgramCache::must_run_directly(block))
     throw StateError("Session: a step cannot be part of a traced function");
   set_variant();
   detail::guard_memory([&] {
-    const graph::ProgramKey key{.variant = variant, .inputs = inputs};
+    const graph::ProgramKey key{.variant = variant, .inputs = block};
     graph::Program program = programs.find(key);
     if (!program)
       program = programs.add(key, [&](const std::vector<Tensor>& x) { return trace(x); });
-    program.replay(inputs, outputs);
+    program.replay(block, outputs);
   });
   num_steps += steps;
 }
@@ -213,29 +217,36 @@ Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
+Session::State& Session::state(const char* call) const {
+  if (state_ != nullptr) return *state_;
+  throw StateError(std::string("Session: ") + call + " was called on one that was moved from");
+}
+
 Tensor Session::step(const Tensor& x) {
-  if (state_->plan.inputs.size() != 1 || state_->plan.outputs.size() != 1)
-    throw StateError(state_->model.base().label() + " has several inputs or outputs; use step_all");
+  State& own = state("step");
+  if (own.plan.inputs.size() != 1 || own.plan.outputs.size() != 1)
+    throw StateError(own.model.base().label() + " has several inputs or outputs; use step_all");
   Tensors outputs;
-  state_->run(Inputs<Tensor>(&x, 1), outputs);
+  own.run(Inputs<Tensor>(&x, 1), outputs);
   return std::move(outputs[0]);
 }
 
 std::vector<Tensor> Session::step_all(const std::vector<Tensor>& inputs) {
   Tensors outputs;
-  state_->run(inputs, outputs);
+  state("step_all").run(inputs, outputs);
   return {std::move_iterator(outputs.begin()), std::move_iterator(outputs.end())};
 }
 
 void Session::reset() {
-  for (const Call& call : state_->plan.calls) {
-    for (const Variable& state : call.states) detail::set_zero(state);
+  State& own = state("reset");
+  for (const Call& call : own.plan.calls) {
+    for (const Variable& kept : call.states) detail::set_zero(kept);
     if (call.oldest.defined()) detail::set_zero(call.oldest);
   }
-  state_->num_steps = 0;
+  own.num_steps = 0;
 }
 
-std::int64_t Session::num_steps() const { return state_->num_steps; }
-std::int64_t Session::batch() const { return state_->batch; }
+std::int64_t Session::num_steps() const { return state("num_steps").num_steps; }
+std::int64_t Session::batch() const { return state("batch").batch; }
 
 }  // namespace nyala

@@ -21,6 +21,7 @@ namespace nyala {
 /// A session has states of its own and reads the model's weights as they are at each call. Calls
 /// allocate nothing once they have been made with blocks of the same size. A session is for one
 /// thread at a time; several of one model may run on several threads.
+/// Calls on one that was moved from throw StateError.
 class Session {
  public:
   /// Throws UnsupportedError, naming the layer, where an output depends on steps to come or on all
@@ -48,6 +49,8 @@ class Session {
 
  private:
   struct State;
+  State& state(const char* call) const;
+
   std::unique_ptr<State> state_;
 };
 

@@ -204,6 +204,30 @@ TEST_CASE("a session reads the weights as they are, and two do not disturb each 
   CHECK(distance(second.step(x), model(x)) < kTolerance);
 }
 
+TEST_CASE("a session computes in the dtypes of a mixed policy") {
+  const auto policy = dtype_policy();
+  set_dtype_policy("mixed_bfloat16");
+  const Model model = stack({None, 3},
+                            {layers::Conv1D({.filters = 4, .kernel_size = 2, .padding = "causal"}),
+                             layers::LSTM({.units = 4, .return_sequences = true}),
+                             layers::Dense(2)});
+  set_dtype_policy(policy);
+  const Tensor x = data({1, 9, 3});
+  Session session(model);
+  const Tensor y = in_blocks(session, x, {1, 3});
+  CHECK(y.dtype() == DType::bfloat16);
+  CHECK(distance(y, model(x)) < 0.02);  // roundings of bfloat16 apart
+}
+
+TEST_CASE("a session goes on when the model that it was made of is given more layers") {
+  const Sequential model(
+      {Input({.shape = {None, 3}}), layers::GRU({.units = 4, .return_sequences = true})});
+  const Tensor x = data({1, 6, 3}), whole = model(x);
+  Session session(model);
+  model.add(layers::Dense(2));
+  CHECK(distance(in_blocks(session, x, {1}), whole) < kTolerance);
+}
+
 TEST_CASE("what cannot be run step by step is refused by name") {
   const auto refused = [](const Layer& layer, const Shape& input = {8, 4}) {
     const Symbol x = Input({.shape = input, .name = "x"});
@@ -240,4 +264,7 @@ TEST_CASE("what cannot be run step by step is refused by name") {
   const auto traced = function([&](const Tensor& x) { return session.step(x); });
   CHECK_THROWS_AS(traced(data({2, 4, 3})), StateError);
   CHECK(session.num_steps() == 0);
+  const Session other = std::move(session);
+  CHECK(other.batch() == 2);
+  CHECK_THROWS_AS(session.reset(), StateError);  // NOLINT(bugprone-use-after-move)
 }
