@@ -28,7 +28,10 @@ class TwoMeans : public OptimizerOf<Args, Self> {
   }
   Tensor next_velocity(const Tensor& gradient, std::size_t index) const {
     const Tensor v = velocities_[index];
-    Tensor next = ops::lerp_square(v, gradient, 1 - this->args_.beta_2);
+    const double share = 1 - this->args_.beta_2;
+    Tensor next = this->is_gathered()
+                      ? ops::lerp(v, this->map_gradient(gradient, ops::square), share)
+                      : ops::lerp_square(v, gradient, share);
     this->assign(velocities_[index], next);
     return next;
   }
@@ -177,7 +180,8 @@ class AdamaxOptimizer final : public OptimizerOf<AdamaxArgs, AdamaxOptimizer> {
     const Tensor old = momentums_[index];
     const Tensor m = ops::lerp(old, gradient, 1 - args_.beta_1);
     assign(momentums_[index], m);
-    const Tensor norm = ops::maximum(norms_[index].value() * args_.beta_2, ops::abs(gradient));
+    const Tensor norm =
+        ops::maximum(norms_[index].value() * args_.beta_2, map_gradient(gradient, ops::abs));
     assign(norms_[index], norm);
     assign_sub(variable, rate * m / (correction * (norm + args_.epsilon)));
   }

@@ -220,20 +220,25 @@ OptimizerBase::Updates OptimizerBase::checked_updates(const std::vector<IndexedS
 void OptimizerBase::add_update(Updates& updates,
                                const IndexedSlices& gradient,
                                const Variable& variable) {
-  Tensor values;
+  IndexedSlices from = gradient;
+  from.values = ops::cast(from.values, variable.dtype());
+  if (common_.loss_scale_factor) from.values = from.values / *common_.loss_scale_factor;
+  const bool is_lazy = from.is_indexed() && common_.lazy;
+  const bool is_apart = from.is_indexed() && !is_lazy && !common_.gradient_accumulation_steps;
+  if (is_apart && clips_values())
+    from.values = ops::clip(from.values, -*common_.clipvalue, *common_.clipvalue);
   std::unique_ptr<RowUpdate> update;
-  const bool few = gradient.is_indexed() && gradient.indices.shape()[0] < variable.shape()[0];
-  if (gradient.is_indexed() && (common_.lazy || (few && updates_rows()))) {
-    const auto [rows, places] = ops::unique_rows(gradient.indices, variable.shape()[0]);
-    Shape shape = variable.shape();
-    shape[0] = rows.shape()[0];
-    values = ops::scatter_add(places, gradient.values, shape);
+  const bool few = from.is_indexed() && from.indices.shape()[0] < variable.shape()[0];
+  if (is_lazy || (few && updates_rows())) {
+    const auto [rows, places] = ops::unique_rows(from.indices, variable.shape()[0]);
+    from.indices = places;
+    from.dense_shape = variable.shape();
+    from.dense_shape[0] = rows.shape()[0];
     update = std::make_unique<RowUpdate>(variable, own_, rows);
-  } else {
-    values = gradient.to_dense();
   }
-  updates.gradients.push_back(ops::cast(values, variable.dtype()));
+  updates.gradients.push_back(from.to_dense());
   updates.rows.push_back(std::move(update));
+  updates.gathered.push_back(is_apart ? from : IndexedSlices());
 }
 
 bool OptimizerBase::updates_rows() const {
@@ -273,9 +278,7 @@ void OptimizerBase::apply_indexed(const std::vector<IndexedSlices>& gradients,
   build(variables);
   computed_.clear();
   condition_ = Tensor();
-  if (common_.loss_scale_factor) {
-    for (Tensor& gradient : updates.gradients) gradient = gradient / *common_.loss_scale_factor;
-  }
+  gathered_ = nullptr;
   if (common_.gradient_accumulation_steps) accumulate(updates);
   update(updates);
   condition_ = Tensor();
@@ -304,7 +307,7 @@ void OptimizerBase::accumulate(Updates& updates) {
 }
 
 void OptimizerBase::update(Updates& updates) {
-  clip(updates.gradients);
+  clip(updates);
   const Tensor rate = learning_rate();
   const auto for_each = [&](auto&& f) {
     for (std::size_t i = 0; i < updates.variables.size(); ++i) {
@@ -320,33 +323,55 @@ void OptimizerBase::update(Updates& updates) {
   for_each([&](std::size_t i) {
     const DType dtype = updates.variables[i].dtype();
     const Tensor own_rate = once(rate_key, dtype, [&] { return ops::cast(rate, dtype); });
+    gathered_ = updates.gathered[i].is_indexed() ? &updates.gathered[i] : nullptr;
     update_step(updates.gradients[i], updates.variables[i], own_rate, updates.indices[i]);
+    gathered_ = nullptr;
   });
   for (const auto& rows : updates.rows) {
     if (rows != nullptr) rows->store();
   }
 }
 
-void OptimizerBase::clip(std::vector<Tensor>& gradients) const {
+Tensor OptimizerBase::map_gradient(const Tensor& gradient, Tensor (*f)(const Tensor&)) const {
+  if (!is_gathered()) return f(gradient);
+  return IndexedSlices{f(gathered_->values), gathered_->indices, gathered_->dense_shape}.to_dense();
+}
+
+bool OptimizerBase::clips_values() const {
+  const auto is_on = [](const std::optional<double>& most) { return most && *most > 0; };
+  return is_on(common_.clipvalue) && !is_on(common_.clipnorm) && !is_on(common_.global_clipnorm);
+}
+
+// Norms are those of gathered rows before they are added up, as in Keras on TensorFlow.
+void OptimizerBase::clip(Updates& updates) const {
+  std::vector<Tensor>& gradients = updates.gradients;
+  const auto square_sum = [&](std::size_t i) {
+    IndexedSlices& gathered = updates.gathered[i];
+    const Tensor sum =
+        ops::sum(ops::square(gathered.is_indexed() ? gathered.values : gradients[i]));
+    gathered = IndexedSlices();
+    return sum;
+  };
   if (common_.clipnorm && *common_.clipnorm > 0) {
     const double most = *common_.clipnorm;
-    for (Tensor& g : gradients) {
-      const Tensor norm = ops::sqrt(ops::sum(ops::square(g)));
-      g = g * most / ops::maximum(norm, most);
-    }
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      gradients[i] = gradients[i] * most / ops::maximum(ops::sqrt(square_sum(i)), most);
   } else if (common_.global_clipnorm && *common_.global_clipnorm > 0) {
     const double most = *common_.global_clipnorm;
     Tensor square;
-    for (const Tensor& g : gradients) {
-      const Tensor own = ops::sum(ops::square(g));
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const Tensor own = square_sum(i);
       square = square.defined() ? square + own : own;
     }
     const Tensor norm = ops::sqrt(square);
     // norm - norm is 0, and not a number for a norm that is infinite or none: so are all then.
     const Tensor scale = ops::minimum(1.0 / norm, 1.0 / most) * most + (norm - norm);
     for (Tensor& g : gradients) g = g * ops::cast(scale, g.dtype());
-  } else if (common_.clipvalue && *common_.clipvalue > 0) {
-    for (Tensor& g : gradients) g = ops::clip(g, -*common_.clipvalue, *common_.clipvalue);
+  } else if (clips_values()) {
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      if (updates.gathered[i].is_indexed()) continue;  // each row was
+      gradients[i] = ops::clip(gradients[i], -*common_.clipvalue, *common_.clipvalue);
+    }
   }
 }
 

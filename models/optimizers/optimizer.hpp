@@ -203,6 +203,11 @@ class OptimizerBase : public Object {
   void assign(const Variable& variable, const Tensor& value) const;
   void assign_add(const Variable& variable, const Tensor& delta) const;
   void assign_sub(const Variable& variable, const Tensor& delta) const;
+  /// f of a step's gradient (`ops::square`). Where rows were gathered more than once it is the sum
+  /// of f of each, not f of the sum: Keras on TensorFlow has it so.
+  Tensor map_gradient(const Tensor& gradient, Tensor (*f)(const Tensor&)) const;
+  /// Whether the gradient of the step comes from gathered rows.
+  bool is_gathered() const { return gathered_ != nullptr; }
 
  private:
   struct Computed {
@@ -213,6 +218,7 @@ class OptimizerBase : public Object {
   struct Updates {
     std::vector<Tensor> gradients;
     std::vector<std::unique_ptr<RowUpdate>> rows;  // null for a gradient of the whole variable
+    std::vector<IndexedSlices> gathered;           // what the gradients are sums of, if anything
     std::vector<Variable> variables;
     std::vector<std::size_t> indices;
   };
@@ -222,7 +228,8 @@ class OptimizerBase : public Object {
                           const std::vector<Variable>& variables);
   std::size_t index_of(const Variable& variable) const;
   static void expect_defined(const std::vector<Variable>& variables, const std::string& who);
-  void clip(std::vector<Tensor>& gradients) const;
+  void clip(Updates& updates) const;
+  bool clips_values() const;
   void add_update(Updates& updates, const IndexedSlices& gradient, const Variable& variable);
   void decay(const Variable& variable, const Tensor& rate) const;
   bool decays(const Variable& variable) const;
@@ -247,7 +254,8 @@ class OptimizerBase : public Object {
   std::vector<std::string> not_decayed_names_;
   // Of the step that is being made:
   std::vector<Computed> computed_;
-  Tensor condition_;  // whether it counts; undefined when it does for sure
+  Tensor condition_;                         // whether it counts; undefined when it does for sure
+  const IndexedSlices* gathered_ = nullptr;  // what the gradient of `update_step` is a sum of
 };
 
 /// A shared handle to an optimizer, made by its class or by its name: "adam", "Adam". Its methods

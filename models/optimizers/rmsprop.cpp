@@ -20,7 +20,8 @@ class RMSpropOptimizer final : public OptimizerOf<RMSpropArgs, RMSpropOptimizer>
                    const Tensor& rate,
                    std::size_t index) override {
     const double rho = args_.rho;
-    const Tensor velocity = velocities_[index].value() * rho + ops::square(gradient) * (1 - rho);
+    const Tensor velocity =
+        velocities_[index].value() * rho + map_gradient(gradient, ops::square) * (1 - rho);
     assign(velocities_[index], velocity);
     Tensor square = velocity;
     if (args_.centered) {
@@ -57,7 +58,7 @@ class AdagradOptimizer final : public OptimizerOf<AdagradArgs, AdagradOptimizer>
                    const Variable& variable,
                    const Tensor& rate,
                    std::size_t index) override {
-    const Tensor sum = accumulators_[index].value() + ops::square(gradient);
+    const Tensor sum = accumulators_[index].value() + map_gradient(gradient, ops::square);
     assign(accumulators_[index], sum);
     assign_sub(variable, rate * gradient / ops::sqrt(sum + args_.epsilon));
   }
@@ -81,7 +82,8 @@ class AdadeltaOptimizer final : public OptimizerOf<AdadeltaArgs, AdadeltaOptimiz
                    const Tensor& rate,
                    std::size_t index) override {
     const double rho = args_.rho, epsilon = args_.epsilon;
-    const Tensor square = gradients_[index].value() * rho + ops::square(gradient) * (1 - rho);
+    const Tensor square =
+        gradients_[index].value() * rho + map_gradient(gradient, ops::square) * (1 - rho);
     assign(gradients_[index], square);
     const Tensor steps = steps_[index];
     const Tensor step = ops::sqrt(steps + epsilon) * gradient / ops::sqrt(square + epsilon);

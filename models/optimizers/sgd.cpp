@@ -69,7 +69,7 @@ class FtrlOptimizer final : public OptimizerOf<FtrlArgs, FtrlOptimizer> {
                    std::size_t index) override {
     const Tensor w = variable, sum = accumulators_[index];
     const double power = -args_.learning_rate_power;
-    const Tensor new_sum = sum + ops::square(gradient);
+    const Tensor new_sum = sum + map_gradient(gradient, ops::square);
     const Tensor new_root = ops::power(new_sum, power);
     const Tensor shrunk = gradient + w * (2 * args_.l2_shrinkage_regularization_strength);
     const Tensor linear =
