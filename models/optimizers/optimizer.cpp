@@ -323,7 +323,8 @@ void OptimizerBase::update(Updates& updates) {
   for_each([&](std::size_t i) {
     const DType dtype = updates.variables[i].dtype();
     const Tensor own_rate = once(rate_key, dtype, [&] { return ops::cast(rate, dtype); });
-    gathered_ = updates.gathered[i].is_indexed() ? &updates.gathered[i] : nullptr;
+    const IndexedSlices& gathered = updates.gathered[i];
+    gathered_ = gathered.is_indexed() && !adds_rows_first_ ? &gathered : nullptr;
     update_step(updates.gradients[i], updates.variables[i], own_rate, updates.indices[i]);
     gathered_ = nullptr;
   });

@@ -136,6 +136,9 @@ class OptimizerBase : public Object {
   virtual Tensor scale_loss(const Tensor& loss) const;
   /// Drops loss_scale_factor: another optimizer around this one scales the loss.
   virtual void stop_scaling_loss() { common_.loss_scale_factor.reset(); }
+  /// From now on rows that were gathered more than once are added up before they are squared, as in
+  /// tf.keras 2.x: what is made from a configuration of its does so.
+  void add_rows_first() { adds_rows_first_ = true; }
   /// The end of training: with `use_ema` the averages replace the variables.
   virtual void finalize_variable_values(const std::vector<Variable>& variables) const;
 
@@ -245,6 +248,7 @@ class OptimizerBase : public Object {
   schedules::Schedule schedule_;
   bool built_ = false;
   bool warned_ = false;
+  bool adds_rows_first_ = false;
   std::vector<Variable> targets_;
   std::unordered_map<std::uint64_t, std::size_t> target_index_;  // by the variable's id
   std::vector<Variable> own_;

@@ -10,7 +10,9 @@ ObjectRegistry<OptimizerBase>::Entry entry(const char* class_name, const char* n
             check_keys(class_name, config, field_names<Args>());
             Args args = unset_args<Args>();
             fields_from_config(class_name, config, args);
-            return make_object(std::move(args));
+            auto optimizer = make_object(std::move(args));
+            if (config != given) optimizer->add_rows_first();
+            return optimizer;
           }};
 }
 
