@@ -346,7 +346,7 @@ void detail::models_join_layers() { set_model_reader(read_model); }
 
 Model saving::model_from_record(Config record, const std::string& version) {
   detail::models_join_layers();
-  const std::string& name = saving::class_name_of(record);
+  const std::string name = saving::class_name_of(record);
   if (!version.empty()) record["keras_version"] = version;
   saving::keep_old_activations(record);
   const Config modern = saving::modern_record(record);
