@@ -36,56 +36,50 @@ struct Scratch {
   std::int64_t all() const { return weights + gradients + scaled; }
 };
 
-// The products of a block, planned for its rows and the keys that it sees.
+// The products of a block, planned for its rows and the keys that it sees: those of the forward
+// pass, or all.
 class Products {
  public:
-  Products(const AttentionPlan& p, std::int64_t rows, std::int64_t keys)
-      : rows_(rows),
-        keys_(keys),
-        scores(plan(p, rows, keys, p.size, {p.size, 1}, {1, p.own_heads * p.size}, keys)),
-        combined(plan(p,
-                      rows,
-                      p.value_size,
-                      keys,
-                      {keys, 1},
-                      {p.own_heads * p.value_size, 1},
-                      p.heads * p.value_size)),
-        dweights(plan(
-            p, rows, keys, p.value_size, {p.value_size, 1}, {1, p.own_heads * p.value_size}, keys)),
-        dquery(
-            plan(p, rows, p.size, keys, {keys, 1}, {p.own_heads * p.size, 1}, p.heads * p.size)) {
+  Products(const AttentionPlan& p, bool backward, std::int64_t rows, std::int64_t keys)
+      : rows_(rows), keys_(keys) {
+    const auto plan = [&](std::int64_t m,
+                          std::int64_t n,
+                          std::int64_t k,
+                          MatrixStrides a,
+                          MatrixStrides b,
+                          std::int64_t c_row,
+                          MatmulOptions options = {}) {
+      return plan_matmul(p.dtype, m, n, k, a, b, c_row, options);
+    };
+    // Elements from one query, or key, to the next, for heads of `size` elements.
+    const auto query_row = [&](std::int64_t size) { return p.heads * size; };
+    const auto key_row = [&](std::int64_t size) { return p.own_heads * size; };
+    // Scores, by the rows of queries and of keys.
+    const auto pair = [&](std::int64_t size) {
+      return plan(rows, keys, size, {size, 1}, {1, key_row(size)}, keys);
+    };
+    // Sums over keys, for each query.
+    const auto over_keys = [&](std::int64_t size) {
+      return plan(rows, size, keys, {keys, 1}, {key_row(size), 1}, query_row(size));
+    };
+    // Sums over queries, for each key.
+    const auto over_queries = [&](std::int64_t size, bool more) {
+      return plan(
+          keys, size, rows, {1, keys}, {query_row(size), 1}, key_row(size), {.accumulate = more});
+    };
+    scores = pair(p.size);
+    combined = over_keys(p.value_size);
+    if (!backward) return;
+    dweights = pair(p.value_size);
+    dquery = over_keys(p.size);
     for (const bool more : {false, true}) {
-      dkey[more] = plan(p,
-                        keys,
-                        p.size,
-                        rows,
-                        {1, keys},
-                        {p.heads * p.size, 1},
-                        p.own_heads * p.size,
-                        {.accumulate = more});
-      dvalue[more] = plan(p,
-                          keys,
-                          p.value_size,
-                          rows,
-                          {1, keys},
-                          {p.heads * p.value_size, 1},
-                          p.own_heads * p.value_size,
-                          {.accumulate = more});
+      dkey[more] = over_queries(p.size, more);
+      dvalue[more] = over_queries(p.value_size, more);
     }
   }
   bool fit(std::int64_t rows, std::int64_t keys) const { return rows == rows_ && keys == keys_; }
 
  private:
-  static MatmulPlan plan(const AttentionPlan& p,
-                         std::int64_t m,
-                         std::int64_t n,
-                         std::int64_t k,
-                         MatrixStrides a,
-                         MatrixStrides b,
-                         std::int64_t c_row,
-                         MatmulOptions options = {}) {
-    return plan_matmul(p.dtype, m, n, k, a, b, c_row, options);
-  }
   std::int64_t rows_, keys_;
 
  public:
@@ -165,14 +159,14 @@ class Attention {
     const std::int64_t items = p.batch * p.own_heads, grain = (items + kPieces - 1) / kPieces;
     const std::int64_t block_rows = rows_of(p), scratch = Scratch(p, backward).all();
     const auto part = [&](std::int64_t begin, std::int64_t end, T* own) {
-      Products products(p, block_rows, keys_of(0, block_rows));
+      Products products(p, backward, block_rows, keys_of(0, block_rows));
       for (std::int64_t item = begin; item < end; ++item) {
         for (std::int64_t i = 0; i < p.group(); ++i) {
           Block b{item / p.own_heads, item % p.own_heads * p.group() + i, 0, 0, 0};
           for (; b.first < p.queries; b.first += b.rows) {
             b.rows = std::min(block_rows, p.queries - b.first);
             b.keys = keys_of(b.first, b.rows);
-            if (!products.fit(b.rows, b.keys)) products = Products(p, b.rows, b.keys);
+            if (!products.fit(b.rows, b.keys)) products = Products(p, backward, b.rows, b.keys);
             body(products, b, own);
           }
         }

@@ -106,12 +106,12 @@ class ConvOfWeights final : public ConvByTiles {
       }
     }
     put_rows(pass_, piece, view, rows.data());
-    for (std::size_t r = 0; r < rows.size(); ++r)
-      right_at[r] = static_cast<std::int64_t>(r) * piece.columns;
     ConvBlock block{};
     block.chunk_at = rows.data();
     block.right_at = right_at.data();
     block.chunks = piece.planes * piece.rows;
+    for (std::int64_t r = 0; r < block.chunks; ++r)
+      right_at[static_cast<std::size_t>(r)] = r * piece.columns;
     block.length = piece.columns;
     block.left_step = pass_.axes[2].from_step * view.pixel;
     block.accumulate = accumulate;

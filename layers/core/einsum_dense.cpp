@@ -80,6 +80,7 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
                           .regularizer = args().bias_regularizer,
                           .constraint = args().bias_constraint,
                           .name = "bias"});
+      num_made_ = count_made();
     }
     rank_ = input.rank();
   }
@@ -88,7 +89,7 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
     const DType dtype = compute_dtype();
     const Tensor x = ops::cast(inputs[0], dtype), kernel = ops::cast(kernel_, dtype);
     const Tensor bias = bias_.defined() ? ops::cast(bias_, dtype) : Tensor();
-    if (bias.defined() && x.shape().is_known() && is_of_matrices())
+    if (num_made_ > 0 && x.shape().is_known())
       return args().activation(product_of_matrices(x, kernel, bias));
     const Tensor sums = ops::einsum(args().equation.value, {x, kernel});
     return args().activation(bias.defined() ? sums + bias : sums);
@@ -105,22 +106,19 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
   }
 
  private:
-  // The axes of the kernel that are made, where they are the last ones, and those of the bias.
-  std::string made() const {
+  // How many axes of the kernel are made, where a product of matrices and a row for a bias, all of
+  // them views, do as well as einsum: compiled programs add the row within the product. Else 0.
+  std::size_t count_made() const {
+    if (equation_.dots_left || equation_.dots_right) return 0;
     const std::string &in = equation_.input, &out = equation_.output, &kernel = equation_.kernel;
     std::size_t kept = 0;
     while (kept < in.size() && kept < out.size() && in[kept] == out[kept]) ++kept;
     const std::string last = out.substr(kept), all = in + last;
-    if (std::set<char>(all.begin(), all.end()).size() != all.size()) return "";
-    return kernel == in.substr(kept) + last && *args().bias_axes == last ? last : "";
-  }
-  // Whether a product of matrices and a row for a bias, all of them views, do as well: compiled
-  // programs add the row within the product.
-  bool is_of_matrices() const {
-    return !equation_.dots_left && !equation_.dots_right && !made().empty();
+    if (std::set<char>(all.begin(), all.end()).size() != all.size()) return 0;
+    return kernel == in.substr(kept) + last && *args().bias_axes == last ? last.size() : 0;
   }
   Tensor product_of_matrices(const Tensor& x, const Tensor& kernel, const Tensor& bias) const {
-    const int num_made = static_cast<int>(made().size()), num_summed = kernel.rank() - num_made;
+    const int num_summed = kernel.rank() - static_cast<int>(num_made_);
     Shape rows = x.shape(), result;
     for (int i = 0; i < num_summed; ++i) rows.erase(rows.rank() - 1);
     result = rows;
@@ -225,6 +223,7 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
   Variable kernel_;
   Variable bias_;
   int rank_ = 0;
+  std::size_t num_made_ = 0;
 };
 
 }  // namespace
