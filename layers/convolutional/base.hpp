@@ -85,7 +85,7 @@ class ConvolutionLayer : public LayerBase<Args> {
     return ops::cast(weight, this->compute_dtype());
   }
   Tensor bias() const { return args().use_bias ? cast_weight(bias_) : Tensor(); }
-  /// `f(x, bias)` for x in channels_last, then the activation; the result has the layout of the
+  /// `f(x)` for x in channels_last, then the activation; the result has the layout of the
   /// input.
   template <class F>
   Tensor in_channels_last(const Tensor& x, F&& f) const {
@@ -115,8 +115,7 @@ class ConvolutionLayer : public LayerBase<Args> {
   Variable bias_;
 };
 
-/// Those whose outputs are made of windows. `convolve` is the call with strides and a dilation in
-/// place of the layer's, and with "valid" in place of "causal".
+/// Those whose outputs are made of windows.
 template <class Args>
 class WindowedConvolution : public ConvolutionLayer<Args>, public WindowedLayer {
  public:
@@ -127,6 +126,22 @@ class WindowedConvolution : public ConvolutionLayer<Args>, public WindowedLayer 
     return stream_window_of(
         args(), args().kernel_size[0], args().dilation_rate[0], args().padding, this->label());
   }
+  Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
+    return call_with(inputs[0],
+                     {.strides = args().strides,
+                      .padding = args().padding,
+                      .dilation_rate = args().dilation_rate});
+  }
+  Tensor call_windows(const Tensor& x, int stride, int dilation) const override {
+    return call_with(x, {.strides = stride, .dilation_rate = dilation});
+  }
+
+ private:
+  Tensor call_with(const Tensor& input, const ConvArgs& options) const {
+    return this->in_channels_last(input, [&](const Tensor& x) { return convolve(x, options); });
+  }
+  /// Of x in channels_last, the bias added. `options` stand for the layer's own.
+  virtual Tensor convolve(const Tensor& x, const ConvArgs& options) const = 0;
 };
 
 }  // namespace nyala::layers

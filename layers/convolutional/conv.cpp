@@ -25,25 +25,16 @@ class ConvLayer final : public WindowedConvolution<ConvLayerArgs<kRank>> {
     this->add_bias({filters()});
   }
 
-  Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    ops::ConvBiasArgs options{.strides = args().strides,
-                              .dilation_rate = args().dilation_rate,
-                              .same = args().padding == "same"};
-    if (args().padding == "causal") {
-      options.before = {(args().kernel_size[0] - 1) * args().dilation_rate[0]};
-      options.after = {0};
-    }
-    return convolve(inputs[0], options);
-  }
-  Tensor call_windows(const Tensor& x, int stride, int dilation) const override {
-    return convolve(x, {.strides = stride, .dilation_rate = dilation});
-  }
-
  private:
-  Tensor convolve(const Tensor& input, const ops::ConvBiasArgs& options) const {
-    return this->in_channels_last(input, [&](const Tensor& x) {
-      return ops::conv_bias(x, this->cast_weight(kernel_), this->bias(), options);
-    });
+  Tensor convolve(const Tensor& x, const ConvArgs& options) const override {
+    ops::ConvBiasArgs own{.strides = options.strides,
+                          .dilation_rate = options.dilation_rate,
+                          .same = options.padding == "same"};
+    if (options.padding == "causal") {
+      own.before = {(args().kernel_size[0] - 1) * options.dilation_rate[0]};
+      own.after = {0};
+    }
+    return ops::conv_bias(x, this->cast_weight(kernel_), this->bias(), own);
   }
   std::int64_t filters() const { return args().filters; }
   bool takes_causal() const override { return kRank == 1; }

@@ -21,22 +21,10 @@ class DepthwiseConvLayer final : public WindowedConvolution<DepthwiseConvLayerAr
     this->add_bias({this->channels() * multiplier});
   }
 
-  Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    return convolve(inputs[0],
-                    {.strides = args().strides,
-                     .padding = args().padding,
-                     .dilation_rate = args().dilation_rate});
-  }
-  Tensor call_windows(const Tensor& x, int stride, int dilation) const override {
-    return convolve(x, {.strides = stride, .dilation_rate = dilation});
-  }
-
  private:
-  Tensor convolve(const Tensor& input, const ConvArgs& options) const {
-    return this->in_channels_last(input, [&](const Tensor& x) {
-      const Tensor y = ops::depthwise_conv(x, this->cast_weight(kernel_), options);
-      return args().use_bias ? y + this->bias() : y;
-    });
+  Tensor convolve(const Tensor& x, const ConvArgs& options) const override {
+    const Tensor y = ops::depthwise_conv(x, this->cast_weight(kernel_), options);
+    return args().use_bias ? y + this->bias() : y;
   }
   bool refuses_both() const override { return false; }
 

@@ -29,22 +29,10 @@ class SeparableConvLayer final : public WindowedConvolution<SeparableConvLayerAr
     this->add_bias({filters});
   }
 
-  Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    return convolve(inputs[0],
-                    {.strides = args().strides,
-                     .padding = args().padding,
-                     .dilation_rate = args().dilation_rate});
-  }
-  Tensor call_windows(const Tensor& x, int stride, int dilation) const override {
-    return convolve(x, {.strides = stride, .dilation_rate = dilation});
-  }
-
  private:
-  Tensor convolve(const Tensor& input, const ConvArgs& options) const {
-    return this->in_channels_last(input, [&](const Tensor& x) {
-      const Tensor y = ops::depthwise_conv(x, this->cast_weight(depthwise_), options);
-      return ops::conv_bias(y, this->cast_weight(pointwise_), this->bias());
-    });
+  Tensor convolve(const Tensor& x, const ConvArgs& options) const override {
+    const Tensor y = ops::depthwise_conv(x, this->cast_weight(depthwise_), options);
+    return ops::conv_bias(y, this->cast_weight(pointwise_), this->bias());
   }
   bool refuses_both() const override { return false; }
 
