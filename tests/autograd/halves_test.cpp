@@ -6,11 +6,12 @@
 #include <vector>
 
 #include <nyala/autograd/function.hpp>
-#include <nyala/autograd/graph/program.hpp>
 #include <nyala/autograd/random.hpp>
 #include <nyala/autograd/tape.hpp>
 #include <nyala/core/op.hpp>
 #include <nyala/core/ops.hpp>
+
+#include "autograd/run_program.hpp"
 
 using namespace nyala;
 
@@ -52,15 +53,7 @@ TEST_CASE("every op gives in a program of halves what it gives by itself") {
         CAPTURE(dtype);
         const std::vector<Tensor> inputs = inputs_of(sample, dtype);
         if (!takes(sample, inputs)) continue;
-        const auto body = [&](const std::vector<Tensor>& at) {
-          const Tensors all = run_any(sample.op, at);
-          return std::vector<Tensor>(all.begin(), all.end());
-        };
-        std::vector<Spec> specs;
-        for (const Tensor& input : inputs) specs.push_back(input.spec());
-        const graph::Program program(body, specs);
-        Tensors outputs;
-        program.run(inputs, outputs);
+        const Tensors outputs = testing::run_in_program(sample.op, inputs);
         const Tensors expected = run_any(sample.op, inputs);
         for (std::size_t i = 0; i < outputs.size(); ++i) {
           CHECK(outputs[i].spec() == expected[i].spec());

@@ -12,6 +12,7 @@
 #include <nyala/core/ops/conv.hpp>
 #include <nyala/core/parallel.hpp>
 
+#include "autograd/run_program.hpp"
 #include "counting_new.hpp"
 
 using namespace nyala;
@@ -235,15 +236,7 @@ TEST_CASE("every op gives in a program what it gives by itself") {
         inputs.push_back(ops::cast(whole ? ops::round(drawn) : drawn,
                                    input.dtype == float64 ? DType::float32 : input.dtype));
       }
-      const auto body = [&](const std::vector<Tensor>& at) {
-        const Tensors all = run_any(sample.op, at);
-        return std::vector<Tensor>(all.begin(), all.end());
-      };
-      std::vector<Spec> specs;
-      for (const Tensor& input : inputs) specs.push_back(input.spec());
-      const graph::Program program(body, specs);
-      Tensors outputs;
-      program.run(inputs, outputs);
+      const Tensors outputs = testing::run_in_program(sample.op, inputs);
       const Tensors expected = run_any(sample.op, inputs);
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         CHECK(outputs[i].spec() == expected[i].spec());
