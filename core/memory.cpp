@@ -47,7 +47,7 @@ constexpr std::size_t kCachedBytes = std::size_t{256} << 20;  // kept by a threa
 // From here on a block is mapped by itself. malloc maps large blocks too, until the first ones are
 // freed: then it takes them from its heap, where sizes that change leave holes.
 constexpr std::size_t kMapped = std::size_t{1} << 20;
-constexpr std::uint32_t kWindow = 1024;  // frees of large blocks between two looks at the cache
+constexpr std::uint32_t kTrimInterval = 1024;  // frees of large blocks between two trims
 
 std::atomic<std::int64_t> g_in_use{0};
 std::atomic<std::int64_t> g_peak{0};
@@ -93,7 +93,7 @@ void to_system(Storage* storage) noexcept {
 // come later and may free and make tensors.
 struct Cache {
   std::array<Storage*, kClasses> free{};
-  // Of blocks over kCountedOnce: how many are free, and the fewest since the last look.
+  // Of blocks over kCountedOnce: how many are free, and the fewest since the last trim.
   std::array<std::uint32_t, kClasses> count{};
   std::array<std::uint32_t, kClasses> fewest{};
   std::uint32_t large_frees = 0;
@@ -109,7 +109,7 @@ struct Cache {
     bytes += storage->capacity;
     if (storage->capacity <= kCountedOnce) return;
     ++count[size_class];
-    if (++large_frees % kWindow == 0) [[unlikely]]
+    if (++large_frees % kTrimInterval == 0) [[unlikely]]
       trim();
   }
   Storage* pop(unsigned size_class) noexcept {
@@ -119,7 +119,8 @@ struct Cache {
       fewest[size_class] = std::min(fewest[size_class], --count[size_class]);
     return storage;
   }
-  // Gives back half of what the window did not need: sizes that do not come again leave nothing.
+  // Gives back half of what was not needed since the last one: sizes that do not come again leave
+  // nothing.
   void trim() noexcept {
     for (unsigned i = 0; i < kClasses; ++i) {
       const std::uint32_t kept = count[i] - (fewest[i] + 1) / 2;

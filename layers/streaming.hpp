@@ -14,7 +14,8 @@ class PointwiseLayer {
   virtual ~PointwiseLayer() = default;
 };
 
-/// Which steps an output is made of: `size` of them, `dilation` apart. Windows lie `stride` apart.
+/// Which steps an output is made of: `size` of them, `dilation` apart. Windows begin `stride`
+/// apart.
 struct StreamWindow {
   std::int64_t size = 1;
   std::int64_t stride = 1;
@@ -29,7 +30,8 @@ struct StreamWindow {
 class WindowedLayer {
  public:
   virtual ~WindowedLayer() = default;
-  /// Throws UnsupportedError where a window lies ahead of its step, and for other layouts.
+  /// Throws UnsupportedError where an output depends on later steps, for windows along several axes
+  /// and for channels_first.
   virtual StreamWindow stream_window() const = 0;
   /// The outputs of all windows within x, with a stride and a dilation in place of the layer's.
   virtual Tensor call_windows(const Tensor& x, int stride, int dilation) const = 0;

@@ -24,14 +24,14 @@ constexpr double kCopyWork = 4;
 class ConvOfWindows final : public ConvByTiles {
  public:
   ConvOfWindows(DType dtype, ConvKind kind, const ConvShape& shape, bool relu)
-      : ConvByTiles(dtype, shape), turned_(kind == ConvKind::input_grad), relu_(relu) {
-    left_ = turned_ ? shape.group_out() : shape.group_in();
-    right_ = turned_ ? shape.group_in() : shape.group_out();
+      : ConvByTiles(dtype, shape), input_grad_(kind == ConvKind::input_grad), relu_(relu) {
+    left_ = input_grad_ ? shape.group_out() : shape.group_in();
+    right_ = input_grad_ ? shape.group_in() : shape.group_out();
     channels_ = right_ * shape.groups;
     panels_ =
         depthwise_ ? cut_columns(loops_, 1, channels_) : cut_columns(loops_, shape.groups, right_);
     packed_row_ = depthwise_ ? channels_ : panels_.back().at + panels_.back().row;
-    if (turned_)
+    if (input_grad_)
       for (const ConvPass& pass : passes_of_inputs(shape)) add(pass);
     else
       add(pass_of_outputs(shape));
@@ -118,12 +118,12 @@ class ConvOfWindows final : public ConvByTiles {
         std::byte* panel = to + p.at * depth * item_;
         if (p.row != p.width)
           std::memset(panel, 0, static_cast<std::size_t>(depth * p.row * item_));
-        const std::int64_t filter = p.group * shape_.group_out() + (turned_ ? 0 : p.first);
+        const std::int64_t filter = p.group * shape_.group_out() + (input_grad_ ? 0 : p.first);
         for (const std::int64_t tap : part.taps) {
-          const std::int64_t first = (tap * in + (turned_ ? p.first : 0)) * out + filter;
+          const std::int64_t first = (tap * in + (input_grad_ ? p.first : 0)) * out + filter;
           loops_.pack(moved(w, first * item_),
-                      turned_ ? out : 1,
-                      turned_ ? 1 : out,
+                      input_grad_ ? out : 1,
+                      input_grad_ ? 1 : out,
                       p.width,
                       left_,
                       panel,
@@ -224,14 +224,14 @@ class ConvOfWindows final : public ConvByTiles {
     };
     const auto size = [&](std::size_t i) {
       const WindowAxis& axis = shape_.window.axes[i];
-      return turned_ ? axis.in : axis.out;
+      return input_grad_ ? axis.in : axis.out;
     };
     const std::int64_t plane = piece.plane + r / piece.rows, count = pass.axes[0].count;
     const std::int64_t slice = plane / count * size(0) + to(0, plane % count);
     return (slice * size(1) + to(1, piece.row + r % piece.rows)) * size(2) + to(2, piece.column);
   }
 
-  bool turned_, relu_;
+  bool input_grad_, relu_;
   std::int64_t left_, right_;           // channels of a group that are summed over, that are made
   std::int64_t channels_, packed_row_;  // made by all groups; packed for each row of a reduction
   std::vector<ConvPanel> panels_;

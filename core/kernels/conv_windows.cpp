@@ -41,7 +41,7 @@ ConvAxis axis_of_inputs(const WindowAxis& w, std::int64_t rest) {
                 .tap_first = 0,
                 .tap_step = 0,
                 .tap_offset = 1};
-  // Taps of one remainder lie evenly; the last of them meets the first output.
+  // Taps of one remainder are evenly spaced; the last of them meets the first output.
   const std::int64_t apart = w.stride / std::gcd(w.stride, w.dilation);
   for (std::int64_t t = 0; t < std::min(apart, w.size); ++t) {
     if (t * w.dilation % w.stride != rest) continue;

@@ -63,7 +63,7 @@ class ConvPieces {
 
   std::int64_t count() const { return planes_ * rows_ * columns_; }
   ConvPiece piece(std::int64_t i) const;
-  /// The most elements that the windows of a piece lie in.
+  /// The most elements that the windows of a piece span.
   std::int64_t elements() const { return elements_; }
   std::int64_t outputs() const { return most_.outputs(); }
 
@@ -74,7 +74,7 @@ class ConvPieces {
   std::int64_t elements_;
 };
 
-/// Where the windows of a piece lie: in the source itself or, where some reach beyond it, in a copy
+/// Where the windows of a piece are: in the source itself or, where some reach beyond it, in a copy
 /// with zeros around. Distances are in elements.
 struct ConvView {
   const std::byte* data;

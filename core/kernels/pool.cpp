@@ -28,7 +28,7 @@ Taps taps_of(const WindowAxis& axis, std::int64_t output) {
 bool is_apart(const WindowAxis& axis) {
   return axis.out < 2 || axis.stride >= (axis.size - 1) * axis.dilation + 1;
 }
-// Whether each input lies in a window.
+// Whether the windows cover the axis without gaps.
 bool is_covered(const WindowAxis& axis) {
   return axis.dilation == 1 && axis.stride <= axis.size && axis.before >= 0 && axis.out > 0 &&
          axis.input_of(axis.out - 1, axis.size - 1) >= axis.in - 1;

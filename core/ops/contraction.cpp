@@ -114,7 +114,7 @@ struct Operand {
       }
     }
   }
-  // Room for the copy; undefined where the elements can be read as they lie.
+  // Room for the copy; undefined where the operand is read in place.
   Tensor room(DType dtype) const { return is_copied ? Tensor::empty(shape, dtype) : Tensor(); }
   // The elements as the product reads them, copied into the room where there is some.
   const void* read(const void* data, const Tensor& room) const {
@@ -217,7 +217,8 @@ struct DotGeneral {
     return {Shape(std::span<const std::int64_t>(sizes.data(), rank)), in[0].dtype};
   }
 
-  // The product as the kernels see it. Operands that do not lie well are to be copied.
+  // The product as the kernels see it. An operand whose axes do not merge into one stride each is
+  // to be copied.
   kernels::BatchedMatmulPlan plan(DType dtype, Operand& x, Operand& y) const {
     Axis x_k, y_k, n, m;
     if (!merge(x.contract, 0, x_k)) {

@@ -39,7 +39,7 @@ struct Call {
   const SteppedLayer* stepped = nullptr;
   StreamWindow window = {};
   std::vector<Variable> states = {};  ///< of a windowed layer: (history, batch, ...), a ring
-  Variable oldest = {};               ///< where the ring's oldest step lies; empty for no ring
+  Variable oldest = {};               ///< index of the ring's oldest step; undefined without a ring
 };
 
 struct Plan {

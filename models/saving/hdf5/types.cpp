@@ -75,7 +75,7 @@ void read_opaque(Cursor& cursor, std::uint64_t bits, Datatype& type) {
   type.brain = true;
 }
 
-void turn_around(const std::byte* from, std::uint64_t size, std::uint64_t count, std::byte* to) {
+void swap_bytes(const std::byte* from, std::uint64_t size, std::uint64_t count, std::byte* to) {
   for (std::uint64_t i = 0; i < count; ++i, from += size, to += size)
     std::reverse_copy(from, from + size, to);
 }
@@ -192,7 +192,7 @@ void decode(const Image& image,
     for (std::uint64_t i = 0; i < count; ++i)
       static_cast<unsigned char*>(to)[i] = from[i] != std::byte{0} ? 1 : 0;
   } else {
-    turn_around(from.data(), type.size, count, static_cast<std::byte*>(to));
+    swap_bytes(from.data(), type.size, count, static_cast<std::byte*>(to));
   }
 }
 
