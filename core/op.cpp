@@ -41,6 +41,77 @@ void announce(const OpDef& def,
   }
 }
 
+Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data) {
+  TensorImpl* impl = new_impl();
+  impl->data = data;
+  impl->spec = spec;
+  impl->size = spec.shape.num_elements();
+  impl->strides = strides;
+  std::int64_t expected = 1;
+  for (int i = spec.shape.rank() - 1; i >= 0; --i) {
+    if (spec.shape[i] != 1 && strides[i] != expected && impl->size > 0) impl->contiguous = false;
+    expected *= spec.shape[i];
+  }
+  return Tensor::adopt(impl);
+}
+
+namespace {
+
+// An input that is copied, and where in the workspace.
+struct InputCopy {
+  std::size_t input;
+  Spec spec;
+  Shape strides;
+  std::int64_t offset;
+};
+
+}  // namespace
+
+Kernel prepare_on_copies(const OpDef& def,
+                         const void* options,
+                         const Layouts& layouts,
+                         const std::vector<bool>& is_copied,
+                         Workspace& workspace) {
+  Tensors inputs;
+  std::vector<InputCopy> copies;
+  for (std::size_t i = 0; i < layouts.in.size(); ++i) {
+    const Tensor& input = layouts.in[i];
+    const Spec& spec = input.spec();
+    inputs.push_back(is_copied[i] ? bare_tensor(spec, contiguous_strides(spec.shape), nullptr)
+                                  : input);
+    if (!is_copied[i]) continue;
+    const auto bytes = input.size() * static_cast<std::int64_t>(size_of(spec.dtype));
+    copies.push_back({i, spec, input.strides(), workspace.take(bytes)});
+  }
+  Kernel kernel =
+      def.prepare(options, {Inputs<Tensor>(inputs.data(), inputs.size()), layouts.out}, workspace);
+  return [copies = std::move(copies), count = inputs.size(), kernel = std::move(kernel)](
+             const void* const* from, void* const* to, std::byte* block) {
+    SmallVector<const void*, 10> all;
+    for (std::size_t i = 0; i < count; ++i) all.push_back(from[i]);
+    for (const InputCopy& copy : copies) {
+      std::byte* const dense = block + copy.offset;
+      kernels::copy(
+          copy.spec.dtype, copy.spec.shape, {from[copy.input], copy.strides.data()}, dense);
+      all[copy.input] = dense;
+    }
+    kernel(all.data(), to, block);
+  };
+}
+
+Kernel prepare_copy(const OpDef& def, const void* options, const Layouts& layouts) {
+  const Tensor& input = layouts.in[0];
+  auto view = def.view(options, input.spec(), input.strides());
+  // Without a view the result has the elements of the input in their order.
+  if (!view) view = ViewLayout{input.shape(), input.strides(), 0};
+  const std::int64_t offset = view->offset * static_cast<std::int64_t>(size_of(input.dtype()));
+  return [dtype = input.dtype(), shape = view->shape, strides = view->strides, offset](
+             const void* const* from, void* const* to) {
+    kernels::copy(
+        dtype, shape, {static_cast<const std::byte*>(from[0]) + offset, strides.data()}, to[0]);
+  };
+}
+
 }  // namespace detail
 
 Tensors run_any(const AnyOp& op, Inputs<Tensor> inputs) {

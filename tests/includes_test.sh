@@ -37,6 +37,15 @@ found=$(grep -rnE '^ *# *include *"' core autograd layers models --include='*.[c
 [ -z "$found" ] || complain "includes by relative path:
 $found"
 
+# Compiled programs know traits of ops, no names of ops or of their options.
+names=$(grep -rhoE '(string_view name = |Field\{)"[a-z0-9_]+"' core/ops | grep -oE '"[a-z0-9_]+"' | sort -u)
+names="$names
+$(grep -hoE '^(UNARY|BINARY)\([A-Za-z0-9]+, *"?[a-z0-9_]+' core/elementwise.def | sed -E 's/.*, *"?([a-z0-9_]+)$/"\1"/')"
+[ "$(printf '%s\n' "$names" | wc -l)" -gt 100 ] || complain "no names of ops found"
+found=$(grep -rnF "$names" autograd/graph || true)
+[ -z "$found" ] || complain "autograd/graph knows ops or options by name:
+$found"
+
 [ -n "$headers" ] || complain "no headers found"
 printf '%s headers checked\n' "$(printf '%s\n' "$headers" | wc -l)"
 exit $bad

@@ -23,18 +23,9 @@ class StepUnit final : public BoundUnit {
   }
 
   void run() override {
-    const OpDef& def = op_.def();
-    const Inputs<Tensor> inputs(inputs_.data(), inputs_.size());
-    if (!def.aliases) {
-      def.forward(op_.options(), inputs, std::span<Tensor>(outputs_.data(), outputs_.size()));
-      return;
-    }
-    Tensor result;
-    def.forward(op_.options(), inputs, std::span<Tensor>(&result, 1));
-    kernels::copy(result.dtype(),
-                  result.shape(),
-                  {result.data(), result.strides().data()},
-                  outputs_[0].mutable_data());
+    op_.def().forward(op_.options(),
+                      {inputs_.data(), inputs_.size()},
+                      std::span<Tensor>(outputs_.data(), outputs_.size()));
   }
 
  private:
@@ -42,24 +33,26 @@ class StepUnit final : public BoundUnit {
   Tensors inputs_, outputs_;
 };
 
-// An op that has settled all but where its arrays lie.
+// The kernel that an op prepared.
 class KernelUnit final : public BoundUnit {
  public:
-  KernelUnit(const Tape& tape, const Unit& unit, Instance& instance, Kernel kernel)
-      : kernel_(std::move(kernel)) {
+  KernelUnit(const Tape& tape, const Unit& unit, Instance& instance) : kernel_(unit.kernel) {
     const Step& step = tape.steps[unit.steps[0]];
     inputs_.resize(step.inputs.size());
     outputs_.resize(step.outputs.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) instance.point(&inputs_[i], step.inputs[i]);
     for (std::size_t i = 0; i < outputs_.size(); ++i) instance.point(&outputs_[i], step.outputs[i]);
+    if (unit.workspace_bytes > 0) workspace_ = instance.arena() + unit.workspace;
   }
   void run() override {
     kernel_(const_cast<const void* const*>(reinterpret_cast<void**>(inputs_.data())),
-            reinterpret_cast<void* const*>(outputs_.data()));
+            reinterpret_cast<void* const*>(outputs_.data()),
+            workspace_);
   }
 
  private:
-  Kernel kernel_;
+  const Kernel& kernel_;
+  std::byte* workspace_ = nullptr;
   std::vector<std::byte*> inputs_, outputs_;
 };
 
@@ -75,15 +68,7 @@ std::unique_ptr<BoundUnit> bind_step(const Tape& tape,
                                      const Plan& plan,
                                      const Unit& unit,
                                      Instance& instance) {
-  const Step& step = tape.steps[unit.steps[0]];
-  if (const auto bind = step.op.def().bind) {
-    const Tensors inputs = bare_tensors(tape, plan, step.inputs);
-    const Tensors outputs = bare_tensors(tape, plan, step.outputs);
-    Kernel kernel = bind(step.op.options(),
-                         Inputs<Tensor>(inputs.data(), inputs.size()),
-                         std::span<const Tensor>(outputs.data(), outputs.size()));
-    if (kernel) return std::make_unique<KernelUnit>(tape, unit, instance, std::move(kernel));
-  }
+  if (unit.kernel) return std::make_unique<KernelUnit>(tape, unit, instance);
   return std::make_unique<StepUnit>(tape, plan, unit, instance);
 }
 
@@ -203,7 +188,7 @@ Tensor Instance::value_of(const Assignment& assignment) {
     case Base::output: data = results_[place.index].impl()->data; break;
     default: data = const_cast<std::byte*>(variables_[place.index].slot.data());
   }
-  return bare_tensor(tape_[assignment.value].spec, view.strides, data + view.offset);
+  return detail::bare_tensor(tape_[assignment.value].spec, view.strides, data + view.offset);
 }
 
 // All that an assignment asks memory for, before anything is written. The old value of another

@@ -4,8 +4,7 @@
 
 #include <nyala/autograd/graph/plan.hpp>
 #include <nyala/core/kernels/matmul.hpp>
-#include <nyala/core/kernels/reduce.hpp>
-#include <nyala/core/ops/rewriting.hpp>
+#include <nyala/core/kernels/reduce_loops.hpp>
 
 namespace nyala::graph {
 namespace {
@@ -73,13 +72,6 @@ std::int64_t Unit::num_parts(Reducing reducing) const {
 
 namespace {
 
-std::optional<kernels::Reduce> reduction_of(const OpDef& def) {
-  if (def.name == "sum") return kernels::Reduce::sum;
-  if (def.name == "max") return kernels::Reduce::max;
-  if (def.name == "min") return kernels::Reduce::min;
-  return {};
-}
-
 // A reduction of the first axes or the last ones of an array without gaps.
 std::optional<Pass> pass_of_reduction(const Tape& tape, const Plan& plan, const Step& step) {
   const ValueId id = step.inputs[0];
@@ -87,17 +79,8 @@ std::optional<Pass> pass_of_reduction(const Tape& tape, const Plan& plan, const 
   std::int64_t ignored = 0;
   if (!is_floating(in.dtype) || in.shape.num_elements() == 0) return {};
   if (reading_of(in.shape, plan.view(id).strides, ignored) != Reading::full) return {};
-  const Config options = step.op.def().config(step.op.options());
-  const Config& axis = *options.find("axis");
-  std::vector<bool> reduced(static_cast<std::size_t>(in.shape.rank()), axis.is_null());
-  const auto mark = [&](const Config& number) {
-    const int at = normalize_axis(static_cast<int>(number.as_int()), in.shape.rank(), "plan");
-    reduced[static_cast<std::size_t>(at)] = true;
-  };
-  if (axis.is_list())
-    for (const Config& number : axis.as_list()) mark(number);
-  else if (!axis.is_null())
-    mark(axis);
+  const auto [kind, reduced] = step.op.def().reduction(step.op.options(), in.shape.rank());
+  if (!kernels::has_reduce_loops(kind)) return {};
 
   // Sizes of the runs of reduced and kept axes; those of size 1 belong to either.
   std::vector<std::pair<bool, std::int64_t>> runs;
@@ -107,8 +90,7 @@ std::optional<Pass> pass_of_reduction(const Tape& tape, const Plan& plan, const 
     if (runs.empty() || runs.back().first != is_reduced) runs.emplace_back(is_reduced, 1);
     runs.back().second *= in.shape[i];
   }
-  Pass pass{
-      in.shape.num_elements(), 0, {Reading::full}, Reducing::to_one, *reduction_of(step.op.def())};
+  Pass pass{in.shape.num_elements(), 0, {Reading::full}, Reducing::to_one, kind};
   if (runs.size() > 2 || (runs.size() == 1 && !runs[0].first)) return {};
   if (runs.size() < 2) return pass;
   pass.columns = runs[1].second;
@@ -121,9 +103,10 @@ std::optional<Pass> pass_of_product(const Tape& tape, const Plan& plan, const St
   constexpr std::int64_t deepest = 256;
   constexpr std::int64_t narrowest = 16;
   const ValueId made = step.outputs[0];
-  if (plan.root(made) != made) return {};
+  const auto product_of = step.op.def().product;
+  if (product_of == nullptr || plan.root(made) != made) return {};
   const Tensors inputs = bare_tensors(tape, plan, step.inputs);
-  const auto product = ops::product_of(step.op, Inputs<Tensor>(inputs.data(), inputs.size()));
+  const auto product = product_of(step.op.options(), {inputs.data(), inputs.size()});
   if (!product || !is_floating(product->dtype) || product->turned || product->b.column != 1)
     return {};
   if (product->k == 0 || product->k > deepest || product->n < narrowest) return {};
@@ -138,7 +121,7 @@ std::optional<Pass> pass_of_product(const Tape& tape, const Plan& plan, const St
 
 std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step) {
   const OpDef& def = step.op.def();
-  if (reduction_of(def)) return pass_of_reduction(tape, plan, step);
+  if (def.reduction != nullptr) return pass_of_reduction(tape, plan, step);
   if (def.pointwise.kind == Pointwise::Kind::no) return pass_of_product(tape, plan, step);
   const Shape& shape = tape[step.outputs[0]].spec.shape;
   Pass pass;
@@ -160,22 +143,8 @@ std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step
 Tensors bare_tensors(const Tape& tape, const Plan& plan, const std::vector<ValueId>& ids) {
   Tensors tensors;
   for (ValueId id : ids)
-    tensors.push_back(bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
+    tensors.push_back(detail::bare_tensor(tape[id].spec, plan.view(id).strides, nullptr));
   return tensors;
-}
-
-Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data) {
-  detail::TensorImpl* impl = detail::new_impl();
-  impl->data = data;
-  impl->spec = spec;
-  impl->size = spec.shape.num_elements();
-  impl->strides = strides;
-  std::int64_t expected = 1;
-  for (int i = spec.shape.rank() - 1; i >= 0; --i) {
-    if (spec.shape[i] != 1 && strides[i] != expected && impl->size > 0) impl->contiguous = false;
-    expected *= spec.shape[i];
-  }
-  return Tensor::adopt(impl);
 }
 
 }  // namespace nyala::graph

@@ -1,6 +1,5 @@
 // What is done to a tape before it is planned.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -157,7 +156,8 @@ static void simplify_steps(Tape& tape) {
   std::vector<const Step*> makers(tape.values.size());
   for (Step& step : tape.steps) {
     renaming.apply(step.inputs);
-    if (all_constant(tape, step)) {
+    const bool has_effects = step.op.def().effects;
+    if (!has_effects && all_constant(tape, step)) {
       compute_constant(tape, step);
       for (ValueId id : step.outputs) {
         renaming.replace(id, computed.try_emplace(bytes_of(tape[id]), id).first->second);
@@ -173,7 +173,7 @@ static void simplify_steps(Tape& tape) {
       continue;
     }
     const auto [place, is_new] = done.try_emplace(key_of(step), step.outputs);
-    if (is_new) {
+    if (is_new || has_effects) {
       kept.push_back(std::move(step));
       for (ValueId id : kept.back().outputs) makers[static_cast<std::size_t>(id)] = &kept.back();
       continue;
@@ -202,67 +202,68 @@ struct Uses {
     for (ValueId id : tape.outputs) ++count[static_cast<std::size_t>(id)];
     for (const auto& [variable, id] : tape.assigned) ++count[static_cast<std::size_t>(id)];
   }
-  // The step of that name that makes a value which is used once; null for none.
-  const Step* only_for(const Tape& tape, ValueId id, std::string_view name) const {
+  // The step that makes a value which is used once; null for none.
+  const Step* only_for(const Tape& tape, ValueId id) const {
     const auto at = static_cast<std::size_t>(id);
     if (maker[at] < 0 || count[at] != 1) return nullptr;
-    const Step& step = tape.steps[static_cast<std::size_t>(maker[at])];
-    return step.op.def().name == name ? &step : nullptr;
+    return &tape.steps[static_cast<std::size_t>(maker[at])];
   }
 };
 
-// Whether a product is one of rows with a matrix: (..., k) times (k, n).
-bool is_dense_product(const Tape& tape, const Step& product) {
-  const Spec &x = tape[product.inputs[0]].spec, &w = tape[product.inputs[1]].spec;
-  if (!is_floating(x.dtype) || w.shape.rank() != 2 || x.shape.rank() < 1) return false;
-  const Config config = product.op.def().config(product.op.options());
-  const auto is = [&](const char* name, std::initializer_list<int> axes) {
-    const auto& list = config.find(name)->as_list();
-    return std::equal(list.begin(), list.end(), axes.begin(), axes.end(), [](const auto& a, int b) {
-      return a.as_int() == b;
-    });
-  };
-  return is("x_batch", {}) && is("y_batch", {}) && is("x_contract", {x.shape.rank() - 1}) &&
-         is("y_contract", {0});
+// What a step does to the result of a product, so that the product can do it: the product's value
+// (-1 where it does nothing of the kind), the row that is added (-1 for none) and the epilogue.
+struct AfterProduct {
+  ValueId product = -1;
+  ValueId bias = -1;
+  Epilogue epilogue = {};
+};
+
+AfterProduct after_product(const Tape& tape, const Step& step) {
+  using P = Pointwise::Kind;
+  const Pointwise& pointwise = step.op.def().pointwise;
+  AfterProduct after;
+  if (pointwise.kind == P::unary) {
+    after.product = step.inputs[0];
+    after.epilogue.activation = static_cast<kernels::Unary>(pointwise.kernel);
+  } else if (pointwise.kind == P::binary &&
+             pointwise.kernel == static_cast<std::uint8_t>(kernels::Binary::add)) {
+    const Spec& out = tape[step.outputs[0]].spec;
+    const bool fits = out.shape.rank() > 0 && tape[step.inputs[0]].spec == out &&
+                      tape[step.inputs[1]].spec == Spec{{out.shape.back()}, out.dtype};
+    if (!fits) return after;
+    after.product = step.inputs[0];
+    after.bias = step.inputs[1];
+    after.epilogue.bias = true;
+  }
+  return after;
 }
 
 }  // namespace
 
-// A product with a matrix, the row added to it and a relu become one op.
-static void fuse_dense(Tape& tape) {
-  const Uses uses(tape);
-  // From the end, so that a relu takes its addition before that is looked at by itself.
-  for (std::size_t i = tape.steps.size(); i-- > 0;) {
-    Step& step = tape.steps[i];
-    const bool relu = step.op.def().name == "relu";
-    const Step* add = relu ? uses.only_for(tape, step.inputs[0], "add") : &step;
-    if (add == nullptr || add->op.def().name != "add") continue;
-    const Step* product = uses.only_for(tape, add->inputs[0], "dot_general");
-    if (product == nullptr || !is_dense_product(tape, *product)) continue;
-    const ValueId bias = add->inputs[1];
-    const Spec& out = tape[add->outputs[0]].spec;
-    if (tape[bias].spec != Spec{{out.shape.back()}, out.dtype}) continue;
-    if (out != tape[product->outputs[0]].spec) continue;
-    step = {ops::linear_op(relu), {product->inputs[0], product->inputs[1], bias}, step.outputs};
-  }
-}
-
-// A convolution and a relu become one op.
-static void fuse_convolutions(Tape& tape) {
+// A product, the row added to it and an activation become one op, where the product takes them in.
+static void fuse_epilogues(Tape& tape) {
   const Uses uses(tape);
   for (Step& step : tape.steps) {
-    if (step.op.def().name != "relu") continue;
-    if (const Step* conv = uses.only_for(tape, step.inputs[0], "conv"))
-      step = {ops::conv_with_relu(conv->op), conv->inputs, step.outputs};
+    const AfterProduct after = after_product(tape, step);
+    const Step* const product = after.product < 0 ? nullptr : uses.only_for(tape, after.product);
+    if (product == nullptr || product->op.def().with_epilogue == nullptr) continue;
+    Tensors inputs;
+    for (ValueId id : product->inputs)
+      inputs.push_back(Tensor::abstract(tape[id].spec.shape, tape[id].spec.dtype));
+    AnyOp op = product->op.def().with_epilogue(
+        product->op.options(), {inputs.data(), inputs.size()}, after.epilogue);
+    if (!op) continue;
+    std::vector<ValueId> operands = product->inputs;
+    if (after.bias >= 0) operands.push_back(after.bias);
+    step = {std::move(op), std::move(operands), step.outputs};
   }
 }
 
 // A reduction of axes of size one keeps the elements: it becomes a reshape.
 static void drop_empty_reductions(Tape& tape) {
-  constexpr std::array<std::string_view, 4> reductions = {"sum", "prod", "max", "min"};
   for (Step& step : tape.steps) {
-    const std::string_view name = step.op.def().name;
-    if (std::find(reductions.begin(), reductions.end(), name) == reductions.end()) continue;
+    if (step.op.def().reduction == nullptr) continue;
+    if (tape[step.inputs[0]].spec.dtype != tape[step.outputs[0]].spec.dtype) continue;
     const Shape& to = tape[step.outputs[0]].spec.shape;
     if (tape[step.inputs[0]].spec.shape.num_elements() == to.num_elements() &&
         to.num_elements() > 0)
@@ -278,7 +279,8 @@ static void drop_dead_steps(Tape& tape) {
   std::vector<Step> kept;
   for (std::size_t i = tape.steps.size(); i-- > 0;) {
     Step& step = tape.steps[i];
-    if (std::none_of(step.outputs.begin(), step.outputs.end(), [&](ValueId id) {
+    if (!step.op.def().effects &&
+        std::none_of(step.outputs.begin(), step.outputs.end(), [&](ValueId id) {
           return needed[static_cast<std::size_t>(id)];
         }))
       continue;
@@ -294,8 +296,7 @@ void optimize(Tape& tape) {
   drop_empty_reductions(tape);
   simplify_steps(tape);
   drop_dead_steps(tape);
-  fuse_dense(tape);
-  fuse_convolutions(tape);
+  fuse_epilogues(tape);
   drop_dead_steps(tape);
 }
 

@@ -7,7 +7,6 @@
 #include <nyala/autograd/graph/arena.hpp>
 #include <nyala/autograd/graph/grouping.hpp>
 #include <nyala/core/kernels/matmul.hpp>
-#include <nyala/core/ops/rewriting.hpp>
 
 namespace nyala::graph {
 namespace {
@@ -32,22 +31,20 @@ bool is_view(const Plan& plan, const Step& step) {
   return plan.root(step.outputs[0]) != step.outputs[0];
 }
 
-// Ops that give views are run on an address that stands for any root and is never read.
+// A view of a view is one of the root.
 void find_views(const Tape& tape, Plan& plan) {
-  std::byte* const anywhere = reinterpret_cast<std::byte*>(std::uintptr_t{1} << 46);
   plan.views.resize(tape.values.size());
   for (std::size_t i = 0; i < tape.values.size(); ++i)
     plan.views[i] = {static_cast<ValueId>(i), 0, contiguous_strides(tape.values[i].spec.shape)};
   for (const Step& step : tape.steps) {
     const OpDef& def = step.op.def();
-    if (!def.aliases || step.inputs.size() != 1) continue;
+    if (def.view == nullptr) continue;
     const View from = plan.view(step.inputs[0]);
-    const Tensor input = bare_tensor(tape[step.inputs[0]].spec, from.strides, anywhere);
-    if (!ops::gives_view(step.op, input)) continue;
-    Tensor output;
-    def.forward(step.op.options(), Inputs<Tensor>(&input, 1), std::span<Tensor>(&output, 1));
-    const std::int64_t offset = output.impl()->data - anywhere;
-    plan.views[at(step.outputs[0])] = {from.root, from.offset + offset, output.strides()};
+    const Spec& spec = tape[step.inputs[0]].spec;
+    const auto view = def.view(step.op.options(), spec, from.strides);
+    if (!view) continue;
+    const std::int64_t offset = view->offset * static_cast<std::int64_t>(size_of(spec.dtype));
+    plan.views[at(step.outputs[0])] = {from.root, from.offset + offset, view->strides};
   }
 }
 
@@ -89,6 +86,7 @@ class Planner {
   bool leaves_alone(std::vector<bool>& alone) const;
   void find_lives();
   void shape_tiles();
+  void prepare(Unit& unit, const Step& step);
   void place_results();
 
   std::size_t variable_index(const Variable& variable);
@@ -185,11 +183,16 @@ void Planner::order_steps() {
     if (may_be_in_place(assignment)) late[at(assignment.value)] = true;
   }
   std::vector<bool> waits(tape_.steps.size());
+  bool effect_waits = false;
   for (std::size_t i = 0; i < tape_.steps.size(); ++i) {
     const Step& step = tape_.steps[i];
     const auto is_late = [&](ValueId id) { return late[at(id)]; };
     waits[i] = std::any_of(step.inputs.begin(), step.inputs.end(), is_late) ||
                (may_write_over(i) && is_late(step.outputs[0]));
+    // Effects keep their order.
+    const bool has_effects = step.op.def().effects;
+    waits[i] = waits[i] || (has_effects && effect_waits);
+    effect_waits |= has_effects && waits[i];
     for (ValueId id : step.outputs) late[at(id)] = waits[i];
   }
   let_makers_wait(waits);
@@ -232,8 +235,13 @@ std::vector<std::size_t> Planner::gather(const std::vector<std::size_t>& steps) 
     followers[first].push_back(then);
     ++waits[then];
   };
+  std::optional<std::size_t> last_effect;
   for (std::size_t k = 0; k < steps.size(); ++k) {
     const Step& step = tape_.steps[steps[k]];
+    if (step.op.def().effects) {
+      if (last_effect) let_wait(*last_effect, k);
+      last_effect = k;
+    }
     for (ValueId id : step.inputs) {
       if (maker[at(id)] >= 0) let_wait(static_cast<std::size_t>(maker[at(id)]), k);
       const Place& from = plan_.place(plan_.root(id));
@@ -415,6 +423,18 @@ void Planner::shape_tiles() {
 
 // ---- memory ----
 
+void Planner::prepare(Unit& unit, const Step& step) {
+  const auto prepare = step.op.def().prepare;
+  if (prepare == nullptr) return;
+  const Tensors inputs = bare_tensors(tape_, plan_, step.inputs);
+  const Tensors outputs = bare_tensors(tape_, plan_, step.outputs);
+  Workspace workspace;
+  unit.kernel = prepare(step.op.options(),
+                        {{inputs.data(), inputs.size()}, {outputs.data(), outputs.size()}},
+                        workspace);
+  unit.workspace_bytes = workspace.bytes();
+}
+
 void Planner::place_results() {
   Arena arena;
   for (Unit& unit : plan_.units) {
@@ -425,6 +445,11 @@ void Planner::place_results() {
         if (place(id).base != Base::none) continue;
         place(id).base = Base::arena;
         arena.add(bytes_of(tape_[id].spec), made_[at(id)], last_used_[at(id)], &place(id).offset);
+      }
+      if (unit.kind == Unit::Kind::step) prepare(unit, step);
+      if (unit.workspace_bytes > 0) {
+        const std::size_t now = made_[at(step.outputs[0])];
+        arena.add(unit.workspace_bytes, now, now, &unit.workspace);
       }
       if (unit.kind != Unit::Kind::tiles) continue;
       const std::int64_t parts = unit.num_parts(passes_[unit.steps[k]]->reducing);

@@ -78,6 +78,8 @@ struct Unit {
   std::int64_t slot_bytes = 0;
   bool has_product = false;
   std::vector<std::int64_t> parts;  // of each step: where in the arena a reduction's parts lie
+  Kernel kernel = {};               // of a single step, if its op prepares one
+  std::int64_t workspace = 0, workspace_bytes = 0;  // of that: where in the arena
 
   std::int64_t tiles_across() const { return (columns - 1) / tile_columns + 1; }
   std::int64_t tiles_down() const { return (rows - 1) / tile_rows + 1; }
@@ -124,7 +126,5 @@ std::optional<Pass> pass_of(const Tape& tape, const Plan& plan, const Step& step
 
 /// Tensors that lie as these values do, nowhere yet.
 Tensors bare_tensors(const Tape& tape, const Plan& plan, const std::vector<ValueId>& ids);
-/// A tensor over memory that it does not own.
-Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data);
 
 }  // namespace nyala::graph

@@ -23,15 +23,15 @@ void check_inputs(const std::vector<Spec>& wanted, Inputs<Tensor> inputs) {
                      std::to_string(wanted.size()));
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const std::string which = "Program: input " + std::to_string(i);
-    if (!inputs[i].defined()) throw StateError(which + " is an undefined tensor");
-    if (inputs[i].is_abstract()) throw StateError(which + " is an abstract tensor");
+    const auto which = [i] { return "Program: input " + std::to_string(i); };
+    if (!inputs[i].defined()) throw StateError(which() + " is an undefined tensor");
+    if (inputs[i].is_abstract()) throw StateError(which() + " is an abstract tensor");
     if (inputs[i].shape() != wanted[i].shape) {
-      throw ShapeError(which + " has shape " + inputs[i].shape().str() + ", expected " +
+      throw ShapeError(which() + " has shape " + inputs[i].shape().str() + ", expected " +
                        wanted[i].shape.str());
     }
     if (inputs[i].dtype() != wanted[i].dtype) {
-      throw TypeError(which + " has dtype " + std::string(name_of(inputs[i].dtype())) +
+      throw TypeError(which() + " has dtype " + std::string(name_of(inputs[i].dtype())) +
                       ", expected " + std::string(name_of(wanted[i].dtype)));
     }
   }

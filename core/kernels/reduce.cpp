@@ -3,11 +3,11 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <vector>
 
 #include <nyala/core/kernels/layout.hpp>
 #include <nyala/core/kernels/reduce_loops.hpp>
 #include <nyala/core/parallel.hpp>
+#include <nyala/core/small_vector.hpp>
 
 namespace nyala::kernels {
 namespace {
@@ -71,7 +71,7 @@ struct Reducer {
 void reduce_run(const Reducer& reducer, std::int64_t n, void* out) {
   const std::int64_t num_pieces = (n - 1) / kGrain + 1;
   if (num_pieces == 1) return reducer.loops.row(reducer.x, n, out);
-  std::vector<std::uint64_t> parts(static_cast<std::size_t>(num_pieces));  // holds any dtype
+  SmallVector<std::uint64_t, 256> parts(static_cast<std::size_t>(num_pieces));  // holds any dtype
   auto* to = reinterpret_cast<std::byte*>(parts.data());
   parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
     reducer.loops.row(reducer.at(begin),

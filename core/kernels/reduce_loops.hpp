@@ -22,7 +22,11 @@ struct ReduceLoops {
 /// Writes n times the value that changes nothing.
 void fill_neutral(Reduce op, DType dtype, std::int64_t n, void* out);
 
-/// The loops for sum, product, max and min.
+/// Whether there are such loops: for sum, product, max and min.
+constexpr bool has_reduce_loops(Reduce op) {
+  return op == Reduce::sum || op == Reduce::product || op == Reduce::max || op == Reduce::min;
+}
+/// The loops of these.
 ReduceLoops reduce_loops(Reduce op, DType dtype);
 
 }  // namespace nyala::kernels

@@ -4,7 +4,6 @@
 
 #include <nyala/core/kernels/attention.hpp>
 #include <nyala/core/ops/support.hpp>
-#include <nyala/core/ops/workspace.hpp>
 
 namespace nyala {
 namespace ops {
@@ -122,20 +121,15 @@ struct OfAttention {
             masked ? static_cast<const bool*>(in[mask_at()]) : nullptr};
   }
 
-  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
-    const std::vector<Tensor> dense = contiguous(in);
-    const auto p = plan(dense);
-    Tensor workspace = workspace_tensor(kernels::attention_workspace(p, Self::kBackward));
-    static_cast<const Self&>(*this).run(
-        p, pointers(dense).data(), pointers(out).data(), workspace.mutable_data());
-  }
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    if (!all_contiguous(Inputs<Tensor>(&in[0], kBias))) return {};
-    const auto p = plan(in);
-    return [op = static_cast<const Self&>(*this),
-            p,
-            workspace = own_workspace(kernels::attention_workspace(p, Self::kBackward))](
-               const void* const* from, void* const* to) { op.run(p, from, to, workspace.get()); };
+  // A bias and a mask are read with any strides.
+  static bool reads_strided(std::size_t i, const Tensor&) { return i >= kBias; }
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const auto p = plan(at.in);
+    const std::int64_t room = workspace.take(kernels::attention_workspace(p, Self::kBackward));
+    return [op = static_cast<const Self&>(*this), p, room](
+               const void* const* from, void* const* to, std::byte* block) {
+      op.run(p, from, to, block + room);
+    };
   }
 };
 
@@ -227,22 +221,43 @@ struct DotProductAttention : OfAttention<DotProductAttention> {
     return grads;
   }
   Grads plain(const Saved& saved, Inputs<Tensor> dys) const;
+  Tensors reference(Inputs<Tensor> in) const;
+
+  // The weights of (batch, heads, queries, keys) in plain ops, and where keys are seen (undefined
+  // where all are).
+  struct Weights {
+    Tensor weights, seen;
+  };
+  Weights weights_of(Inputs<Tensor> in) const;
   static std::vector<SampleOf<DotProductAttention>> samples();
 };
 
-Grads DotProductAttention::plain(const Saved& saved, Inputs<Tensor> dys) const {
-  const Tensor& q = saved.input(0);
-  const std::int64_t heads = q.shape()[2];
-  const Tensor k = for_each_head(saved.input(1), heads), v = for_each_head(saved.input(2), heads);
+DotProductAttention::Weights DotProductAttention::weights_of(Inputs<Tensor> in) const {
+  const Tensor &q = in[0], k = for_each_head(in[1], q.shape()[2]);
   Tensor scores = einsum("btnh,bsnh->bnts", {q, k}) * scale;
-  if (biased) scores = scores + saved.input(kBias);
-  Tensor seen = masked ? saved.input(mask_at()) : Tensor();
+  if (biased) scores = scores + in[kBias];
+  Tensor seen = masked ? in[mask_at()] : Tensor();
   if (is_causal) {
     const Tensor past = attention_span(q.shape()[1], k.shape()[1]);
     seen = seen.defined() ? logical_and(seen, past) : past;
   }
   if (seen.defined()) scores = where(seen, scores, kernels::kHiddenScore);
-  const Tensor weights = softmax(scores);
+  return {softmax(scores), seen};
+}
+
+Tensors DotProductAttention::reference(Inputs<Tensor> in) const {
+  const Tensor weights = weights_of(in).weights;
+  const Tensor v = for_each_head(in[2], in[0].shape()[2]);
+  const Shape kept = shape_kept(weights.shape());
+  return {einsum("bnts,bsnh->btnh", {weights, v}),
+          kept == weights.shape() ? weights : zeros(kept, {weights.dtype()})};
+}
+
+Grads DotProductAttention::plain(const Saved& saved, Inputs<Tensor> dys) const {
+  const Tensor& q = saved.input(0);
+  const std::int64_t heads = q.shape()[2];
+  const Tensor k = for_each_head(saved.input(1), heads), v = for_each_head(saved.input(2), heads);
+  const auto [weights, seen] = weights_of(saved.inputs());
 
   Grads grads(saved.num_inputs());
   Tensor dweights = dys[1].defined() && dys[1].size() > 0 ? dys[1] : zeros_like(weights);

@@ -41,23 +41,9 @@ struct OfChannels {
     return one;
   }
   // Self::run(dtype, size, epsilon, from, to) on contiguous arrays.
-  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
-    Tensors dense;
-    SmallVector<const void*, 7> from;
-    SmallVector<void*, 3> to;
-    for (const Tensor& input : in) {
-      dense.push_back(input.contiguous());
-      from.push_back(dense[dense.size() - 1].data());
-    }
-    for (Tensor& output : out) to.push_back(output.mutable_data());
-    Self::run(in[0].dtype(), channels(in[0]), epsilon, from.data(), to.data());
-  }
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    for (const Tensor& input : in) {
-      if (!input.is_contiguous()) return {};
-    }
+  auto prepare(const Layouts& at, Workspace&) const {
     return
-        [dtype = in[0].dtype(), size = channels(in[0]), least = epsilon](
+        [dtype = at.in[0].dtype(), size = channels(at.in[0]), least = epsilon](
             const void* const* from, void* const* to) { Self::run(dtype, size, least, from, to); };
   }
   template <class Other>
@@ -192,6 +178,15 @@ struct BatchNorm : OfChannels<BatchNorm> {
         {saved.input(0), saved.input(1), saved.output(1), saved.output(2), dys[0], dys[1], dys[2]});
     return {grads[0], grads[1], grads[2]};
   }
+  Tensors reference(Inputs<Tensor> in) const {
+    const Tensor& x = in[0];
+    const kernels::Channels size = channels(x);
+    const auto count = static_cast<double>(std::max<std::int64_t>(size.outer * size.inner, 1));
+    const Tensor mean = sum_of_channels(x) / count, distance = x - wide(mean, x);
+    const Tensor variance = sum_of_channels(square(distance)) / count;
+    const Tensor factor = in[1] * rsqrt(variance + epsilon);
+    return {distance * wide(factor, x) + wide(in[2], x), mean, variance};
+  }
   static std::vector<SampleOf<BatchNorm>> samples() { return make_samples("xcc", false); }
 };
 
@@ -213,9 +208,6 @@ struct BatchNormWith : OfChannels<BatchNormWith> {
                   void* const* to) {
     kernels::batch_norm(dtype, size, from[0], from[1], from[2], from[3], from[4], epsilon, to[0]);
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    OfChannels::forward(in, std::span<Tensor>(&out, 1));
-  }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor &x = saved.input(0), &gamma = saved.input(3);
     const Tensor factor = rsqrt(saved.input(2) + epsilon), scale = gamma * factor;
@@ -230,6 +222,10 @@ struct BatchNormWith : OfChannels<BatchNormWith> {
     }
     if (saved.wants(4)) grads[4] = total;
     return grads;
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor &x = in[0], factor = in[3] * rsqrt(in[2] + epsilon);
+    return (x - wide(in[1], x)) * wide(factor, x) + wide(in[4], x);
   }
   static std::vector<SampleOf<BatchNormWith>> samples() { return make_samples("xcvcc", true); }
 };

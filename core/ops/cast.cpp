@@ -37,7 +37,9 @@ struct StopGradient : NoOptions {
   static constexpr Saves saves = Saves::nothing;
 
   Spec infer(Inputs<Spec> in) const { return in[0]; }
-  Tensor evaluate(Inputs<Tensor> x) const { return x[0]; }
+  std::optional<ViewLayout> view(const Spec& in, const Shape& strides) const {
+    return ViewLayout{in.shape, strides};
+  }
   Grads vjp(const Saved&, const Tensor&) const { return {Tensor()}; }
   static std::vector<SampleOf<StopGradient>> samples() { return {{{}, {{{3, 2}}}}, {{}, {{{0}}}}}; }
 };

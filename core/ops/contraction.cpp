@@ -4,6 +4,7 @@
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
+#include <nyala/core/ops/workspace.hpp>
 
 namespace nyala {
 namespace {
@@ -114,14 +115,14 @@ struct Operand {
       }
     }
   }
-  // Room for the copy; undefined where the operand is read in place.
-  Tensor room(DType dtype) const { return is_copied ? Tensor::empty(shape, dtype) : Tensor(); }
-  // The elements as the product reads them, copied into the room where there is some.
-  const void* read(const void* data, const Tensor& room) const {
+  std::int64_t bytes_of_copy(DType dtype) const {
+    return is_copied ? shape.num_elements() * static_cast<std::int64_t>(size_of(dtype)) : 0;
+  }
+  // The elements as the product reads them, copied to `room` where they have to be.
+  const void* read(DType dtype, const void* data, void* room) const {
     if (!is_copied) return data;
-    void* to = room.impl()->data;
-    kernels::copy(room.dtype(), shape, {data, strides.data()}, to);
-    return to;
+    kernels::copy(dtype, shape, {data, strides.data()}, room);
+    return room;
   }
 };
 
@@ -277,18 +278,27 @@ struct DotGeneral {
     Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
     Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
     const kernels::BatchedMatmulPlan product = plan(in[0].dtype(), x, y);
-    const Tensor x_room = x.room(in[0].dtype()), y_room = y.room(in[1].dtype());
-    product(x.read(in[0].data(), x_room), y.read(in[1].data(), y_room), out.mutable_data());
+    const DType dtype = in[0].dtype();
+    const Tensor x_room = workspace_tensor(x.bytes_of_copy(dtype));
+    const Tensor y_room = workspace_tensor(y.bytes_of_copy(dtype));
+    product(x.read(dtype, in[0].data(), x_room.impl()->data),
+            y.read(dtype, in[1].data(), y_room.impl()->data),
+            out.mutable_data());
   }
 
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    Operand x(in[0], x_batch, x_free(in[0].shape()), x_contract);
-    Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
-    const kernels::BatchedMatmulPlan product = plan(in[0].dtype(), x, y);
+  static bool reads_strided(std::size_t, const Tensor&) { return true; }
+  Kernel prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor &a = at.in[0], &b = at.in[1];
+    const DType dtype = a.dtype();
+    Operand x(a, x_batch, x_free(a.shape()), x_contract);
+    Operand y(b, y_batch, y_free(b.shape()), y_contract);
+    const kernels::BatchedMatmulPlan product = plan(dtype, x, y);
     if (x.is_copied || y.is_copied) {
-      return [product, x, y, x_room = x.room(in[0].dtype()), y_room = y.room(in[1].dtype())](
-                 const void* const* from, void* const* to) {
-        product(x.read(from[0], x_room), y.read(from[1], y_room), to[0]);
+      const std::int64_t x_room = workspace.take(x.bytes_of_copy(dtype));
+      const std::int64_t y_room = workspace.take(y.bytes_of_copy(dtype));
+      return [=](const void* const* from, void* const* to, std::byte* block) {
+        product(
+            x.read(dtype, from[0], block + x_room), y.read(dtype, from[1], block + y_room), to[0]);
       };
     }
     if (product.batch == 1) {
@@ -299,7 +309,18 @@ struct DotGeneral {
     return
         [product](const void* const* from, void* const* to) { product(from[0], from[1], to[0]); };
   }
-
+  std::optional<kernels::MatmulPlan> product(Inputs<Tensor> in) const {
+    if (!is_of_matrices(in[0].shape(), in[1].shape())) return {};
+    return plan_matrices(in);
+  }
+  // Rows times a matrix, (..., k) times (k, n), take a bias.
+  AnyOp with_epilogue(Inputs<Tensor> in, const Epilogue& epilogue) const {
+    const int last = in[0].rank() - 1;
+    const bool is_dense = x_batch.size() == 0 && in[1].rank() == 2 && x_contract.size() == 1 &&
+                          x_contract[0] == last && y_contract[0] == 0 && is_floating(in[0].dtype());
+    if (!is_dense || !epilogue.bias || epilogue.activation) return {};
+    return linear_op(false);
+  }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const AxisList xf = x_free(saved.shape(0));
     const AxisList yf = y_free(saved.shape(1));
@@ -362,13 +383,6 @@ Tensor contract(const Tensor& x, const Tensor& y, const DotGeneral& op) {
 
 Tensor dot_general(const Tensor& x, const Tensor& y, const DotDims& dims) {
   return contract(x, y, {dims.x_batch, dims.y_batch, dims.x_contract, dims.y_contract});
-}
-
-std::shared_ptr<const kernels::MatmulPlan> product_of(const AnyOp& op, Inputs<Tensor> in) {
-  if (&op.def() != &detail::op_def<DotGeneral>()) return linear_product(op, in);
-  const auto& product = *static_cast<const DotGeneral*>(op.options());
-  if (!product.is_of_matrices(in[0].shape(), in[1].shape())) return {};
-  return std::make_shared<const kernels::MatmulPlan>(product.plan_matrices(in));
 }
 
 Tensor matmul(const Tensor& x, const Tensor& y) {

@@ -136,33 +136,24 @@ void check_gradient(const char* name, const Spec& gradient, const Shape& losses,
 
 // ---- labels ----
 
-// The labels as contiguous int64, each of them a class.
-class Labels {
- public:
-  Labels(const Tensor& labels, std::int64_t num_classes)
-      : kept_(cast(labels, DType::int64).contiguous()) {
-    const std::int64_t* values = data();
-    const auto is_class = [&](std::int64_t label) { return label >= 0 && label < num_classes; };
-    // Either is negative for a label out of bounds: two sums a label, which make vectors.
-    const auto last = static_cast<std::uint64_t>(num_classes - 1);
-    std::uint64_t signs = 0;
-    for (std::int64_t i = 0; i < kept_.size(); ++i) {
-      const auto label = static_cast<std::uint64_t>(values[i]);
-      signs |= label | (last - label);
-    }
-    if (signs >> 63 == 0) return;
-    const std::int64_t bad = *std::find_if_not(values, values + kept_.size(), is_class);
-    // The lowest integer is what NaN becomes.
-    const bool is_number = bad != std::numeric_limits<std::int64_t>::lowest();
-    throw IndexError("sparse_categorical_crossentropy: label " +
-                     (is_number ? std::to_string(bad) : std::string("nan")) +
-                     " is out of bounds for " + std::to_string(num_classes) + " classes");
+// Throws IndexError unless each label is a class.
+void check_classes(const std::int64_t* labels, std::int64_t count, std::int64_t num_classes) {
+  // Either is negative for a label out of bounds: two sums a label, which make vectors.
+  const auto last = static_cast<std::uint64_t>(num_classes - 1);
+  std::uint64_t signs = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto label = static_cast<std::uint64_t>(labels[i]);
+    signs |= label | (last - label);
   }
-  const std::int64_t* data() const { return kept_.data<std::int64_t>(); }
-
- private:
-  Tensor kept_;
-};
+  if (signs >> 63 == 0) return;
+  const auto is_class = [&](std::int64_t label) { return label >= 0 && label < num_classes; };
+  const std::int64_t bad = *std::find_if_not(labels, labels + count, is_class);
+  // The lowest integer is what NaN becomes.
+  const bool is_number = bad != std::numeric_limits<std::int64_t>::lowest();
+  throw IndexError("sparse_categorical_crossentropy: label " +
+                   (is_number ? std::to_string(bad) : std::string("nan")) +
+                   " is out of bounds for " + std::to_string(num_classes) + " classes");
+}
 
 Shape check_labels(const char* name, const Spec& rows, const Spec& labels) {
   Shape out = check_targets(name, rows, labels, 1);
@@ -185,19 +176,25 @@ struct SparseCategoricalCrossentropyGrad : OfRows {
     check_gradient(name.data(), in[2], out, in[0].dtype);
     return in[0];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Tensor dy = in[2].contiguous();
-    const std::int64_t n = x.shape().back();
-    const Labels labels(in[1], n);
-    kernels::sparse_crossentropy_grad(x.dtype(),
-                                      from_logits,
-                                      dy.size(),
-                                      n,
-                                      x.data(),
-                                      labels.data(),
-                                      dy.data(),
-                                      out.mutable_data());
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor& x = at.in[0];
+    const IntegerInput input(at.in[1], workspace);
+    return [input,
+            logits = from_logits,
+            dtype = x.dtype(),
+            rows = at.in[2].size(),
+            n = x.shape().back()](const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const labels = input.read(from[1], block);
+      check_classes(labels, rows, n);
+      kernels::sparse_crossentropy_grad(dtype, logits, rows, n, from[0], labels, from[2], to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor &x = in[0], dy = expand_dims(in[2], -1);
+    const Tensor hot = one_hot(in[1], x.shape().back(), {.dtype = x.dtype()});
+    if (from_logits) return (softmax(x) - hot) * dy;
+    const Tensor q = bounded(x);
+    return is_within(x) * (1 / sum(q, {.axis = -1, .keepdims = true}) - hot / q) * dy;
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const Tensor labels = expand_dims(saved.input(1), -1);
@@ -237,12 +234,25 @@ struct SparseCategoricalCrossentropy : OfRows {
   Spec infer(Inputs<Spec> in) const {
     return {check_labels(name.data(), in[0], in[1]), in[0].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const std::int64_t n = x.shape().back();
-    const Labels labels(in[1], n);
-    kernels::sparse_crossentropy(
-        x.dtype(), from_logits, out.size(), n, x.data(), labels.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor& x = at.in[0];
+    const IntegerInput input(at.in[1], workspace);
+    return [input,
+            logits = from_logits,
+            dtype = x.dtype(),
+            rows = at.out[0].size(),
+            n = x.shape().back()](const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const labels = input.read(from[1], block);
+      check_classes(labels, rows, n);
+      kernels::sparse_crossentropy(dtype, logits, rows, n, from[0], labels, to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor& x = in[0];
+    const Tensor hot = one_hot(in[1], x.shape().back(), {.dtype = x.dtype()});
+    if (from_logits) return -sum(hot * log_softmax(x), {.axis = -1});
+    const Tensor q = bounded(x);
+    return log(sum(q, {.axis = -1})) - sum(hot * log(q), {.axis = -1});
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {run_op(with_logits<SparseCategoricalCrossentropyGrad>(from_logits),
@@ -273,16 +283,13 @@ struct CategoricalCrossentropyGrad : OfRows {
     check_gradient(name.data(), in[2], out, in[0].dtype);
     return in[0];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), t = in[1].contiguous(), dy = in[2].contiguous();
-    kernels::categorical_crossentropy_grad(x.dtype(),
-                                           from_logits,
-                                           dy.size(),
-                                           x.shape().back(),
-                                           x.data(),
-                                           t.data(),
-                                           dy.data(),
-                                           out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor& x = at.in[0];
+    return [logits = from_logits, dtype = x.dtype(), rows = at.in[2].size(), n = x.shape().back()](
+               const void* const* from, void* const* to) {
+      kernels::categorical_crossentropy_grad(
+          dtype, logits, rows, n, from[0], from[1], from[2], to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const auto along = [](const Tensor& v) { return sum(v, {.axis = -1, .keepdims = true}); };
@@ -320,15 +327,18 @@ struct CategoricalCrossentropy : OfRows {
   static constexpr Saves saves = Saves::inputs;
 
   Spec infer(Inputs<Spec> in) const { return {check_rows(name.data(), in[0], in[1]), in[0].dtype}; }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), t = in[1].contiguous();
-    kernels::categorical_crossentropy(x.dtype(),
-                                      from_logits,
-                                      out.size(),
-                                      x.shape().back(),
-                                      x.data(),
-                                      t.data(),
-                                      out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor& x = at.in[0];
+    return [logits = from_logits, dtype = x.dtype(), rows = at.out[0].size(), n = x.shape().back()](
+               const void* const* from, void* const* to) {
+      kernels::categorical_crossentropy(dtype, logits, rows, n, from[0], from[1], to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor &x = in[0], &t = in[1];
+    const Tensor log_q =
+        from_logits ? log_softmax(x) : log(bounded(x / sum(x, {.axis = -1, .keepdims = true})));
+    return -sum(t * log_q, {.axis = -1});
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor &x = saved.input(0), &t = saved.input(1);

@@ -21,18 +21,22 @@ struct Cumulative {
     normalize_axis(axis, in[0].shape.rank(), Self::name.data());
     return in[0];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Lines lines = lines_along(x.shape(), normalize_axis(axis, x.rank(), Self::name.data()));
-    kernels::cumulative(Self::is_product,
-                        x.dtype(),
-                        lines.outer,
-                        lines.n,
-                        lines.inner,
-                        x.data(),
-                        out.mutable_data(),
-                        reverse,
-                        exclusive);
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor& x = at.in[0];
+    return [lines = lines_along(x.shape(), normalize_axis(axis, x.rank(), Self::name.data())),
+            dtype = x.dtype(),
+            backwards = reverse,
+            without = exclusive](const void* const* from, void* const* to) {
+      kernels::cumulative(Self::is_product,
+                          dtype,
+                          lines.outer,
+                          lines.n,
+                          lines.inner,
+                          from[0],
+                          to[0],
+                          backwards,
+                          without);
+    };
   }
   static std::vector<SampleOf<Self>> samples() {
     const auto make = [](int along, bool backwards, bool without, const Shape& shape) {
@@ -83,12 +87,12 @@ struct LinearRecurrence {
     expect_spec(name, in[1], in[0].shape, in[0].dtype);
     return in[1];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor a = in[0].contiguous();
-    const Tensor b = in[1].contiguous();
-    const Lines lines = lines_along(b.shape(), normalize_axis(axis, b.rank(), name.data()));
-    kernels::linear_recurrence(
-        b.dtype(), lines.outer, lines.n, lines.inner, a.data(), b.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor& b = at.in[1];
+    return [lines = lines_along(b.shape(), normalize_axis(axis, b.rank(), name.data())),
+            dtype = b.dtype()](const void* const* from, void* const* to) {
+      kernels::linear_recurrence(dtype, lines.outer, lines.n, lines.inner, from[0], from[1], to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const;
   static std::vector<SampleOf<LinearRecurrence>> samples() {

@@ -8,9 +8,9 @@ namespace nyala {
 namespace ops {
 namespace {
 
-void fill_zero(Tensor& out) {
-  const Tensor zero = Tensor::scalar(0, out.dtype());
-  kernels::fill(out.dtype(), out.size(), zero.data(), out.mutable_data());
+void fill_zero(DType dtype, std::int64_t size, void* to) {
+  const std::uint64_t zero = 0;
+  kernels::fill(dtype, size, &zero, to);
 }
 
 void check_integer(const Spec& indices, std::string_view who) {
@@ -40,18 +40,16 @@ struct Take {
     for (int i = at + 1; i < x.rank(); ++i) shape.push_back(x[i]);
     return {shape, in[0].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor table = in[0].contiguous();
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor& table = at.in[0];
     const Lines lines = lines_along(table.shape(), normalize_axis(axis, table.rank(), "take"));
-    const IndexList indices(in[1], lines.n, "take");
-    kernels::gather(table.dtype(),
-                    table.data(),
-                    lines.outer,
-                    lines.n,
-                    lines.inner,
-                    indices.data(),
-                    indices.size(),
-                    out.mutable_data());
+    const IndexInput indices(at.in[1], lines.n, "take", workspace);
+    return [lines, indices, dtype = table.dtype()](
+               const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const places = indices.read(from[1], block);
+      kernels::gather(
+          dtype, from[0], lines.outer, lines.n, lines.inner, places, indices.count(), to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {scatter_add(saved.input(1), dy, saved.shape(0), {.axis = axis}), Tensor()};
@@ -104,18 +102,16 @@ struct ScatterAdd {
                        wanted.str());
     return {shape, in[1].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
+  auto prepare(const Layouts& at, Workspace& workspace) const {
     const Lines lines = lines_along(shape, normalize_axis(axis, shape.rank(), "scatter_add"));
-    const IndexList indices(in[0], lines.n, "scatter_add");
-    fill_zero(out);
-    kernels::scatter_add(out.dtype(),
-                         out.mutable_data(),
-                         lines.outer,
-                         lines.n,
-                         lines.inner,
-                         indices.data(),
-                         indices.size(),
-                         in[1].contiguous().data());
+    const IndexInput indices(at.in[0], lines.n, "scatter_add", workspace);
+    return [lines, indices, dtype = at.out[0].dtype(), size = at.out[0].size()](
+               const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const places = indices.read(from[0], block);
+      fill_zero(dtype, size, to[0]);
+      kernels::scatter_add(
+          dtype, to[0], lines.outer, lines.n, lines.inner, places, indices.count(), from[1]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     return {Tensor(), take(d, saved.input(0), {.axis = axis})};
@@ -160,19 +156,17 @@ struct TakeAlongAxis {
     }
     return {shape, in[0].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor table = in[0].contiguous();
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor& table = at.in[0];
     const Lines lines =
         lines_along(table.shape(), normalize_axis(axis, table.rank(), "take_along_axis"));
-    const IndexList indices(in[1], lines.n, "take_along_axis");
-    kernels::gather_elements(table.dtype(),
-                             table.data(),
-                             lines.outer,
-                             lines.n,
-                             lines.inner,
-                             indices.data(),
-                             in[1].shape()[axis],
-                             out.mutable_data());
+    const IndexInput indices(at.in[1], lines.n, "take_along_axis", workspace);
+    return [lines, indices, dtype = table.dtype(), count = at.in[1].shape()[axis]](
+               const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const places = indices.read(from[1], block);
+      kernels::gather_elements(
+          dtype, from[0], lines.outer, lines.n, lines.inner, places, count, to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {scatter_add_along_axis(saved.input(1), dy, saved.shape(0), {.axis = axis}), Tensor()};
@@ -207,19 +201,18 @@ struct ScatterAddAlongAxis {
                        " and updates of shape " + in[1].shape.str() + ", expected the same");
     return {shape, in[1].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
+  auto prepare(const Layouts& at, Workspace& workspace) const {
     const Lines lines =
         lines_along(shape, normalize_axis(axis, shape.rank(), "scatter_add_along_axis"));
-    const IndexList indices(in[0], lines.n, "scatter_add_along_axis");
-    fill_zero(out);
-    kernels::scatter_add_elements(out.dtype(),
-                                  out.mutable_data(),
-                                  lines.outer,
-                                  lines.n,
-                                  lines.inner,
-                                  indices.data(),
-                                  in[0].shape()[axis],
-                                  in[1].contiguous().data());
+    const IndexInput indices(at.in[0], lines.n, "scatter_add_along_axis", workspace);
+    const Tensor& out = at.out[0];
+    return [lines, indices, dtype = out.dtype(), size = out.size(), count = at.in[0].shape()[axis]](
+               const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const places = indices.read(from[0], block);
+      fill_zero(dtype, size, to[0]);
+      kernels::scatter_add_elements(
+          dtype, to[0], lines.outer, lines.n, lines.inner, places, count, from[1]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     return {Tensor(), take_along_axis(d, saved.input(0), {.axis = axis})};
@@ -232,10 +225,9 @@ struct ScatterAddAlongAxis {
 };
 
 // NaN has become the lowest integer.
-void check_numbers(const Tensor& indices) {
-  const auto* values = indices.data<std::int64_t>();
+void check_numbers(const std::int64_t* indices, std::int64_t count) {
   const std::int64_t lost = std::numeric_limits<std::int64_t>::lowest();
-  if (std::find(values, values + indices.size(), lost) != values + indices.size())
+  if (std::find(indices, indices + count, lost) != indices + count)
     throw IndexError("one_hot: received an index that is NaN or beyond 64 bits");
 }
 
@@ -261,11 +253,14 @@ struct OneHot {
     shape.push_back(num_classes);
     return {shape, dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor indices = cast(in[0], DType::int64).contiguous();
-    if (is_floating(in[0].dtype())) check_numbers(indices);
-    kernels::one_hot(
-        dtype, indices.data<std::int64_t>(), indices.size(), num_classes, out.mutable_data());
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const IntegerInput indices(at.in[0], workspace);
+    return [indices, op = *this, count = at.in[0].size(), floats = is_floating(at.in[0].dtype())](
+               const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const places = indices.read(from[0], block);
+      if (floats) check_numbers(places, count);
+      kernels::one_hot(op.dtype, places, count, op.num_classes, to[0]);
+    };
   }
   static std::vector<SampleOf<OneHot>> samples() {
     return {{{4, DType::float32}, {{{2, 3}, -1, 4, DType::int32}}},

@@ -42,14 +42,32 @@ struct Concatenate {
                      next.shape.str() + ", which may differ along axis " + std::to_string(at) +
                      " only");
   }
-  void forward(Inputs<Tensor> x, Tensor& out) const {
+  static bool reads_strided(std::size_t, const Tensor&) { return true; }
+  Kernel prepare(const Layouts& layouts, Workspace&) const {
+    // An input, and where in the output it goes.
+    struct Part {
+      Shape shape, strides;
+      std::int64_t offset;
+    };
+    const Tensor& out = layouts.out[0];
     const int at = normalize_axis(axis, out.rank(), "concatenate");
-    auto* to = static_cast<std::byte*>(out.mutable_data());
-    const std::size_t step = static_cast<std::size_t>(out.strides()[at]) * size_of(out.dtype());
-    for (const Tensor& part : x) {
-      kernels::copy_strided(out.dtype(), part.shape(), in(part), to, out.strides().data());
-      to += static_cast<std::size_t>(part.shape()[at]) * step;
+    const std::int64_t step = out.strides()[at] * static_cast<std::int64_t>(size_of(out.dtype()));
+    std::vector<Part> parts;
+    std::int64_t offset = 0;
+    for (const Tensor& part : layouts.in) {
+      parts.push_back({part.shape(), part.strides(), offset});
+      offset += part.shape()[at] * step;
     }
+    return [parts = std::move(parts), dtype = out.dtype(), strides = out.strides()](
+               const void* const* from, void* const* to) {
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        kernels::copy_strided(dtype,
+                              parts[i].shape,
+                              {from[i], parts[i].strides.data()},
+                              static_cast<std::byte*>(to[0]) + parts[i].offset,
+                              strides.data());
+      }
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     Grads grads(saved.num_inputs());
@@ -99,18 +117,27 @@ struct Pad {
     }
     return {shape, in[0].dtype};
   }
-  void forward(Inputs<Tensor> x, Tensor& out) const {
-    const Tensor filler = Tensor::scalar(value, out.dtype());
-    kernels::fill(out.dtype(), out.size(), filler.data(), out.mutable_data());
+  static bool reads_strided(std::size_t, const Tensor&) { return true; }
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor &x = at.in[0], &out = at.out[0];
     std::int64_t offset = 0;
-    if (x[0].size() == 0) return;
     for (int i = 0; i < out.rank(); ++i) offset += before(i) * out.strides()[i];
-    auto* to = static_cast<std::byte*>(out.mutable_data());
-    kernels::copy_strided(out.dtype(),
-                          x[0].shape(),
-                          in(x[0]),
-                          to + static_cast<std::size_t>(offset) * size_of(out.dtype()),
-                          out.strides().data());
+    return [filler = Tensor::scalar(value, out.dtype()),
+            size = out.size(),
+            copied = x.size(),
+            shape = x.shape(),
+            strides = x.strides(),
+            to_strides = out.strides(),
+            offset = offset * static_cast<std::int64_t>(size_of(out.dtype()))](
+               const void* const* from, void* const* to) {
+      kernels::fill(filler.dtype(), size, filler.data(), to[0]);
+      if (copied == 0) return;
+      kernels::copy_strided(filler.dtype(),
+                            shape,
+                            {from[0], strides.data()},
+                            static_cast<std::byte*>(to[0]) + offset,
+                            to_strides.data());
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     std::vector<Range1> ranges;

@@ -17,10 +17,14 @@ struct OfRows {
   }
 
   // Rows of x as the kernels count them.
-  static std::int64_t rows(const Tensor& x) {
-    std::int64_t count = 1;
-    for (int i = 0; i + 1 < x.rank(); ++i) count *= x.shape()[i];
-    return count;
+  struct Rows {
+    DType dtype;
+    std::int64_t count, size;
+  };
+  static Rows rows_of(const Tensor& x) {
+    Rows rows{x.dtype(), 1, x.shape().back()};
+    for (int i = 0; i + 1 < x.rank(); ++i) rows.count *= x.shape()[i];
+    return rows;
   }
   static void check(const Spec& x, const Spec& other, const Shape& wanted) {
     bool right = other.shape.rank() == wanted.rank() && other.dtype == x.dtype;
@@ -67,16 +71,16 @@ struct LayerNormGrad : OfRows<LayerNormGrad> {
     check(in[0], in[2], in[0].shape);
     return in[0];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), gamma = in[1].contiguous(), dy = in[2].contiguous();
-    kernels::layer_norm_grad(x.dtype(),
-                             rows(x),
-                             x.shape().back(),
-                             x.data(),
-                             gamma.data(),
-                             dy.data(),
-                             epsilon,
-                             out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [of = rows_of(at.in[0]), least = epsilon](const void* const* from, void* const* to) {
+      kernels::layer_norm_grad(
+          of.dtype, of.count, of.size, from[0], from[1], from[2], least, to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const auto [h, factor] = normal(in[0]);
+    const Tensor g = in[2] * in[1];
+    return factor * (g - mean_of_row(g) - h * mean_of_row(g * h));
   }
   // The gradient is b(dy gamma) for the linear map b(g) = factor (g - mean(g) - h mean(g h)), which
   // is its own transpose; h changes with x by b too, and factor by -factor^2 h / n.
@@ -107,10 +111,13 @@ struct LayerNormScaleGrad : OfRows<LayerNormScaleGrad> {
     check(in[0], in[1], in[0].shape);
     return {columns(in[0]), in[0].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), dy = in[1].contiguous();
-    kernels::layer_norm_scale_grad(
-        x.dtype(), rows(x), x.shape().back(), x.data(), dy.data(), epsilon, out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [of = rows_of(at.in[0]), least = epsilon](const void* const* from, void* const* to) {
+      kernels::layer_norm_scale_grad(of.dtype, of.count, of.size, from[0], from[1], least, to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    return sum_to(normal(in[0]).h * in[1], {in[0].shape().back()});
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const Tensor& x = saved.input(0);
@@ -133,17 +140,12 @@ struct LayerNorm : OfRows<LayerNorm> {
       check(in[0], in[i], columns(in[0]));
     return in[0];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), gamma = in[1].contiguous(), beta = in[2].contiguous();
-    kernels::layer_norm(x.dtype(),
-                        rows(x),
-                        x.shape().back(),
-                        x.data(),
-                        gamma.data(),
-                        beta.data(),
-                        epsilon,
-                        out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [of = rows_of(at.in[0]), least = epsilon](const void* const* from, void* const* to) {
+      kernels::layer_norm(of.dtype, of.count, of.size, from[0], from[1], from[2], least, to[0]);
+    };
   }
+  Tensor reference(Inputs<Tensor> in) const { return normal(in[0]).h * in[1] + in[2]; }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor& x = saved.input(0);
     Grads grads(3);

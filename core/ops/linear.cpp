@@ -51,19 +51,25 @@ struct Linear {
                                 n,
                                 {.relu = relu});
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].rank() == 2 ? in[0] : in[0].contiguous();
-    const Tensor bias = in[2].contiguous();
-    plan(x, in[1])(x.data(), in[1].data(), bias.data(), out.mutable_data());
+  static bool reads_strided(std::size_t i, const Tensor& input) {
+    return i < 2 && input.rank() == 2;
   }
-  static bool lies_well(Inputs<Tensor> in) {
-    return in[2].is_contiguous() && (in[0].rank() == 2 || in[0].is_contiguous());
-  }
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    if (!lies_well(in)) return {};
-    return [one = plan(in[0], in[1])](const void* const* from, void* const* to) {
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [one = plan(at.in[0], at.in[1])](const void* const* from, void* const* to) {
       one(from[0], from[1], from[2], to[0]);
     };
+  }
+  std::optional<kernels::MatmulPlan> product(Inputs<Tensor> in) const {
+    if (!in[2].is_contiguous() || !(in[0].rank() == 2 || in[0].is_contiguous())) return {};
+    return plan(in[0], in[1]);
+  }
+  AnyOp with_epilogue(Inputs<Tensor>, const Epilogue& epilogue) const {
+    if (relu || epilogue.bias || epilogue.activation != kernels::Unary::relu) return {};
+    return linear_op(true);
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor y = matmul(in[0], in[1]) + in[2];
+    return relu ? ops::relu(y) : y;
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor &x = saved.input(0), &w = saved.input(1);
@@ -87,12 +93,6 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool relu) {
 AnyOp linear_op(bool relu) {
   const Linear op{relu};
   return AnyOp(detail::op_def<Linear>(), &op);
-}
-
-std::shared_ptr<const kernels::MatmulPlan> linear_product(const AnyOp& op, Inputs<Tensor> in) {
-  if (&op.def() != &detail::op_def<Linear>() || !Linear::lies_well(in)) return {};
-  const auto& linear = *static_cast<const Linear*>(op.options());
-  return std::make_shared<const kernels::MatmulPlan>(linear.plan(in[0], in[1]));
 }
 
 }  // namespace ops

@@ -55,18 +55,12 @@ struct L2NormalizeGrad : AlongAxis<L2NormalizeGrad> {
   static constexpr std::string_view doc = "r dy - r^3 sum(x dy) x, for the factor r of each row.";
   static constexpr Saves saves = Saves::inputs;
 
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Tensor dy = in[1].contiguous();
-    const Lines rows = lines(x);
-    kernels::l2_normalize_grad(x.dtype(),
-                               rows.outer,
-                               rows.n,
-                               rows.inner,
-                               x.data(),
-                               dy.data(),
-                               clamp(),
-                               out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [rows = lines(at.in[0]), dtype = at.in[0].dtype(), limits = clamp()](
+               const void* const* from, void* const* to) {
+      kernels::l2_normalize_grad(
+          dtype, rows.outer, rows.n, rows.inner, from[0], from[1], limits, to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     auto [of_x, of_dy] =
@@ -81,14 +75,19 @@ struct L2Normalize : AlongAxis<L2Normalize> {
   static constexpr std::string_view doc = "Rows scaled to length one.";
   static constexpr Saves saves = Saves::inputs;
 
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Lines rows = lines(x);
-    kernels::l2_normalize(
-        x.dtype(), rows.outer, rows.n, rows.inner, x.data(), clamp(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [rows = lines(at.in[0]), dtype = at.in[0].dtype(), limits = clamp()](
+               const void* const* from, void* const* to) {
+      kernels::l2_normalize(dtype, rows.outer, rows.n, rows.inner, from[0], limits, to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {l2_normalize_grad(saved.input(), dy, axis, *this)};
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor squares = sum(square(in[0]), {axis, true});
+    return legacy ? in[0] * rsqrt(maximum(squares, kLegacyLeast))
+                  : in[0] / maximum(sqrt(squares), epsilon);
   }
   static std::vector<SampleOf<L2Normalize>> samples() { return make_samples(1); }
 };

@@ -62,16 +62,17 @@ struct NormalizedDotGrad : DotOfRows<NormalizedDotGrad> {
     expect_spec(name, in[2], dots.shape, dots.dtype);
     return in[0];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), y = in[1].contiguous(), d = in[2].contiguous();
-    kernels::normalized_dot_grad(x.dtype(),
-                                 d.size(),
-                                 x.shape().back(),
-                                 x.data(),
-                                 y.data(),
-                                 d.data(),
-                                 clamp(),
-                                 out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [dtype = at.in[0].dtype(),
+            count = at.in[2].size(),
+            n = at.in[0].shape().back(),
+            limits = clamp()](const void* const* from, void* const* to) {
+      kernels::normalized_dot_grad(dtype, count, n, from[0], from[1], from[2], limits, to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor unit = l2_normalize(in[1], {.legacy = legacy, .epsilon = epsilon});
+    return l2_normalize_grad(in[0], expand_dims(in[2], -1) * unit, -1, *this);
   }
   Grads vjp(const Saved& saved, const Tensor& c) const {
     const Tensor &x = saved.input(0), &y = saved.input(1);
@@ -87,10 +88,17 @@ struct NormalizedDot : DotOfRows<NormalizedDot> {
   static constexpr std::string_view name = "normalized_dot";
   static constexpr std::string_view doc = "Products of rows scaled to length one.";
 
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), y = in[1].contiguous();
-    kernels::normalized_dot(
-        x.dtype(), out.size(), x.shape().back(), x.data(), y.data(), clamp(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [dtype = at.in[0].dtype(),
+            count = at.out[0].size(),
+            n = at.in[0].shape().back(),
+            limits = clamp()](const void* const* from, void* const* to) {
+      kernels::normalized_dot(dtype, count, n, from[0], from[1], limits, to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const L2NormalizeArgs args = {.legacy = legacy, .epsilon = epsilon};
+    return sum(l2_normalize(in[0], args) * l2_normalize(in[1], args), {.axis = -1});
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const Tensor &x = saved.input(0), &y = saved.input(1);
@@ -189,14 +197,12 @@ struct NormalizedBatchDotGrad : DotOfMatrices<NormalizedBatchDotGrad> {
     if (of_y) out.push_back(in[1]);
     return out;
   }
-  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
-    const Tensor x = in[0].contiguous(), y = in[1].contiguous(), d = in[2].contiguous();
-    kernels::normalized_product_grad(product(x, y),
-                                     x.data(),
-                                     y.data(),
-                                     d.data(),
-                                     of_x ? out.front().mutable_data() : nullptr,
-                                     of_y ? out.back().mutable_data() : nullptr);
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [p = product(at.in[0], at.in[1]), x = of_x, y = of_y](const void* const* from,
+                                                                 void* const* to) {
+      kernels::normalized_product_grad(
+          p, from[0], from[1], from[2], x ? to[0] : nullptr, y ? to[x ? 1 : 0] : nullptr);
+    };
   }
   // With the scaled rows u and v, products of d give what l2_normalize_grad takes; c are the
   // gradients of its results.
@@ -247,9 +253,15 @@ struct NormalizedBatchDot : DotOfMatrices<NormalizedBatchDot> {
   static constexpr std::string_view doc = "batch_dot of rows scaled to length one.";
 
   Spec infer(Inputs<Spec> in) const { return infer_products(in[0], in[1]); }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous(), y = in[1].contiguous();
-    kernels::normalized_product(product(x, y), x.data(), y.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [p = product(at.in[0], at.in[1])](const void* const* from, void* const* to) {
+      kernels::normalized_product(p, from[0], from[1], to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const L2NormalizeArgs args = {.legacy = legacy, .epsilon = epsilon};
+    const Tensor u = l2_normalize(in[0], args), v = l2_normalize(in[1], args);
+    return dot_general(u, v, {{0}, {0}, {u.rank() - 1}, {v.rank() - 1}});
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
     const NormalizedBatchDotGrad grad{{{*this}}, saved.wants(0), saved.wants(1)};

@@ -8,9 +8,25 @@ namespace nyala {
 namespace ops {
 namespace {
 
-void write_as_int32(const Tensor& indices, Tensor& out) {
-  kernels::cast(indices.dtype(), DType::int32, indices.shape(), in(indices), out.mutable_data());
-}
+// Places that a kernel gives as int64, in a workspace, and the result as int32.
+class Places {
+ public:
+  Places(const Shape& shape, Workspace& workspace)
+      : shape_(shape),
+        strides_(contiguous_strides(shape)),
+        offset_(workspace.take(shape.num_elements() *
+                               static_cast<std::int64_t>(sizeof(std::int64_t)))) {}
+  std::int64_t* data(std::byte* block) const {
+    return reinterpret_cast<std::int64_t*>(block + offset_);
+  }
+  void write(std::byte* block, void* to) const {
+    kernels::cast(DType::int64, DType::int32, shape_, {data(block), strides_.data()}, to);
+  }
+
+ private:
+  Shape shape_, strides_;
+  std::int64_t offset_;
+};
 
 struct ArgSort {
   static constexpr std::string_view name = "argsort";
@@ -29,18 +45,16 @@ struct ArgSort {
     normalize_axis(axis, in[0].shape.rank(), "argsort");
     return {in[0].shape, DType::int32};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Lines lines = lines_along(x.shape(), normalize_axis(axis, x.rank(), "argsort"));
-    Tensor order = Tensor::empty(x.shape(), DType::int64);
-    kernels::sort_indices(x.dtype(),
-                          lines.outer,
-                          lines.n,
-                          lines.inner,
-                          x.data(),
-                          order.mutable_data<std::int64_t>(),
-                          descending);
-    write_as_int32(order, out);
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor& x = at.in[0];
+    return [lines = lines_along(x.shape(), normalize_axis(axis, x.rank(), "argsort")),
+            dtype = x.dtype(),
+            places = Places(x.shape(), workspace),
+            falls = descending](const void* const* from, void* const* to, std::byte* block) {
+      kernels::sort_indices(
+          dtype, lines.outer, lines.n, lines.inner, from[0], places.data(block), falls);
+      places.write(block, to[0]);
+    };
   }
   static std::vector<SampleOf<ArgSort>> samples() {
     return {{{-1, false}, {{{3, 5}}}},
@@ -68,18 +82,16 @@ struct ArgExtreme {
     shape.erase(at);
     return {shape, DType::int32};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Lines lines = lines_along(x.shape(), normalize_axis(axis, x.rank(), Self::name.data()));
-    Tensor places = Tensor::empty(out.shape(), DType::int64);
-    kernels::argreduce(Self::largest,
-                       x.dtype(),
-                       lines.outer,
-                       lines.n,
-                       lines.inner,
-                       x.data(),
-                       places.mutable_data<std::int64_t>());
-    write_as_int32(places, out);
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor& x = at.in[0];
+    return [lines = lines_along(x.shape(), normalize_axis(axis, x.rank(), Self::name.data())),
+            dtype = x.dtype(),
+            places = Places(at.out[0].shape(), workspace)](
+               const void* const* from, void* const* to, std::byte* block) {
+      kernels::argreduce(
+          Self::largest, dtype, lines.outer, lines.n, lines.inner, from[0], places.data(block));
+      places.write(block, to[0]);
+    };
   }
   static std::vector<SampleOf<Self>> samples() {
     const auto make = [](int along, const SampleInput& input) {
@@ -231,7 +243,7 @@ Tensor digitize(const Tensor& x, const Tensor& bins) { return searchsorted(bins,
 std::vector<Tensor> unravel_index(const Tensor& indices, const Shape& shape) {
   std::vector<Tensor> places(static_cast<std::size_t>(shape.rank()));
   const std::int64_t size = shape.num_elements();
-  if (!indices.is_abstract()) IndexList(indices, size, "unravel_index");
+  if (!indices.is_abstract()) check_indices(indices, size, "unravel_index");
   Tensor rest = where(indices < 0, indices + size, indices);
   for (int i = shape.rank() - 1; i >= 0; --i) {
     places[static_cast<std::size_t>(i)] = mod(rest, shape[i]);

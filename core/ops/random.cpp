@@ -17,11 +17,10 @@ struct Stream {
 
 // A call gets 2^40 counters of its key, so that no two calls of one key share a number. There are
 // 2^24 such calls; then the key is replaced by a number drawn from it.
-Stream stream_of(const Tensor& state) {
-  const auto* words = state.data<std::int64_t>();
-  const std::int64_t step = state.strides()[0];
+Stream stream_of(const void* state) {
+  const auto* words = static_cast<const std::int64_t*>(state);
   auto key = static_cast<std::uint64_t>(words[0]);
-  const auto call = static_cast<std::uint64_t>(words[step]);
+  const auto call = static_cast<std::uint64_t>(words[1]);
   constexpr std::uint64_t per_key = 1 << 24;
   if (const std::uint64_t epoch = call / per_key; epoch != 0) {
     const auto block = kernels::philox(key, epoch, /*stream=*/1);
@@ -99,6 +98,14 @@ struct RandomFloat : Random<Self> {
     check_float(Self::name, this->dtype);
     return Random<Self>::infer(in);
   }
+  template <class Draw>
+  auto fill_with(Draw* draw, std::int64_t size) const {
+    return [draw, size, type = this->dtype, a = first, b = second](const void* const* from,
+                                                                   void* const* to) {
+      const Stream at = stream_of(from[0]);
+      draw(type, at.key, at.counter, a, b, size, to[0]);
+    };
+  }
 };
 
 struct RandomUniform : RandomFloat<RandomUniform> {
@@ -110,10 +117,8 @@ struct RandomUniform : RandomFloat<RandomUniform> {
                       Field{"minval", &RandomUniform::first, "The smallest."},
                       Field{"maxval", &RandomUniform::second, "What all stay below."}};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Stream at = stream_of(in[0]);
-    kernels::philox_uniform(
-        dtype, at.key, at.counter, first, second, out.size(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return fill_with(kernels::philox_uniform, at.out[0].size());
   }
 };
 
@@ -126,10 +131,8 @@ struct RandomNormal : RandomFloat<RandomNormal> {
                       Field{"mean", &RandomNormal::first, "Their mean."},
                       Field{"stddev", &RandomNormal::second, "Their standard deviation."}};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Stream at = stream_of(in[0]);
-    kernels::philox_normal(
-        dtype, at.key, at.counter, first, second, out.size(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return fill_with(kernels::philox_normal, at.out[0].size());
   }
 };
 
@@ -143,10 +146,8 @@ struct TruncatedNormal : RandomFloat<TruncatedNormal> {
         Field{"mean", &TruncatedNormal::first, "Their mean."},
         Field{"stddev", &TruncatedNormal::second, "The standard deviation before the cut."}};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Stream at = stream_of(in[0]);
-    kernels::philox_truncated_normal(
-        dtype, at.key, at.counter, first, second, out.size(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return fill_with(kernels::philox_truncated_normal, at.out[0].size());
   }
 };
 
@@ -166,9 +167,12 @@ struct RandomIntegers : Random<RandomIntegers> {
                       Field{"minval", &RandomIntegers::low, "The smallest."},
                       Field{"maxval", &RandomIntegers::high, "What all stay below."}};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Stream at = stream_of(in[0]);
-    kernels::philox_integers(dtype, at.key, at.counter, low, high, out.size(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [type = dtype, a = low, b = high, size = at.out[0].size()](const void* const* from,
+                                                                      void* const* to) {
+      const Stream stream = stream_of(from[0]);
+      kernels::philox_integers(type, stream.key, stream.counter, a, b, size, to[0]);
+    };
   }
 };
 
@@ -187,9 +191,11 @@ struct RandomPermutation {
                        ", expected 0 or more");
     return {{n}, DType::int64};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Stream at = stream_of(in[0]);
-    kernels::philox_permutation(at.key, at.counter, n, out.mutable_data<std::int64_t>());
+  auto prepare(const Layouts&, Workspace&) const {
+    return [count = n](const void* const* from, void* const* to) {
+      const Stream at = stream_of(from[0]);
+      kernels::philox_permutation(at.key, at.counter, count, static_cast<std::int64_t*>(to[0]));
+    };
   }
   static std::vector<SampleOf<RandomPermutation>> samples() {
     RandomPermutation none;

@@ -5,7 +5,6 @@
 #include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/recurrent.hpp>
 #include <nyala/core/ops/support.hpp>
-#include <nyala/core/ops/workspace.hpp>
 
 namespace nyala {
 namespace ops {
@@ -116,17 +115,12 @@ struct RecurrentGrad : OfSequence<RecurrentGrad> {
     if (cell == kGru) a.dinner = out[2];
     kernels::recurrent_backward(plan, a, workspace);
   }
-  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
-    const std::vector<Tensor> kept = contiguous(in);
-    const auto p = plan(in[1].dtype(), in[1].shape());
-    Tensor workspace = workspace_tensor(kernels::recurrent_workspace(p, true));
-    run(p, pointers(kept).data(), pointers(out).data(), workspace.mutable_data());
-  }
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    if (!all_contiguous(in)) return {};
-    const auto p = plan(in[1].dtype(), in[1].shape());
-    return [op = *this, p, workspace = own_workspace(kernels::recurrent_workspace(p, true))](
-               const void* const* from, void* const* to) { op.run(p, from, to, workspace.get()); };
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const auto p = plan(at.in[1].dtype(), at.in[1].shape());
+    const std::int64_t room = workspace.take(kernels::recurrent_workspace(p, true));
+    return [op = *this, p, room](const void* const* from, void* const* to, std::byte* block) {
+      op.run(p, from, to, block + room);
+    };
   }
   static std::vector<SampleOf<RecurrentGrad>> samples();
 };
@@ -187,17 +181,12 @@ struct Recurrent : OfSequence<Recurrent> {
     }
     kernels::recurrent_forward(plan, a, workspace);
   }
-  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
-    const std::vector<Tensor> kept = contiguous(in);
-    const auto p = plan(out[0].dtype(), out[0].shape());
-    Tensor workspace = workspace_tensor(kernels::recurrent_workspace(p, false));
-    run(p, pointers(kept).data(), pointers(out).data(), workspace.mutable_data());
-  }
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor> out) const {
-    if (!all_contiguous(in)) return {};
-    const auto p = plan(out[0].dtype(), out[0].shape());
-    return [op = *this, p, workspace = own_workspace(kernels::recurrent_workspace(p, false))](
-               const void* const* from, void* const* to) { op.run(p, from, to, workspace.get()); };
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const auto p = plan(at.out[0].dtype(), at.out[0].shape());
+    const std::int64_t room = workspace.take(kernels::recurrent_workspace(p, false));
+    return [op = *this, p, room](const void* const* from, void* const* to, std::byte* block) {
+      op.run(p, from, to, block + room);
+    };
   }
 
   // The gradients of x, of the states before the first step, and of the state's
@@ -207,6 +196,7 @@ struct Recurrent : OfSequence<Recurrent> {
   };
   Parts fused(const Saved& saved, Inputs<Tensor> dys) const;
   Parts step_by_step(const Saved& saved, Inputs<Tensor> dys) const;
+  Tensors reference(Inputs<Tensor> in) const;
 
   Grads vjp(const Saved& saved, Inputs<Tensor> dys) const {
     // A second gradient may come where a tape listens, and comes where the
@@ -271,6 +261,46 @@ Tensor activate(Gate gate, const Tensor& x) {
     case Gate::hard_sigmoid: return hard_sigmoid(x);
   }
   throw StateError("recurrent: an activation is unknown");
+}
+
+// The steps in plain ops.
+Tensors Recurrent::reference(Inputs<Tensor> in) const {
+  const Tensor& x = in[0];
+  const Shape kept_shape = {x.shape()[0], x.shape()[1], 4 * in[1].shape()[1]};
+  Tensor h = in[1], c = cell == kLstm ? in[3] : Tensor();
+  std::vector<Tensor> all_h = {h}, all_c = {c}, kept;
+  for (std::int64_t t = 0; t < x.shape()[0]; ++t) {
+    Tensor inner = matmul(h, in[2]), next, next_c, gates_kept;
+    if (biased) inner = inner + in[bias_at()];
+    if (cell == kSimple) {
+      next = activate(gate(), x[t] + inner);
+    } else if (cell == kLstm) {
+      std::vector<Tensor> y = split(x[t] + inner, 4, {.axis = -1});
+      for (std::size_t k = 0; k < 4; ++k) y[k] = activate(k == 2 ? gate() : recurrent_gate(), y[k]);
+      next_c = y[1] * c + y[0] * y[2];
+      next = y[3] * activate(gate(), next_c);
+      gates_kept = concatenate(y, {.axis = -1});
+    } else {
+      const std::vector<Tensor> a = split(x[t], 3, {.axis = -1}), b = split(inner, 3, {.axis = -1});
+      const Tensor z = activate(recurrent_gate(), a[0] + b[0]);
+      const Tensor r = activate(recurrent_gate(), a[1] + b[1]);
+      const Tensor candidate = activate(gate(), a[2] + r * b[2]);
+      next = z * h + (1 - z) * candidate;
+      gates_kept = concatenate({z, r, candidate, b[2]}, {.axis = -1});
+    }
+    const Tensor goes = masked ? expand_dims(in[mask_at()][t], -1) : Tensor();
+    h = masked ? where(goes, next, h) : next;
+    if (cell == kLstm) c = masked ? where(goes, next_c, c) : next_c;
+    all_h.push_back(h);
+    all_c.push_back(c);
+    kept.push_back(gates_kept);
+  }
+  if (cell == kSimple) return {stack(all_h)};
+  // What the gradient reads holds anything at steps that are left out.
+  const Tensor saved = masked         ? Tensor()
+                       : kept.empty() ? zeros(kept_shape, {x.dtype()})
+                                      : stack(kept);
+  return cell == kGru ? Tensors{stack(all_h), saved} : Tensors{stack(all_h), saved, stack(all_c)};
 }
 
 // The gradient of one step in plain ops.

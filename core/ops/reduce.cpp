@@ -1,3 +1,6 @@
+#include <array>
+#include <utility>
+
 #include <nyala/core/kernels/reduce.hpp>
 #include <nyala/core/ops/support.hpp>
 
@@ -42,22 +45,38 @@ struct Reduction {
     return {reduced_shape(in[0].shape, flags, keepdims),
             Self::gives_bool ? DType::bool_ : in[0].dtype};
   }
-  void forward(Inputs<Tensor> x, Tensor& out) const {
-    const auto flags = axis.flags(x[0].rank(), Self::name.data());
-    SmallVector<bool, 8> reduced(flags.size());
-    for (std::size_t i = 0; i < flags.size(); ++i) reduced[i] = flags[i];
-    kernels::reduce(
-        Self::kernel, x[0].dtype(), x[0].shape(), in(x[0]), reduced.data(), out.mutable_data());
+  // Kernels take rows in one piece, or columns.
+  bool reads_strided(std::size_t, const Tensor& x) const {
+    const auto flags = axis.flags(x.rank(), Self::name.data());
+    std::array<bool, 2> seen = {false, false};  // of the kept axes and the reduced ones: the last
+    for (int i = x.rank(); i-- > 0;) {
+      const bool is_reduced = flags[static_cast<std::size_t>(i)];
+      if (x.shape()[i] == 1 || std::exchange(seen[is_reduced], true)) continue;
+      if (x.strides()[i] == 1) return true;
+    }
+    return false;
   }
-  Kernel bind(Inputs<Tensor> x, std::span<const Tensor>) const {
-    const auto flags = axis.flags(x[0].rank(), Self::name.data());
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const Tensor& x = at.in[0];
+    const auto flags = axis.flags(x.rank(), Self::name.data());
     SmallVector<bool, 8> reduced(flags.size());
     for (std::size_t i = 0; i < flags.size(); ++i) reduced[i] = flags[i];
-    return [reduced, spec = x[0].spec(), strides = x[0].strides()](const void* const* from,
-                                                                   void* const* to) {
+    const bool is_cast = Self::gives_bool && x.dtype() != DType::bool_;
+    const std::int64_t room = workspace.take(is_cast ? x.size() : 0);
+    return [reduced, spec = x.spec(), strides = x.strides(), casts = is_cast, room](
+               const void* const* from, void* const* to, std::byte* block) {
+      kernels::In in{from[0], strides.data()};
+      const Shape dense = casts ? contiguous_strides(spec.shape) : Shape();
+      if (casts) {
+        kernels::cast(spec.dtype, DType::bool_, spec.shape, in, block + room);
+        in = {block + room, dense.data()};
+      }
       kernels::reduce(
-          Self::kernel, spec.dtype, spec.shape, {from[0], strides.data()}, reduced.data(), to[0]);
+          Self::kernel, casts ? DType::bool_ : spec.dtype, spec.shape, in, reduced.data(), to[0]);
     };
+  }
+  ReductionTraits reduction(int rank) const {
+    return {Self::kernel, axis.flags(rank, Self::name.data())};
   }
   // What stood in place of the input, with the reduced axes kept.
   Tensor keep(const Tensor& y, const Shape& shape) const {

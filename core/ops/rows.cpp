@@ -53,12 +53,15 @@ struct UniqueRowsOp {
     const std::int64_t n = in[0].shape[0];
     return {{{n == None ? None : std::min(n, num_rows)}, DType::int64}, {{n}, DType::int64}};
   }
-  void forward(Inputs<Tensor> in, std::span<Tensor> out) const {
-    const IndexList indices(in[0], num_rows, "unique_rows");
-    auto* rows = out[0].mutable_data<std::int64_t>();
-    const std::int64_t found = kernels::distinct(
-        indices.data(), indices.size(), rows, out[1].mutable_data<std::int64_t>());
-    std::fill(rows + found, rows + out[0].size(), num_rows);
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    const IndexInput indices(at.in[0], num_rows, "unique_rows", workspace);
+    return [indices, size = at.out[0].size(), all = num_rows](
+               const void* const* from, void* const* to, std::byte* block) {
+      auto* const rows = static_cast<std::int64_t*>(to[0]);
+      const std::int64_t found = kernels::distinct(
+          indices.read(from[0], block), indices.count(), rows, static_cast<std::int64_t*>(to[1]));
+      std::fill(rows + found, rows + size, all);
+    };
   }
   static std::vector<SampleOf<UniqueRowsOp>> samples() {
     return {{{4}, {{{7}, -4, 3, DType::int64}}},
@@ -77,22 +80,13 @@ struct TakeRows : NoOptions {
     check_rows(in[0], in[1], name);
     return {with_rows(in[0].shape, in[1].shape), in[0].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor table = in[0].contiguous(), rows = in[1].contiguous();
-    kernels::take_rows(table.data(),
-                       table.shape()[0],
-                       bytes_of_row(table),
-                       rows.data<std::int64_t>(),
-                       rows.size(),
-                       out.mutable_data());
-  }
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor>) const {
-    if (!in[0].is_contiguous() || !in[1].is_contiguous()) return {};
-    return [num_rows = in[0].shape()[0], bytes = bytes_of_row(in[0]), count = in[1].size()](
-               const void* const* from, void* const* to) {
-      kernels::take_rows(
-          from[0], num_rows, bytes, static_cast<const std::int64_t*>(from[1]), count, to[0]);
-    };
+  auto prepare(const Layouts& at, Workspace&) const {
+    return
+        [num_rows = at.in[0].shape()[0], bytes = bytes_of_row(at.in[0]), count = at.in[1].size()](
+            const void* const* from, void* const* to) {
+          kernels::take_rows(
+              from[0], num_rows, bytes, static_cast<const std::int64_t*>(from[1]), count, to[0]);
+        };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {segment_sum(dy, saved.input(1), {.num_segments = saved.shape(0)[0]}), Tensor()};
@@ -126,23 +120,15 @@ struct PutRows : NoOptions {
     }
     return in[0];
   }
-  static void run(const Tensor& table,
-                  const void* from,
-                  const void* rows,
-                  std::int64_t count,
-                  const void* values,
-                  void* to) {
-    if (from != to && table.nbytes() > 0) std::memcpy(to, from, table.nbytes());
-    kernels::put_rows(to,
-                      table.shape()[0],
-                      bytes_of_row(table),
-                      static_cast<const std::int64_t*>(rows),
-                      count,
-                      values);
-  }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor table = in[0].contiguous(), rows = in[1].contiguous(), values = in[2].contiguous();
-    run(out, table.data(), rows.data(), rows.size(), values.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor& table = at.in[0];
+    const std::int64_t row = bytes_of_row(table);
+    return [all = table.shape()[0], row, count = at.in[1].size()](const void* const* from,
+                                                                  void* const* to) {
+      if (from[0] != to[0] && all * row > 0)
+        std::memcpy(to[0], from[0], static_cast<std::size_t>(all * row));
+      kernels::put_rows(to[0], all, row, static_cast<const std::int64_t*>(from[1]), count, from[2]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor& rows = saved.input(1);
@@ -173,7 +159,7 @@ void write_rows(Tensor& table, const Tensor& rows, const Tensor& values) {
   const std::array<Tensor, 3> all = {table, rows, values};
   const Inputs<Tensor> inputs(all);
   put.infer(Inputs<Spec>(inputs));
-  put.forward(inputs, table);
+  detail::compute(put, inputs, std::span<Tensor>(&table, 1));
 }
 
 }  // namespace ops

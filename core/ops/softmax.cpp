@@ -42,10 +42,11 @@ struct AlongAxis {
 template <class Self>
 struct RowFunction : AlongAxis<Self> {
   static constexpr Saves saves = Saves::outputs;
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Lines rows = this->lines(x);
-    Self::kernel(x.dtype(), rows.outer, rows.n, rows.inner, x.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [rows = this->lines(at.in[0]), dtype = at.in[0].dtype()](const void* const* from,
+                                                                    void* const* to) {
+      Self::kernel(dtype, rows.outer, rows.n, rows.inner, from[0], to[0]);
+    };
   }
   static std::vector<SampleOf<Self>> samples() { return AlongAxis<Self>::make_samples(1); }
 };
@@ -54,12 +55,11 @@ struct RowFunction : AlongAxis<Self> {
 template <class Self>
 struct RowFunctionGrad : AlongAxis<Self> {
   static constexpr Saves saves = Saves::inputs;
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor y = in[0].contiguous();
-    const Tensor dy = in[1].contiguous();
-    const Lines rows = this->lines(y);
-    Self::kernel(
-        y.dtype(), rows.outer, rows.n, rows.inner, y.data(), dy.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [rows = this->lines(at.in[0]), dtype = at.in[0].dtype()](const void* const* from,
+                                                                    void* const* to) {
+      Self::kernel(dtype, rows.outer, rows.n, rows.inner, from[0], from[1], to[0]);
+    };
   }
   Tensor total(const Tensor& x) const { return sum(x, {this->axis, true}); }
   static std::vector<SampleOf<Self>> samples() { return AlongAxis<Self>::make_samples(2); }
@@ -74,6 +74,7 @@ struct SoftmaxGrad : RowFunctionGrad<SoftmaxGrad> {
     const Tensor& dy = saved.input(1);
     return {d * (dy - total(y * dy)) - dy * total(d * y), run_op(*this, {y, d})};
   }
+  Tensor reference(Inputs<Tensor> in) const { return in[0] * (in[1] - total(in[0] * in[1])); }
 };
 
 struct Softmax : RowFunction<Softmax> {
@@ -85,6 +86,10 @@ struct Softmax : RowFunction<Softmax> {
     grad.axis = axis;
     return {run_op(grad, {saved.output(), dy})};
   }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor e = exp(in[0] - max(in[0], {axis, true}));
+    return e / sum(e, {axis, true});
+  }
 };
 
 struct LogSoftmaxGrad : RowFunctionGrad<LogSoftmaxGrad> {
@@ -95,6 +100,7 @@ struct LogSoftmaxGrad : RowFunctionGrad<LogSoftmaxGrad> {
     const Tensor e = exp(saved.input(0));
     return {-d * e * total(saved.input(1)), d - total(d * e)};
   }
+  Tensor reference(Inputs<Tensor> in) const { return in[1] - exp(in[0]) * total(in[1]); }
 };
 
 struct LogSoftmax : RowFunction<LogSoftmax> {
@@ -105,6 +111,10 @@ struct LogSoftmax : RowFunction<LogSoftmax> {
     LogSoftmaxGrad grad;
     grad.axis = axis;
     return {run_op(grad, {saved.output(), dy})};
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor x = in[0] - max(in[0], {axis, true});
+    return x - log(sum(exp(x), {axis, true}));
   }
 };
 
@@ -118,10 +128,15 @@ struct LogSumExp : AlongAxis<LogSumExp> {
     out.shape[normalize_axis(axis, out.shape.rank(), "logsumexp")] = 1;
     return out;
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    const Lines rows = lines(x);
-    kernels::logsumexp(x.dtype(), rows.outer, rows.n, rows.inner, x.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [rows = lines(at.in[0]), dtype = at.in[0].dtype()](const void* const* from,
+                                                              void* const* to) {
+      kernels::logsumexp(dtype, rows.outer, rows.n, rows.inner, from[0], to[0]);
+    };
+  }
+  Tensor reference(Inputs<Tensor> in) const {
+    const Tensor most = max(in[0], {axis, true});
+    return log(sum(exp(in[0] - most), {axis, true})) + most;
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     // Not exp(x - y): y is rounded, and by more than 1 where x is large.

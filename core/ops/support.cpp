@@ -2,13 +2,13 @@
 
 namespace nyala::ops {
 
-Shape broadcast_strides(const Tensor& x, const Shape& shape) {
-  Shape strides = Shape::filled(shape.rank(), 0);
-  const int offset = shape.rank() - x.rank();
-  for (int i = 0; i < x.rank(); ++i) {
-    if (x.shape()[i] != 1) strides[i + offset] = x.strides()[i];
+Shape broadcast_strides(const Shape& own, const Shape& strides, const Shape& shape) {
+  Shape all = Shape::filled(shape.rank(), 0);
+  const int offset = shape.rank() - own.rank();
+  for (int i = 0; i < own.rank(); ++i) {
+    if (own[i] != 1) all[i + offset] = strides[i];
   }
-  return strides;
+  return all;
 }
 
 void broadcast_binary(kernels::Binary kernel, Inputs<Tensor> x, Tensor& out) {
@@ -100,33 +100,46 @@ std::vector<int> inverse_order(const std::vector<int>& order) {
   return back;
 }
 
-IndexList::IndexList(const Tensor& indices, std::int64_t size, const char* who)
-    : kept_(indices), size_(indices.size()) {
+IntegerInput::IntegerInput(const Tensor& layout, Workspace& workspace)
+    : dtype_(layout.dtype()),
+      shape_(layout.shape()),
+      size_(layout.size()),
+      offset_(workspace.take(size_ * static_cast<std::int64_t>(sizeof(std::int64_t)))) {}
+
+const std::int64_t* IntegerInput::read(const void* data, std::byte* block) const {
+  if (dtype_ == DType::int64) return static_cast<const std::int64_t*>(data);
+  const Shape strides = contiguous_strides(shape_);
+  kernels::cast(dtype_, DType::int64, shape_, {data, strides.data()}, room(block));
+  return room(block);
+}
+
+const std::int64_t* IndexInput::read(const void* data, std::byte* block) const {
+  const std::int64_t* const values = IntegerInput::read(data, block);
+  bool negative = false;
+  for (std::int64_t i = 0; i < size_; ++i) {
+    if (values[i] < -axis_size_ || values[i] >= axis_size_) {
+      throw IndexError(std::string(who_) + ": index " + std::to_string(values[i]) +
+                       " is out of bounds for an axis of size " + std::to_string(axis_size_));
+    }
+    negative |= values[i] < 0;
+  }
+  if (!negative) return values;
+  std::int64_t* const to = room(block);
+  for (std::int64_t i = 0; i < size_; ++i)
+    to[i] = values[i] < 0 ? values[i] + axis_size_ : values[i];
+  return to;
+}
+
+void check_indices(const Tensor& indices, std::int64_t size, const char* who) {
   if (!is_integer(indices.dtype())) {
     throw TypeError(std::string(who) + ": received indices of dtype " +
                     std::string(name_of(indices.dtype())) + ", expected integers");
   }
-  if (indices.dtype() != DType::int64 || !indices.is_contiguous()) {
-    kept_ = Tensor::empty(indices.shape(), DType::int64);
-    kernels::cast(
-        indices.dtype(), DType::int64, indices.shape(), in(indices), kept_.mutable_data());
-  }
-  const auto* values = kept_.data<std::int64_t>();
-  bool negative = false;
-  for (std::int64_t i = 0; i < size_; ++i) {
-    if (values[i] < -size || values[i] >= size) {
-      throw IndexError(std::string(who) + ": index " + std::to_string(values[i]) +
-                       " is out of bounds for an axis of size " + std::to_string(size));
-    }
-    negative |= values[i] < 0;
-  }
-  if (negative) {
-    Tensor from_0 = Tensor::empty(indices.shape(), DType::int64);
-    auto* to = from_0.mutable_data<std::int64_t>();
-    for (std::int64_t i = 0; i < size_; ++i) to[i] = values[i] < 0 ? values[i] + size : values[i];
-    kept_ = from_0;
-  }
-  data_ = kept_.data<std::int64_t>();
+  const Tensor dense = indices.contiguous();
+  Workspace workspace;
+  const IndexInput input(dense, size, who, workspace);
+  Tensor block = Tensor::empty({workspace.bytes()}, DType::uint8);
+  input.read(dense.data(), static_cast<std::byte*>(block.mutable_data()));
 }
 
 }  // namespace nyala::ops

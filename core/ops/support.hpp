@@ -11,8 +11,11 @@ namespace nyala::ops {
 
 inline kernels::In in(const Tensor& x) { return {x.data(), x.strides().data()}; }
 
-/// Strides that make `x` look like `shape`: 0 along what is repeated.
-Shape broadcast_strides(const Tensor& x, const Shape& shape);
+/// The strides of an array broadcast to `shape`: 0 along what is repeated.
+Shape broadcast_strides(const Shape& own, const Shape& strides, const Shape& shape);
+inline Shape broadcast_strides(const Tensor& x, const Shape& shape) {
+  return broadcast_strides(x.shape(), x.strides(), shape);
+}
 
 /// kernel(x[0], x[1]) over their broadcast shape, which `out` has.
 void broadcast_binary(kernels::Binary kernel, Inputs<Tensor> x, Tensor& out);
@@ -58,19 +61,37 @@ std::vector<int> reduced_last(const std::vector<bool>& flags);
 /// Where each axis of a transposed tensor came from.
 std::vector<int> inverse_order(const std::vector<int>& order);
 
-/// Indices as the kernels want them: int64, contiguous, 0 <= index < size.
-class IndexList {
+/// Integers that a kernel reads as contiguous int64, from a contiguous input of any dtype.
+class IntegerInput {
  public:
-  /// Throws TypeError for indices that are no integers, IndexError for one outside [-size, size).
-  IndexList(const Tensor& indices, std::int64_t size, const char* who);
-  const std::int64_t* data() const { return data_; }
-  std::int64_t size() const { return size_; }
+  IntegerInput(const Tensor& layout, Workspace& workspace);
+  const std::int64_t* read(const void* data, std::byte* block) const;
+
+ protected:
+  std::int64_t* room(std::byte* block) const {
+    return reinterpret_cast<std::int64_t*>(block + offset_);
+  }
+  DType dtype_;
+  Shape shape_;
+  std::int64_t size_, offset_;
+};
+
+/// Indices into an axis: 0 <= index < size when they are read, those below 0 counted from its end.
+class IndexInput : private IntegerInput {
+ public:
+  IndexInput(const Tensor& layout, std::int64_t size, const char* who, Workspace& workspace)
+      : IntegerInput(layout, workspace), axis_size_(size), who_(who) {}
+  /// Throws IndexError for one outside [-size, size).
+  const std::int64_t* read(const void* data, std::byte* block) const;
+  std::int64_t count() const { return size_; }
 
  private:
-  Tensor kept_;
-  const std::int64_t* data_;
-  std::int64_t size_;
+  std::int64_t axis_size_;
+  const char* who_;
 };
+
+/// Throws TypeError for indices that are no integers, IndexError for one outside [-size, size).
+void check_indices(const Tensor& indices, std::int64_t size, const char* who);
 
 /// An op without options.
 struct NoOptions {

@@ -28,11 +28,19 @@ struct ConfigCodec<ops::Range1> {
 namespace ops {
 namespace {
 
-// The strides with which `x` reads as `shape`, or nothing where only a copy can.
-std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
-  if (x.is_contiguous() || x.size() == 0) return contiguous_strides(shape);
+bool is_contiguous(const Shape& shape, const Shape& strides) {
+  std::int64_t expected = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    if (shape[i] != 1 && strides[i] != expected) return false;
+    expected *= shape[i];
+  }
+  return true;
+}
+
+// The strides with which an array reads as `shape`, or nothing where only a copy can.
+std::optional<Shape> view_strides(const Shape& from, const Shape& own, const Shape& shape) {
+  if (from.num_elements() == 0 || is_contiguous(from, own)) return contiguous_strides(shape);
   Shape strides = Shape::filled(shape.rank(), 0);
-  const Shape& from = x.shape();
   int i = 0;
   int j = 0;
   while (j < shape.rank()) {
@@ -55,11 +63,10 @@ std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
     for (int a = i; a < last_i; ++a) {
       int next = a + 1;
       while (next < last_i && from[next] == 1) ++next;
-      if (from[a] != 1 && from[next] != 1 && x.strides()[a] != x.strides()[next] * from[next])
-        return std::nullopt;
+      if (from[a] != 1 && from[next] != 1 && own[a] != own[next] * from[next]) return std::nullopt;
     }
     while (last_i > i && from[last_i] == 1) --last_i;
-    std::int64_t step = x.strides()[last_i];
+    std::int64_t step = own[last_i];
     for (int b = last_j; b >= j; --b) {
       strides[b] = step;
       step *= shape[b];
@@ -116,11 +123,10 @@ struct Reshape {
   }
 
   Spec infer(Inputs<Spec> in) const { return {target(in[0].shape), in[0].dtype}; }
-  Tensor evaluate(Inputs<Tensor> x) const {
-    const Shape to = target(x[0].shape());
-    if (const auto strides = view_strides(x[0], to)) return Tensor::strided(x[0], to, *strides, 0);
-    const Tensor copy = x[0].contiguous();
-    return Tensor::strided(copy, to, contiguous_strides(to), 0);
+  std::optional<ViewLayout> view(const Spec& in, const Shape& own) const {
+    const Shape to = target(in.shape);
+    const auto strides = view_strides(in.shape, own, to);
+    return strides ? std::optional(ViewLayout{to, *strides}) : std::nullopt;
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const { return {reshape(dy, saved.shape())}; }
   static std::vector<SampleOf<Reshape>> samples() {
@@ -161,15 +167,14 @@ struct Transpose {
       shape[i] = in[0].shape[axes[static_cast<std::size_t>(i)]];
     return {shape, in[0].dtype};
   }
-  Tensor evaluate(Inputs<Tensor> x) const {
-    check(x[0].shape());
-    Shape shape = x[0].shape();
-    Shape strides = x[0].strides();
-    for (int i = 0; i < shape.rank(); ++i) {
-      shape[i] = x[0].shape()[axes[static_cast<std::size_t>(i)]];
-      strides[i] = x[0].strides()[axes[static_cast<std::size_t>(i)]];
+  std::optional<ViewLayout> view(const Spec& in, const Shape& own) const {
+    check(in.shape);
+    ViewLayout to{in.shape, own};
+    for (int i = 0; i < to.shape.rank(); ++i) {
+      to.shape[i] = in.shape[axes[static_cast<std::size_t>(i)]];
+      to.strides[i] = own[axes[static_cast<std::size_t>(i)]];
     }
-    return Tensor::strided(x[0], shape, strides, 0);
+    return to;
   }
   Grads vjp(const Saved&, const Tensor& dy) const {
     std::vector<int> back(axes.size());
@@ -196,17 +201,19 @@ struct BroadcastTo {
     return std::tuple{Field{"shape", &BroadcastTo::shape, "The shape to fill."}};
   }
 
-  Spec infer(Inputs<Spec> in) const {
-    if (in[0].shape.rank() > shape.rank() ||
-        broadcast_shapes(in[0].shape, shape, "broadcast_to") != shape) {
-      throw ShapeError("broadcast_to: shape " + in[0].shape.str() + " does not broadcast to " +
+  void check(const Shape& from) const {
+    if (from.rank() > shape.rank() || broadcast_shapes(from, shape, "broadcast_to") != shape) {
+      throw ShapeError("broadcast_to: shape " + from.str() + " does not broadcast to " +
                        shape.str());
     }
+  }
+  Spec infer(Inputs<Spec> in) const {
+    check(in[0].shape);
     return {shape, in[0].dtype};
   }
-  Tensor evaluate(Inputs<Tensor> x) const {
-    infer(Inputs<Spec>(x));
-    return Tensor::strided(x[0], shape, broadcast_strides(x[0], shape), 0);
+  std::optional<ViewLayout> view(const Spec& in, const Shape& own) const {
+    check(in.shape);
+    return ViewLayout{shape, broadcast_strides(in.shape, own, shape)};
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const { return {sum_to(dy, saved.shape())}; }
   static std::vector<SampleOf<BroadcastTo>> samples() {
@@ -279,19 +286,18 @@ struct Slice {
     return shape;
   }
   Spec infer(Inputs<Spec> in) const { return {sliced(in[0].shape), in[0].dtype}; }
-  Tensor evaluate(Inputs<Tensor> x) const {
-    check_ranges(ranges, x[0].shape());
-    Shape shape = x[0].shape();
-    Shape strides = x[0].strides();
-    std::int64_t offset = 0;
+  std::optional<ViewLayout> view(const Spec& in, const Shape& own) const {
+    check_ranges(ranges, in.shape);
+    ViewLayout to{in.shape, own};
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       const int axis = static_cast<int>(i);
-      const Extent extent = extent_of(ranges[i], shape[axis]);
-      if (extent.count > 0) offset += extent.start * strides[axis];
-      shape[axis] = extent.count;
-      if (extent.count > 1) strides[axis] *= ranges[i].step;  // one element needs no step
+      const Extent extent = extent_of(ranges[i], to.shape[axis]);
+      if (extent.count > 0) to.offset += extent.start * to.strides[axis];
+      to.shape[axis] = extent.count;
+      if (extent.count > 1) to.strides[axis] *= ranges[i].step;  // one element needs no step
     }
-    return Tensor::strided(x[0], shape, strides, shape.num_elements() == 0 ? 0 : offset);
+    if (to.shape.num_elements() == 0) to.offset = 0;
+    return to;
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const;
   static std::vector<SampleOf<Slice>> samples() {
@@ -320,22 +326,17 @@ struct SliceGrad {
     expect_spec(name, in[0], Slice{ranges}.sliced(shape), in[0].dtype);
     return {shape, in[0].dtype};
   }
-  void forward(Inputs<Tensor> x, Tensor& out) const {
-    const Tensor zero = Tensor::scalar(0, out.dtype());
-    kernels::fill(out.dtype(), out.size(), zero.data(), out.mutable_data());
-    Tensor place = Slice{ranges}.evaluate({out});
-    kernels::copy_strided(
-        out.dtype(), x[0].shape(), in(x[0]), place.mutable_data(), place.strides().data());
-  }
-  Kernel bind(Inputs<Tensor> x, std::span<const Tensor> outputs) const {
-    const Tensor &out = outputs[0], place = Slice{ranges}.evaluate({out});
-    const std::int64_t offset = place.impl()->data - out.impl()->data;
+  static bool reads_strided(std::size_t, const Tensor&) { return true; }
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor &x = at.in[0], &out = at.out[0];
+    const ViewLayout place = *Slice{ranges}.view(out.spec(), out.strides());
     return [zero = Tensor::scalar(0, out.dtype()),
             size = out.size(),
-            from_shape = x[0].shape(),
-            from_strides = x[0].strides(),
-            to_strides = place.strides(),
-            offset](const void* const* from, void* const* to) {
+            from_shape = x.shape(),
+            from_strides = x.strides(),
+            to_strides = place.strides,
+            offset = place.offset * static_cast<std::int64_t>(size_of(out.dtype()))](
+               const void* const* from, void* const* to) {
       kernels::fill(zero.dtype(), size, zero.data(), to[0]);
       kernels::copy_strided(zero.dtype(),
                             from_shape,
@@ -458,19 +459,5 @@ Tensor Tensor::operator[](std::int64_t index) const {
   rest.erase(0);
   return ops::reshape(rows, rest);
 }
-
-namespace ops {
-
-bool gives_view(const AnyOp& op, const Tensor& input) {
-  const OpDef* const def = &op.def();
-  if (def == &detail::def_Reshape()) {
-    const auto& reshape = *static_cast<const Reshape*>(op.options());
-    return view_strides(input, reshape.target(input.shape())).has_value();
-  }
-  return def == &detail::def_Transpose() || def == &detail::def_BroadcastTo() ||
-         def == &detail::def_Slice() || def == &detail::def_StopGradient();
-}
-
-}  // namespace ops
 
 }  // namespace nyala

@@ -1,4 +1,4 @@
-// Compiled programs: the same results as op by op, the same bits each time, and no allocation.
+// Compiled programs: the same results as op by op, and the same bits each time.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -13,54 +13,11 @@
 #include <nyala/core/parallel.hpp>
 
 #include "autograd/run_program.hpp"
-#include "counting_new.hpp"
+#include "autograd/small_training.hpp"
 
 using namespace nyala;
-
-namespace {
-
-std::vector<double> numbers(const Tensor& tensor) {
-  return ops::cast(tensor, float64).to_vector<double>();
-}
-
-// Two layers, a loss, gradients, and an update with momentum.
-struct Training {
-  Variable w1, b1, w2, velocity;
-  Tensor x, y;
-
-  explicit Training(std::int64_t batch = 32) {
-    const auto draw = [](const Shape& shape, int seed) {
-      return random::normal(shape, {.seed = random::Seed(seed)});
-    };
-    w1 = Variable(draw({20, 48}, 1));
-    b1 = Variable(draw({48}, 2));
-    w2 = Variable(draw({48, 3}, 3));
-    velocity = Variable(ops::zeros({20, 48}), {.trainable = false});
-    x = draw({batch, 20}, 4);
-    y = draw({batch, 3}, 5);
-  }
-  Tensor operator()(const Tensor& inputs, const Tensor& targets) const {
-    GradientTape tape;
-    const Tensor hidden = ops::tanh(ops::matmul(inputs, w1) + b1);
-    const Tensor error = ops::softmax(ops::matmul(hidden, w2)) - targets;
-    const Tensor loss = ops::mean(ops::square(error) * 1.0);
-    const auto g = tape.gradient(loss, std::vector<Variable>{w1, b1, w2});
-    velocity.assign(velocity.value() * 0.9 + g[0]);
-    w1.assign_sub(0.1 * velocity.value() / (ops::sqrt(ops::square(velocity.value())) + 0.1));
-    b1.assign_sub(0.1 * g[1]);
-    w2.assign_sub(0.1 * g[2]);
-    return loss;
-  }
-  std::vector<double> state() const {
-    std::vector<double> all;
-    for (const Variable& variable : {w1, b1, w2, velocity}) {
-      for (double value : numbers(variable)) all.push_back(value);
-    }
-    return all;
-  }
-};
-
-}  // namespace
+using testing::numbers;
+using testing::Training;
 
 TEST_CASE("a compiled training step does what it does op by op") {
   const Training eager, compiled;
@@ -86,25 +43,6 @@ TEST_CASE("a compiled step gives the same bits in each run, with one thread and 
   }
   set_num_threads(threads);
   for (const auto& state : states) CHECK(state == states[0]);
-}
-
-TEST_CASE("a replay allocates nothing") {
-  std::int64_t batch = 0;
-  SUBCASE("with products apart") { batch = 32; }
-  SUBCASE("with products in passes") { batch = 700; }
-  const Training training(batch);
-  const auto step = function(training);
-  for (int i = 0; i < 3; ++i) step(training.x, training.y);
-  const std::uint64_t news = t_news;
-  const std::uint64_t system_calls = memory_stats().system_calls;
-  for (int i = 0; i < 10; ++i) step(training.x, training.y);
-  CHECK(t_news == news);
-  CHECK(memory_stats().system_calls == system_calls);
-#ifdef NYALA_COUNTS_NEWS
-  // The count counts. A plain call: a new-expression that is not needed may be left out.
-  ::operator delete(::operator new(1));
-  CHECK(t_news == news + 1);
-#endif
 }
 
 TEST_CASE("values taken from variables before a step are what they were after it") {
@@ -372,80 +310,6 @@ TEST_CASE("a reduction joins the pass that makes its input") {
   const graph::Program& program = f.program(ops::ones({300, 300}));
   CHECK(program.stats().num_units == 2);  // the pass, and the division by the number
 }
-
-#ifdef NYALA_COUNTS_NEWS
-
-namespace {
-
-// Calls `f` with each of its allocations failing in turn, until it succeeds; gives how often it
-// failed. Anything but a LimitError leaves.
-template <class F, class G>
-int fail_each_allocation(F&& f, G&& after_failure) {
-  for (int n = 0;; ++n) {
-    t_news_left = n;
-    try {
-      f();
-      t_news_left = -1;
-      return n;
-    } catch (const LimitError&) {
-      t_news_left = -1;
-      after_failure();
-    } catch (...) {
-      t_news_left = -1;
-      throw;
-    }
-  }
-}
-
-}  // namespace
-
-TEST_CASE("memory that runs out in a trace, a plan or a run is a LimitError that changes nothing") {
-  const Training training(700), same(700);
-  same(same.x, same.y);
-  const std::vector<double> before = training.state();
-  const auto unchanged = [&] { CHECK(training.state() == before); };
-  {
-    const auto step = function(training);
-    CHECK(fail_each_allocation([&] { step(training.x, training.y); }, unchanged) > 100);
-    CHECK(step.trace_count() == 1);
-  }
-  const std::vector<double> after = training.state(), want = same.state();
-  for (std::size_t i = 0; i < want.size(); ++i)
-    CHECK(after[i] == doctest::Approx(want[i]).epsilon(1e-4));
-
-  // An instance of its own for a second run at the same time, and a variable whose value is held.
-  const auto step = function(training);
-  step(training.x, training.y);
-  const std::vector<double> second = training.state();
-  const Tensor held = training.w1;
-  fail_each_allocation([&] { step(training.x, training.y); },
-                       [&] { CHECK(training.state() == second); });
-}
-
-TEST_CASE("memory that runs out in a gradient is a LimitError, and a later one is right") {
-  const Variable w(ops::array<float>({1, 2, 3}));
-  const std::int64_t in_use = memory_stats().bytes_in_use;
-  Tensor gradient;
-  fail_each_allocation(
-      [&] {
-        GradientTape tape({.persistent = true});
-        Tensor y;
-        {
-          const std::int64_t left =
-              std::exchange(t_news_left, -1);  // the ops are not at stake here
-          y = ops::sum(ops::square(w) * 2.0 + ops::exp(w));
-          t_news_left = left;
-        }
-        gradient = tape.gradient(y, w);
-      },
-      [] {});
-  const Tensor want = ops::cast(w, float32) * 4.0 + ops::exp(w);
-  CHECK(ops::allclose(gradient, want, {.rtol = 1e-6}));
-  gradient = Tensor();
-  CHECK(memory_stats().bytes_in_use <= in_use + static_cast<std::int64_t>(want.nbytes()) + 64);
-}
-
-#endif
 
 TEST_CASE("planning asks for no memory of the values' size") {
   // 2^40 elements in a view and in what is computed from one of them.

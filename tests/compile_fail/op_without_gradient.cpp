@@ -9,7 +9,9 @@ struct Same {
   static constexpr std::string_view doc = "x";
   static constexpr auto fields() { return std::tuple{}; }
   Spec infer(Inputs<Spec> in) const { return in[0]; }
-  Tensor evaluate(Inputs<Tensor> in) const { return in[0]; }
+  std::optional<ViewLayout> view(const Spec& in, const Shape& strides) const {
+    return ViewLayout{in.shape, strides};
+  }
 #ifdef FIXED
   static constexpr Saves saves = Saves::nothing;
   Grads vjp(const Saved&, const Tensor& dy) const { return {dy}; }

@@ -192,3 +192,19 @@ TEST_CASE("an op copies its options whole") {
     for (std::size_t i = 0; i < want.size(); ++i) CHECK(same(got[i], want[i], 0));
   });
 }
+
+TEST_CASE("a fused op gives what the ops give that it stands for") {
+  int compared = 0;
+  for_each_sample([&](const OpDef& def, const Sample& sample) {
+    if (def.reference == nullptr) return;
+    ++compared;
+    const std::vector<Tensor> inputs = draw_inputs(sample, float64);
+    const Tensors want = def.reference(sample.op.options(), inputs);
+    const Tensors got = run_any(sample.op, inputs);
+    REQUIRE(got.size() == want.size());
+    // Sums of a few numbers in float64, in another order.
+    for (std::size_t i = 0; i < want.size(); ++i)
+      if (want[i].defined()) CHECK(same(got[i], want[i], 1e-12));
+  });
+  CHECK(compared > 60);
+}

@@ -1,7 +1,6 @@
 #include <nyala/core/ops/conv.hpp>
 
 #include <nyala/core/kernels/conv.hpp>
-#include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/windows/support.hpp>
 
 namespace nyala {
@@ -60,26 +59,12 @@ struct OfConv : Sliding {
     return shape;
   }
 
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    Tensors dense;
-    for (const Tensor& tensor : in) dense.push_back(tensor.contiguous());
-    const auto plan = self().plan(in, out);
-    const Tensor scratch = Tensor::empty({plan->workspace()}, DType::uint8);
-    plan->run(dense[0].data(),
-              dense[1].data(),
-              dense.size() > 2 ? dense[2].data() : nullptr,
-              out.mutable_data(),
-              scratch.impl()->data);
-  }
-  // The scratch memory is the kernel's own: a program's instance runs on one thread at a time.
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor> out) const {
-    for (const Tensor& tensor : in) {
-      if (!tensor.is_contiguous()) return {};
-    }
-    std::shared_ptr<const kernels::ConvPlan> plan = self().plan(in, out[0]);
-    const Tensor scratch = Tensor::empty({plan->workspace()}, DType::uint8);
-    return [plan, scratch, has_bias = in.size() > 2](const void* const* from, void* const* to) {
-      plan->run(from[0], from[1], has_bias ? from[2] : nullptr, to[0], scratch.impl()->data);
+  auto prepare(const Layouts& at, Workspace& workspace) const {
+    std::shared_ptr<const kernels::ConvPlan> plan = self().plan(at.in, at.out[0]);
+    const std::int64_t room = workspace.take(plan->workspace());
+    return [plan, room, has_bias = at.in.size() > 2](
+               const void* const* from, void* const* to, std::byte* block) {
+      plan->run(from[0], from[1], has_bias ? from[2] : nullptr, to[0], block + room);
     };
   }
 
@@ -244,6 +229,13 @@ struct Conv : OfConv<Conv> {
     if (saved.num_inputs() > 2 && saved.wants(2)) grads[2] = sum_to(d, {y.back()});
     return grads;
   }
+  AnyOp with_epilogue(Inputs<Tensor> in, const Epilogue& epilogue) const {
+    if (relu || (epilogue.bias && in.size() > 2)) return {};
+    if (epilogue.activation && *epilogue.activation != kernels::Unary::relu) return {};
+    Conv op = *this;
+    op.relu = epilogue.activation.has_value();
+    return AnyOp(detail::op_def<Conv>(), &op);
+  }
   static std::vector<SampleOf<Conv>> samples();
 };
 
@@ -377,12 +369,6 @@ int groups_of(const Tensor& x, const Tensor& kernel, const char* who) {
 }
 
 }  // namespace
-
-AnyOp conv_with_relu(const AnyOp& conv) {
-  Conv op = *static_cast<const Conv*>(conv.options());
-  op.relu = true;
-  return AnyOp(detail::op_def<Conv>(), &op);
-}
 
 Tensor conv(const Tensor& inputs, const Tensor& kernel, const ConvArgs& args) {
   Conv op = conv_op(inputs, args, "conv");

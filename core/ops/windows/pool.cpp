@@ -74,17 +74,10 @@ struct OfPool : Sliding {
     return other;
   }
 
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const kernels::PoolShape shape = self().shape_of(in, out);
-    const Tensor a = in[0].contiguous(), b = in[in.size() - 1].contiguous();
-    Self::compute(out.dtype(), shape, a.data(), b.data(), out.mutable_data());
-  }
-  Kernel bind(Inputs<Tensor> in, std::span<const Tensor> out) const {
-    for (const Tensor& tensor : in) {
-      if (!tensor.is_contiguous()) return {};
-    }
-    return [shape = self().shape_of(in, out[0]), dtype = out[0].dtype(), last = in.size() - 1](
-               const void* const* from, void* const* to) {
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [shape = self().shape_of(at.in, at.out[0]),
+            dtype = at.out[0].dtype(),
+            last = at.in.size() - 1](const void* const* from, void* const* to) {
       Self::compute(dtype, shape, from[0], from[last], to[0]);
     };
   }

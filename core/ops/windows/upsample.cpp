@@ -113,15 +113,20 @@ struct Upsample {
     return {shape, in[0].dtype};
   }
 
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    visit_float(out.dtype(), [&]<class T>() {
-      const Tensor& small = transposed ? out : x;
-      const Lines lines = lines_along(small.shape(), axis);
-      if (transposed) std::fill_n(out.mutable_data<T>(), out.size(), T(0));
-      for (std::int64_t i = 0; i < lines.n * factor; ++i)
-        apply(lines, i, x.data<T>(), out.mutable_data<T>());
-    });
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor &x = at.in[0], &out = at.out[0];
+    const Tensor& small = transposed ? out : x;
+    return [op = *this,
+            dtype = x.dtype(),
+            lines = lines_along(small.shape(), axis),
+            size = out.size()](const void* const* from, void* const* to) {
+      visit_float(dtype, [&]<class T>() {
+        T* const y = static_cast<T*>(to[0]);
+        if (op.transposed) std::fill_n(y, size, T(0));
+        for (std::int64_t i = 0; i < lines.n * op.factor; ++i)
+          op.apply(lines, i, static_cast<const T*>(from[0]), y);
+      });
+    };
   }
 
   Grads vjp(const Saved&, const Tensor& dy) const {
