@@ -24,6 +24,7 @@ int list() {
   for (const Workload& w : workloads()) {
     std::cout << w.name << '\t' << w.what << '\t' << (w.tags & bench::kQuick ? "quick " : "")
               << (w.tags & bench::kOverhead ? "overhead " : "")
+              << (w.tags & bench::kGrowth ? "growth " : "")
               << (w.tags & bench::kThreads ? "threads" : "") << '\t' << w.units << '\t' << w.flops
               << '\t' << w.bytes << '\n';
   }

@@ -9,7 +9,7 @@
 namespace bench {
 
 /// What a workload is good for, beside the full table.
-enum Tag : unsigned { kPlain = 0, kQuick = 1, kOverhead = 2, kThreads = 4 };
+enum Tag : unsigned { kPlain = 0, kQuick = 1, kOverhead = 2, kThreads = 4, kGrowth = 8 };
 
 /// One thing measured. `make` builds its data and gives one step, which counts as `units` ones.
 struct Workload {
@@ -33,6 +33,8 @@ void add_dots(std::vector<Workload>& list);
 void add_kernels(std::vector<Workload>& list);
 void add_models(std::vector<Workload>& list);
 void add_convolutions(std::vector<Workload>& list);
+void add_sequences(std::vector<Workload>& list);
+void add_growth(std::vector<Workload>& list);
 
 /// Floats between low and high, as every program has them.
 inline nyala::Tensor numbers(const nyala::Shape& shape,

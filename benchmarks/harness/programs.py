@@ -15,7 +15,11 @@ PYTHON_PEERS = {
     "keras-jax": ["keras_models.py", "jax"],
     "numpy": ["numpy_arrays.py"],
     "onnxruntime": ["onnx_runtime.py"],
+    "openvino": ["openvino_runtime.py"],
+    "litert": ["lite_runtime.py"],
 }
+# Up to 0.4.31 JAX ran another way on CPUs, which is faster for some of the workloads.
+OLD_JAX = os.path.join(ROOT, "build", "peers-jax", "bin", "python")
 CPP_PEERS = ["libtorch", "dlib", "onednn", "openblas"]
 LOWER_BOUND = "hand-written"  # measured like a peer, but no competitor
 
@@ -25,12 +29,13 @@ def cpus(threads):
     return sorted(os.sched_getaffinity(0))[-threads:]
 
 
-def environment(threads):
+def environment(threads, clock="wall"):
     limits = {name: str(threads) for name in
               ("BENCH_THREADS", "NYALA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
     cache = os.path.join(ROOT, "build", "peers", "inductor")
-    return dict(os.environ, TORCHINDUCTOR_CACHE_DIR=cache, KMP_BLOCKTIME="1", PYTHONWARNINGS="ignore", **limits)
+    return dict(os.environ, TORCHINDUCTOR_CACHE_DIR=cache, KMP_BLOCKTIME="1", PYTHONWARNINGS="ignore",
+                BENCH_CLOCK=clock, **limits)
 
 
 def openblas_environment():
@@ -42,12 +47,12 @@ def openblas_environment():
 class Program:
     """One open process. `versions` is what it says of itself; None when it did not start."""
 
-    def __init__(self, name, command, threads, extra=None):
+    def __init__(self, name, command, threads, clock="wall", extra=None):
         self.name = name
         self.errors = open(os.path.join(log_folder(), name + ".log"), "w")
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
-            env=dict(environment(threads), **(extra or {})),
+            env=dict(environment(threads, clock), **(extra or {})),
             preexec_fn=lambda: os.sched_setaffinity(0, cpus(threads)))
 
     def wait_until_ready(self):
@@ -97,14 +102,16 @@ def commands(binaries, peers, python):
             found[name] = [path], openblas_environment()
     for name, (script, *arguments) in PYTHON_PEERS.items():
         found[name] = [python, os.path.join(HERE, "peers", script), *arguments], {}
+    if os.path.exists(OLD_JAX):
+        found["jax-0.4"] = [OLD_JAX, os.path.join(HERE, "peers", "jax_jit.py")], {}
     return found
 
 
-def open_programs(binaries, peers, python, threads):
+def open_programs(binaries, peers, python, threads, clock="wall"):
     """Those that start, one after the other: so many at once would disturb each other's imports."""
     programs = []
     for name, (command, extra) in commands(binaries, peers, python).items():
-        program = Program(name, command, threads, extra)
+        program = Program(name, command, threads, clock, extra)
         if program.wait_until_ready():
             programs.append(program)
         else:

@@ -16,7 +16,8 @@ else:
     import jax as backend
 import keras
 
-layers = keras.layers
+from keras_networks import layers, model, one_row
+
 keras.utils.set_random_seed(0)
 finish = backend.block_until_ready if BACKEND == "jax" else (lambda value: value)
 
@@ -47,56 +48,6 @@ def dot(attention, normalized):
     return step
 
 
-def model(name):
-    if name == "two_tower":
-        user, item = keras.Input((1,), dtype="int32"), keras.Input((1,), dtype="int32")
-        match = layers.Dot(axes=1)([layers.Flatten()(layers.Embedding(10000, 32)(user)),
-                                    layers.Flatten()(layers.Embedding(5000, 32)(item))])
-        return keras.Model([user, item], layers.Dense(1, "sigmoid")(match))
-    if name == "siamese":
-        tower = keras.Sequential([keras.Input((128,)), layers.Dense(64, "relu"), layers.Dense(32)])
-        a, b = keras.Input((128,)), keras.Input((128,))
-        return keras.Model([a, b], layers.Dot(axes=1, normalize=True)([tower(a), tower(b)]))
-    if name in worker.SEQUENCES:
-        layer = layers.LSTM if name == "lstm" else layers.GRU
-        return keras.Sequential([keras.Input((50, 32)), layer(64), layers.Dense(1)])
-    if name in worker.CONVOLUTIONS:
-        return convolutions(name)
-    if name == "transformer":
-        x = keras.Input((64, 64))
-        h = layers.LayerNormalization(epsilon=1e-5)(x + layers.MultiHeadAttention(4, 16)(x, x))
-        hidden = layers.Dense(64)(layers.Dense(256, "relu")(h))
-        h = layers.LayerNormalization(epsilon=1e-5)(h + hidden)
-        return keras.Model(x, layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(h)))
-    first, *hidden, last = worker.SIZES[name]
-    inner, outer = ("tanh", "sigmoid") if name == "xor_mlp" else ("relu", "softmax")
-    return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner) for n in hidden],
-                             layers.Dense(last, outer)])
-
-
-def convolutions(name):
-    if name == "cnn":
-        return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"),
-                                 layers.MaxPooling2D(), layers.Conv2D(64, 3, activation="relu"),
-                                 layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.5),
-                                 layers.Dense(10, "softmax")])
-    x = keras.Input(worker.CONVOLUTIONS[name][1:])
-    if name == "conv1d_stack":
-        h = x
-        for dilation in (1, 2, 4, 8, 16, 32):
-            h = layers.Conv1D(32, 3, padding="causal", dilation_rate=dilation, activation="relu")(h)
-        return keras.Model(x, layers.Conv1D(1, 1)(h))
-    relu, norm = layers.Activation("relu"), layers.BatchNormalization
-    conv = lambda filters, size: layers.Conv2D(filters, size, padding="same", use_bias=False)
-    if name == "residual":
-        h = norm()(conv(16, 3)(relu(norm()(conv(16, 3)(x)))))
-        y = relu(layers.Add()([x, h]))
-    else:
-        h = relu(norm()(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)))
-        y = relu(norm()(conv(64, 1)(h)))
-    return keras.Model(x, layers.Dense(10, "softmax")(layers.GlobalAveragePooling2D()(y)))
-
-
 LOSSES = {"binary": "binary_crossentropy", "classes": "sparse_categorical_crossentropy", "mse": "mse"}
 
 
@@ -122,13 +73,8 @@ def fit(name):
     return lambda: network.fit(x, y, batch_size=batch, verbose=0), worker.FIT_STEPS
 
 
-def predict_row():
-    network, x = model("mnist_mlp_small"), worker.row()
-    return lambda: network.predict_on_batch(x)
-
-
-def predict_block(name):
-    network, x = model(name), worker.task(name).x[0][:1]
+def predict(name):
+    network, x = model(name), one_row(name)
     return lambda: network.predict_on_batch(x)
 
 
@@ -138,10 +84,10 @@ worker.serve(f"keras {keras.__version__} on {BACKEND} {backend.__version__}", {
     "dot_vec_normalized": lambda: dot(False, True),
     "dot_attn": lambda: dot(True, False),
     "dot_attn_normalized": lambda: dot(True, True),
-    **worker.for_names((*worker.MODELS, *worker.BLOCKS, *worker.CONVOLUTIONS), train),
-    **{f"predict_{name}": (lambda name=name: predict_block(name)) for name in worker.BLOCKS},
-    "predict_cnn": lambda: predict_block("cnn"),
-    "predict_row": predict_row,
+    **worker.for_names((*worker.MODELS, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS), train),
+    **{f"predict_{name}": (lambda name=name: predict(name)) for name in worker.BLOCKS},
+    "predict_cnn": lambda: predict("cnn"),
+    "predict_row": lambda: predict("mnist_mlp_small"),
     "fit_iris": lambda: fit("iris_mlp"),
     "fit_mnist_small": lambda: fit("mnist_mlp_small"),
 })

@@ -1,18 +1,32 @@
-"""predict_row in ONNX Runtime."""
+"""Predictions in ONNX Runtime."""
 import onnxruntime
 
-import startup
+import onnx_models
 import worker
 
 
-def predict_row():
+def session_of(name):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = worker.THREADS
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(startup.onnx_bytes(startup.random_weights()), options,
-                                           providers=["CPUExecutionProvider"])
-    x = worker.row()
-    return lambda: session.run(None, {"x": x})
+    file, shapes = onnx_models.MODELS[name]
+    session = onnxruntime.InferenceSession(file(), options, providers=["CPUExecutionProvider"])
+    return session, {key: worker.floats(shape, 1, 0) for key, shape in shapes.items()}
 
 
-worker.serve(f"onnxruntime {onnxruntime.__version__}", {"predict_row": predict_row})
+def predict(name):
+    session, x = session_of(name)
+    return lambda: session.run(None, x)
+
+
+def stream_lstm():
+    session, x = session_of("stream_lstm")
+
+    def step():
+        y, x["h"], x["c"] = session.run(None, x)
+        return y
+    return step
+
+
+worker.serve(f"onnxruntime {onnxruntime.__version__}",
+             worker.for_names(onnx_models.MODELS, predict) | {"stream_lstm": stream_lstm})

@@ -93,9 +93,74 @@ class Sequence(nn.Module):
         return self.out(self.layer(x)[0][:, -1])
 
 
+class Transformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = nn.TransformerEncoderLayer(64, 4, 256, 0.0, batch_first=True)
+        self.out = nn.Linear(64, 2)
+
+    def forward(self, x):
+        return self.out(self.block(x).mean(1))
+
+
+class Text(nn.Module):
+    """The words of each sentence, and no zeros behind them, go through the LSTM."""
+
+    def __init__(self, words):
+        super().__init__()
+        self.lengths = torch.from_numpy((words > 0).sum(1))
+        self.words = nn.Embedding(5000, 32)
+        self.layer = nn.LSTM(32, 32, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(64, 1)
+
+    def forward(self, x):
+        packed = nn.utils.rnn.pack_padded_sequence(self.words(x), self.lengths, True, enforce_sorted=False)
+        return self.out(self.layer(packed)[1][0].transpose(0, 1).flatten(1))
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        half = lambda: nn.Sequential(nn.Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16, 1e-3, 0.01))
+        self.block = nn.Sequential(half(), nn.ReLU(), half())
+        self.out = nn.Linear(16, 10)
+
+    def forward(self, x):
+        return self.out(F.relu(x + self.block(x)).mean((2, 3)))
+
+
+class Causal(nn.Conv1d):
+    def forward(self, x):
+        return super().forward(F.pad(x, (2 * self.dilation[0], 0)))
+
+
+def convolutions(name):
+    if name == "cnn":
+        return nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(),
+                             nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.5), nn.Linear(1600, 10))
+    if name == "residual":
+        return Residual()
+    if name == "separable":
+        norm = lambda channels: nn.BatchNorm2d(channels, 1e-3, 0.01)
+        return nn.Sequential(nn.Conv2d(32, 32, 3, padding=1, groups=32, bias=False), norm(32), nn.ReLU(),
+                             nn.Conv2d(32, 64, 1, bias=False), norm(64), nn.ReLU(),
+                             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    layers, channels = [], 1
+    for dilation in (1, 2, 4, 8, 16, 32):
+        layers += [Causal(channels, 32, 3, dilation=dilation), nn.ReLU()]
+        channels = 32
+    return nn.Sequential(*layers, nn.Conv1d(32, 1, 1))
+
+
 def model(name):
     if name in worker.SEQUENCES:
         return Sequence(nn.LSTM if name == "lstm" else nn.GRU)
+    if name == "transformer":
+        return Transformer()
+    if name == worker.TEXT:
+        return Text(worker.task(name).x[0])
+    if name in worker.CONVOLUTIONS:
+        return convolutions(name)
     if name == "two_tower":
         return TwoTower()
     if name == "siamese":
@@ -115,6 +180,10 @@ def train(name, fused):
     task = worker.task(name)
     wide = lambda v: torch.from_numpy(v).long() if v.dtype == "int32" else torch.from_numpy(v)
     x, y = [wide(v) for v in task.x], wide(task.y)
+    if name in worker.CONVOLUTIONS:
+        x = [x[0].movedim(-1, 1).contiguous()]
+        if name == "conv1d_stack":
+            y = y.movedim(-1, 1).contiguous()
     network, loss = model(name), LOSSES[task.loss]
     options = {"fused": True} if fused else {"foreach": True}
     optimizer = (torch.optim.SGD if task.sgd else torch.optim.Adam)(network.parameters(), task.rate, **options)
@@ -157,6 +226,37 @@ def predict_row():
     return worker.best_of(plain, frozen)()
 
 
+def predict(name):
+    network, x = model(name).eval(), torch.from_numpy(worker.task(name).x[0][:1])
+    return inference(network, x.movedim(-1, 1).contiguous() if name in worker.CONVOLUTIONS else x)
+
+
+def stream_lstm():
+    """One step of LSTM(16) and Linear(1): the layer as it is, or its cell."""
+    layer, cell, out = nn.LSTM(1, 16), nn.LSTMCell(1, 16), nn.Linear(16, 1)
+
+    def way(step, *shape):
+        x, states = torch.zeros(shape), (torch.zeros(1, 16), torch.zeros(1, 16))
+
+        def run():
+            nonlocal states
+            with torch.inference_mode():
+                y, states = step(x, states)
+            return y
+        return run
+
+    def by_layer(x, states):
+        h, states = layer(x, states)
+        return out(h), states
+
+    def by_cell(x, states):
+        h, c = cell(x, states)
+        return out(h), (h, c)
+    traced = lambda: torch.jit.trace(by_cell, (torch.zeros(1, 1), (torch.zeros(1, 16), torch.zeros(1, 16))))
+    return worker.best_of(lambda: way(prepare(by_layer), 1, 1), lambda: way(prepare(by_cell), 1, 1),
+                          lambda: way(traced(), 1, 1))()
+
+
 def batch_norm():
     layer = nn.BatchNorm1d(worker.KERNEL_SHAPE[1], eps=1e-3, momentum=0.01)
     x, dy = (torch.from_numpy(worker.floats(worker.KERNEL_SHAPE, seed)) for seed in (1, 2))
@@ -178,7 +278,10 @@ makers = {
     "kernel_softmax": kernel(lambda x: torch.softmax(x, -1)),
     "kernel_layer_norm": kernel(lambda x: F.layer_norm(x, x.shape[1:])),
     "kernel_batch_norm": batch_norm,
-    **worker.for_names((*worker.MODELS, *worker.SEQUENCES), lambda name: train(name, fused=True)),
+    **worker.for_names((*worker.MODELS, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS),
+                       lambda name: train(name, fused=True)),
+    **{f"predict_{name}": (lambda name=name: predict(name)) for name in (*worker.BLOCKS, "cnn")},
+    "stream_lstm": stream_lstm,
 }
 if not COMPILED:
     makers |= {

@@ -9,7 +9,9 @@ const std::vector<Workload>& workloads() {
     add_dots(list);
     add_models(list);
     add_convolutions(list);
+    add_sequences(list);
     add_kernels(list);
+    add_growth(list);
     return list;
   }();
   return all;

@@ -52,23 +52,7 @@ Task separable() {
   return classifier(Model(x, with_classes(y)), {32, 32, 32, 32});
 }
 
-Task conv1d_stack() {
-  const Symbol x = Input({.shape = {1000, 1}});
-  Symbol h = x;
-  for (const int dilation : {1, 2, 4, 8, 16, 32}) {
-    h = layers::Conv1D({.filters = 32,
-                        .kernel_size = 3,
-                        .padding = "causal",
-                        .dilation_rate = dilation,
-                        .activation = "relu"})(h);
-  }
-  const Symbol y = layers::Conv1D({.filters = 1, .kernel_size = 1})(h);
-  return compiled(Model(x, y), numbers({8, 1000, 1}), numbers({8, 1000, 1}, 2), "mse", adam(1e-5));
-}
-
-Step predict_cnn() {
-  return [model = cnn(), x = numbers({1, 28, 28, 1}, 1, 0, 1)] { model.predict_on_batch(x); };
-}
+Step predict_cnn() { return predict(cnn(), numbers({1, 28, 28, 1}, 1, 0, 1)); }
 
 }  // namespace
 
@@ -88,11 +72,6 @@ void add_convolutions(std::vector<Workload>& list) {
   list.push_back({"separable",
                   "depthwise and pointwise convolution of 32x32x32 with batch norm, batch 32",
                   [] { return train(separable()); },
-                  1,
-                  kThreads});
-  list.push_back({"conv1d_stack",
-                  "six dilated causal convolutions of 1000x32, batch 8",
-                  [] { return train(conv1d_stack()); },
                   1,
                   kThreads});
   list.push_back({"predict_cnn", "the first of these, predict_on_batch of one image", predict_cnn});

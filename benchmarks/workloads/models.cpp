@@ -90,45 +90,12 @@ Task siamese() {
                   adam(1e-5));
 }
 
-Sequential sequence_model(const Layer& layer) {
-  return Sequential({Input({.shape = {50, 32}}), layer, layers::Dense(1)});
-}
-
-Task sequence(const Layer& layer) {
-  return compiled(
-      sequence_model(layer), numbers({32, 50, 32}), numbers({32, 1}, 2), "mse", adam(1e-5));
-}
-
-Model transformer_model() {
-  const Symbol x = Input({.shape = {64, 64}});
-  const auto normalized = [](const Symbol& sum) {
-    return layers::LayerNormalization({.epsilon = 1e-5})(sum);
-  };
-  const Symbol attended =
-      normalized(x + layers::MultiHeadAttention({.num_heads = 4, .key_dim = 16})({x, x}));
-  const Symbol hidden = layers::Dense({.units = 256, .activation = "relu"})(attended);
-  const Symbol block = normalized(attended + layers::Dense(64)(hidden));
-  const Symbol mean = layers::GlobalAveragePooling1D()(block);
-  return Model(x, layers::Dense({.units = 2, .activation = "softmax"})(mean));
-}
-
-Task transformer() {
-  return compiled(transformer_model(),
-                  numbers({32, 64, 64}),
-                  classes(32, 2),
-                  "sparse_categorical_crossentropy",
-                  adam(1e-5));
-}
-
 Step fit(const Task& task) {
   return [task, batch = task.batch / kFitSteps] {
     task.model.fit(task.x, task.y, {.batch_size = batch, .verbose = 0});
   };
 }
 
-Step predict(const Model& model, const Tensor& x) {
-  return [model, x] { model.predict_on_batch(x); };
-}
 Step predict_row() { return predict(mnist_small(), numbers({1, 784}, 1, 0, 1)); }
 
 }  // namespace
@@ -169,28 +136,6 @@ void add_models(std::vector<Workload>& list) {
                   [] { return train(siamese()); },
                   1,
                   threads});
-  list.push_back({"lstm",
-                  "50 steps of 32, LSTM of 64 units, Dense 1, Adam, batch 32",
-                  [] { return train(sequence(layers::LSTM(64))); },
-                  1,
-                  kThreads});
-  list.push_back(
-      {"gru", "the same with GRU", [] { return train(sequence(layers::GRU(64))); }, 1, kThreads});
-  list.push_back(
-      {"transformer",
-       "64 steps of 64: attention of 4 heads, 256 hidden units, normalised; Adam, batch 32",
-       [] { return train(transformer()); },
-       1,
-       kThreads});
-  list.push_back({"predict_lstm", "one row of lstm", [] {
-                    return predict(sequence_model(layers::LSTM(64)), numbers({1, 50, 32}));
-                  }});
-  list.push_back({"predict_gru", "one row of gru", [] {
-                    return predict(sequence_model(layers::GRU(64)), numbers({1, 50, 32}));
-                  }});
-  list.push_back({"predict_transformer", "one row of transformer", [] {
-                    return predict(transformer_model(), numbers({1, 64, 64}));
-                  }});
   list.push_back(
       {"predict_row", "784-128-10, predict_on_batch of one row", predict_row, 1, overhead});
   list.push_back({"fit_iris",

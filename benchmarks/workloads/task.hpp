@@ -24,12 +24,18 @@ inline nyala::optimizers::Optimizer adam(double learning_rate) {
   return nyala::optimizers::Adam({.learning_rate = learning_rate});
 }
 
+/// A layer over (batch, steps, 32), then Dense(1).
+Task sequence(const nyala::Layer& layer, std::int64_t steps = 50);
+
 /// `count` of them.
 inline nyala::Tensor classes(std::int64_t count, std::uint32_t high) {
   return nyala::Tensor::from(integers(count, 9, high), {count});
 }
 inline Step train(const Task& task) {
   return [task] { task.model.train_on_batch(task.x, task.y); };
+}
+inline Step predict(const nyala::Model& model, const nyala::Tensor& x) {
+  return [model, x] { model.predict_on_batch(x); };
 }
 
 }  // namespace bench
