@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <nyala/autograd/graph/body.hpp>
 #include <nyala/autograd/tape.hpp>
 #include <nyala/autograd/tape_log.hpp>
 
@@ -23,6 +24,7 @@ Tensor custom_gradient(const std::function<CustomGradient(const std::vector<Tens
       throw ValueError("custom_gradient: input " + std::to_string(i) + " is an undefined tensor");
     }
   }
+  graph::note_custom_gradient();
   CustomGradient result;
   {
     const GradientTape::Pause pause;

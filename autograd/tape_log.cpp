@@ -1,5 +1,6 @@
 #include <nyala/autograd/tape_log.hpp>
 
+#include <algorithm>
 #include <atomic>
 
 #include <nyala/autograd/guard.hpp>
@@ -87,7 +88,8 @@ void TapeLog::on_op(const OpDef& def,
                     const void* options,
                     Inputs<Tensor> inputs,
                     std::span<Tensor> outputs) {
-  if (def.differentiable && !is_floating(outputs[0].dtype())) return;
+  const auto floats = [](const Tensor& output) { return is_floating(output.dtype()); };
+  if (def.differentiable && std::none_of(outputs.begin(), outputs.end(), floats)) return;
   record(inputs, outputs, [&](Record& record) {
     record.op = AnyOp(def, options);
     record.has_op = true;

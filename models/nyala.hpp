@@ -1,5 +1,6 @@
 #pragma once
 /// All of Nyala.
+#include <nyala/autograd/control_flow.hpp>
 #include <nyala/autograd/function.hpp>
 #include <nyala/autograd/gradient_check.hpp>
 #include <nyala/autograd/random.hpp>
