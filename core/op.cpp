@@ -167,13 +167,4 @@ AnyOp::~AnyOp() {
   if (!is_inline()) ::operator delete(heap_);
 }
 
-const std::vector<const OpDef*>& all_ops() {
-  static const std::vector<const OpDef*> ops = {
-#define OP(Name) &detail::def_##Name(),
-#include <nyala/core/ops.def>
-#undef OP
-  };
-  return ops;
-}
-
 }  // namespace nyala

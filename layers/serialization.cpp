@@ -1,13 +1,9 @@
 #include <nyala/layers/serialization.hpp>
 
-#include <atomic>
-
 #include <nyala/core/error.hpp>
 
 namespace nyala {
 namespace {
-
-std::atomic<detail::ModelReader> g_model_reader{nullptr};
 
 Config entry(const char* key, Config value) {
   Config config = Config::dict();
@@ -91,12 +87,8 @@ const Config& list_entry(const Config& record, const char* key) {
 
 namespace detail {
 
-void set_model_reader(ModelReader reader) { g_model_reader.store(reader); }
-
 std::shared_ptr<BaseLayer> read_layer(const Config& record, const std::string& path) {
-  if (const ModelReader reader = g_model_reader.load()) {
-    if (auto model = reader(record, path)) return model;
-  }
+  if (auto model = read_model(record, path)) return model;
   return factory_of(record)(saving::dict_entry(record, "config"));
 }
 

@@ -27,10 +27,10 @@ const Config& list_entry(const Config& record, const char* key);
 namespace detail {
 
 /// Reads a record of a model; null for a record of anything else. `path` names the layer in
-/// messages.
-using ModelReader = std::shared_ptr<BaseLayer> (*)(const Config& record, const std::string& path);
-/// Models stand above layers; this is how they come to be inside them (TimeDistributed).
-void set_model_reader(ModelReader reader);
+/// messages. models/saving defines it, since models may be inside layers (TimeDistributed): the
+/// linker connects the two, so a program that reads no record links no reader.
+std::shared_ptr<BaseLayer> read_model(const Config& record, const std::string& path);
+/// Reads a record of a layer or a model.
 std::shared_ptr<BaseLayer> read_layer(const Config& record, const std::string& path);
 
 }  // namespace detail

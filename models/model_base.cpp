@@ -55,9 +55,7 @@ ModelBase::ModelBase()
                               graph()->inputs().kind() == dict,
                               graph()->outputs().kind() == dict};
           },
-          this)) {
-  detail::models_join_layers();
-}
+          this)) {}
 
 ModelBase::~ModelBase() = default;
 

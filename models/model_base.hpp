@@ -21,11 +21,6 @@ struct ModelArgs {
 
 class Trainer;
 
-namespace detail {
-/// Makes models known to `saving::deserialize_layer`; every model's constructor does.
-void models_join_layers();
-}  // namespace detail
-
 /// The base of all models. Steps are those of Keras unless a model overrides them.
 class ModelBase : public BaseLayer, public StepFunctions {
  public:

@@ -299,19 +299,6 @@ std::shared_ptr<ModelBase> read_sequential(const Config& config, const std::stri
   return model;
 }
 
-// As detail::ModelReader.
-LayerPtr read_model(const Config& record, const std::string& path) {
-  const bool functional = is_functional_record(record);
-  if (!functional && !is_sequential_record(record)) return nullptr;
-  const Config& config = dict_entry(record, "config");
-  std::shared_ptr<ModelBase> model =
-      functional ? GraphReader(config, path).read() : read_sequential(config, path);
-  if (const Config* compile = record.find("compile_config");
-      compile != nullptr && compile->is_dict() && compile->size() > 0)
-    model->trainer().compile_from_config(*compile);
-  return model;
-}
-
 // "unknown layer classes: LSTM (m/a, m/b), Lambda (m/c) (register ...)"
 std::string text_of(const std::vector<Unknown>& unknown) {
   constexpr std::size_t kShown = 20;
@@ -342,10 +329,19 @@ LayerPtr read_checked(const Config& record) {
 
 }  // namespace
 
-void detail::models_join_layers() { set_model_reader(read_model); }
+LayerPtr detail::read_model(const Config& record, const std::string& path) {
+  const bool functional = is_functional_record(record);
+  if (!functional && !is_sequential_record(record)) return nullptr;
+  const Config& config = dict_entry(record, "config");
+  std::shared_ptr<ModelBase> model =
+      functional ? GraphReader(config, path).read() : read_sequential(config, path);
+  if (const Config* compile = record.find("compile_config");
+      compile != nullptr && compile->is_dict() && compile->size() > 0)
+    model->trainer().compile_from_config(*compile);
+  return model;
+}
 
 Model saving::model_from_record(Config record, const std::string& version) {
-  detail::models_join_layers();
   const std::string name = saving::class_name_of(record);
   if (!version.empty()) record["keras_version"] = version;
   saving::keep_old_activations(record);

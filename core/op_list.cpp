@@ -1,0 +1,14 @@
+// The list of all ops, apart from what runs one: a program links the ops that it calls.
+#include <nyala/core/ops/support.hpp>
+
+namespace nyala {
+const std::vector<const OpDef*>& all_ops() {
+  static const std::vector<const OpDef*> ops = {
+#define OP(Name) &detail::def_##Name(),
+#include <nyala/core/ops.def>
+#undef OP
+  };
+  return ops;
+}
+
+}  // namespace nyala
