@@ -8,10 +8,12 @@
 
 namespace nyala {
 
-/// A layer of one's own whose output at a step depends on its inputs at that step alone.
+/// A layer whose output at a step depends on its inputs at that step alone.
 class PointwiseLayer {
  public:
   virtual ~PointwiseLayer() = default;
+  /// Whether it does so for inputs of that rank, as it is set.
+  virtual bool is_pointwise(int /*rank*/) const { return true; }
 };
 
 /// Which steps an output is made of: `size` of them, `dilation` apart. Windows begin `stride`
@@ -50,7 +52,10 @@ class SteppedLayer {
   /// The states for a batch, all zeros at first. Throws UnsupportedError for a layer that starts at
   /// the last step.
   virtual std::vector<Spec> stream_states(std::int64_t batch) const = 0;
+  /// Where `reads_masks`, the mask of x says which steps change nothing. The states may be others
+  /// than zeros before the first block (`initial_state`); those beyond them start as zeros.
   virtual StreamResult call_block(const Tensor& x, const std::vector<Tensor>& states) const = 0;
+  virtual bool reads_masks() const { return false; }
   /// Whether the first output has steps. It is the last step's otherwise, as the others are.
   virtual bool gives_steps() const = 0;
 };

@@ -34,6 +34,7 @@ struct SequenceOptions {
   bool go_backwards = false;
   bool stateful = false;
   bool zero_output_for_mask = false;
+  bool unroll = false;
 };
 
 /// A layer that runs over a sequence, as Bidirectional needs to know it.
@@ -56,14 +57,18 @@ struct SequenceResult {
 };
 
 /// Runs a cell over x, (batch, steps, ...). `given` tells states that the
-/// caller gave from zeros.
+/// caller gave from zeros. `before` is the output that masked steps repeat at
+/// first, where states do not hold it (`repeats_output`); zeros without it.
 SequenceResult run_sequence(const Layer& cell,
                             const Tensor& x,
                             const std::vector<Tensor>& states,
                             bool given,
                             const Tensor& mask,
                             bool training,
-                            const SequenceOptions& options);
+                            const SequenceOptions& options,
+                            const Tensor& before = {});
+/// Whether masked steps repeat an output that is no state.
+bool repeats_output(const Layer& cell, const SequenceOptions& options);
 
 /// Zeros (ones) of shape (batch, shape...); without elements where the batch is
 /// not known.
@@ -85,7 +90,8 @@ class RecurrentLayer : public LayerBase<Args>, public SequenceLayer, public Step
             args().return_state,
             args().go_backwards,
             args().stateful,
-            args().zero_output_for_mask};
+            args().zero_output_for_mask,
+            args().unroll};
   }
   void set_zero_output_for_mask(bool zero) override { this->args_.zero_output_for_mask = zero; }
   LayerTraits traits() const override {
@@ -145,17 +151,33 @@ class RecurrentLayer : public LayerBase<Args>, public SequenceLayer, public Step
       throw UnsupportedError(this->label() +
                              " cannot be run step by step: it starts with the last step");
     std::vector<Spec> specs;
-    for (Shape shape : state_shapes()) {
+    std::vector<Shape> shapes = state_shapes();
+    if (repeats_output(cell_, sequence_options()))
+      shapes.push_back(cell_of(cell_, this->label()).output_shape());
+    for (Shape shape : shapes) {
       shape.insert(0, batch);
       specs.push_back({shape, this->compute_dtype()});
     }
     return specs;
   }
+  // As if nothing was given: masked steps give the output before, which the states hold or a
+  // further one does.
   StreamResult call_block(const Tensor& x, const std::vector<Tensor>& states) const override {
-    SequenceResult result = run_sequence(cell_, x, states, true, {}, false, sequence_options());
+    const bool repeats = repeats_output(cell_, sequence_options());
+    const std::vector<Tensor> own(states.begin(), states.end() - (repeats ? 1 : 0));
+    SequenceResult result = run_sequence(cell_,
+                                         x,
+                                         own,
+                                         false,
+                                         x.mask(),
+                                         false,
+                                         sequence_options(),
+                                         repeats ? states.back() : Tensor());
     StreamResult block{outputs_of(result), std::move(result.states)};
+    if (repeats) block.states.push_back(ops::cast(result.last, this->compute_dtype()));
     return block;
   }
+  bool reads_masks() const override { return true; }
   bool gives_steps() const override { return args().return_sequences; }
   bool supports_masking() const override { return true; }
   std::vector<Tensor> compute_mask(Inputs<Tensor>, const std::vector<Tensor>& masks) override {

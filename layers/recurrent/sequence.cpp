@@ -1,5 +1,9 @@
 // A cell over the steps of a sequence: by one op where the cell allows it, else
 // step by step.
+#include <functional>
+#include <numeric>
+
+#include <nyala/autograd/control_flow.hpp>
 #include <nyala/layers/recurrent/base.hpp>
 
 namespace nyala::layers {
@@ -65,16 +69,19 @@ SequenceResult run_whole(const WholeSequence& whole,
   return result;
 }
 
-SequenceResult run_steps(const Layer& cell,
-                         const Tensor& steps,
-                         std::vector<Tensor> states,
-                         const std::vector<Tensor>& constants,
-                         const Tensor& kept,
-                         bool training,
-                         const SequenceOptions& options) {
-  std::vector<Tensor> outputs;
-  for (std::int64_t t = 0; t < steps.shape()[0]; ++t) {
-    std::vector<Tensor> inputs = {steps[t]};
+// What the steps of a cell that runs step by step share.
+struct Stepper {
+  const Layer& cell;
+  const std::vector<Tensor>& constants;
+  bool training;
+  const SequenceOptions& options;
+  bool is_masked;
+
+  bool repeats() const { return is_masked && !options.zero_output_for_mask; }
+
+  // The output and the states after a step.
+  std::vector<Tensor> next_of(const Tensor& x, const std::vector<Tensor>& states) const {
+    std::vector<Tensor> inputs = {x};
     inputs.insert(inputs.end(), states.begin(), states.end());
     inputs.insert(inputs.end(), constants.begin(), constants.end());
     std::vector<Tensor> next = cell->apply(inputs, {.training = training});
@@ -83,17 +90,74 @@ SequenceResult run_steps(const Layer& cell,
                        " tensors, expected an output and " + std::to_string(states.size()) +
                        " states");
     }
-    if (kept.defined()) {
-      const bool repeats = !options.zero_output_for_mask && !outputs.empty();
-      next[0] = choose(kept[t], next[0], repeats ? outputs.back() : ops::zeros_like(next[0]));
-      for (std::size_t i = 0; i < states.size(); ++i)
-        next[i + 1] = choose(kept[t], next[i + 1], states[i]);
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      Tensor& state = next[i + 1];
+      if (state.shape() != states[i].shape()) {
+        throw ShapeError(cell->label() + " gave a state of shape " + state.shape().str() +
+                         ", expected " + states[i].shape().str());
+      }
+      state = ops::cast(state, states[i].dtype());
     }
-    outputs.push_back(next[0]);
-    states.assign(next.begin() + 1, next.end());
+    return next;
   }
-  const Tensor last = outputs.back();
-  return {options.return_sequences ? ops::stack(outputs, 1) : Tensor(), last, std::move(states)};
+  // The carry: the states and, where masked steps repeat it, the output before. Results: the output
+  // where it is asked for or is no state, and what the cell adds to the loss.
+  ScanResult operator()(const std::vector<Tensor>& carry, const std::vector<Tensor>& x) {
+    const std::vector<Tensor> states(carry.begin(), carry.end() - (repeats() ? 1 : 0));
+    std::optional<LossCollector> collector;
+    if (x[0].is_abstract()) collector.emplace();
+    std::vector<Tensor> next = next_of(x[0], states);
+    last_is_state = !is_masked && !states.empty() && next[0].is(next[1]);
+    if (is_masked) {
+      next[0] =
+          choose(x[1],
+                 next[0],
+                 repeats() ? ops::cast(carry.back(), next[0].dtype()) : ops::zeros_like(next[0]));
+      for (std::size_t i = 0; i < states.size(); ++i)
+        next[i + 1] = choose(x[1], next[i + 1], states[i]);
+    }
+    ScanResult made{{next.begin() + 1, next.end()}, {}};
+    if (repeats()) made.carry.push_back(ops::cast(next[0], carry.back().dtype()));
+    if (options.return_sequences || !last_is_state) made.results.push_back(next[0]);
+    if (collector && !collector->losses().empty()) {
+      const std::vector<Tensor>& losses = collector->losses();
+      adds_loss = true;
+      made.results.push_back(std::accumulate(losses.begin() + 1, losses.end(), losses[0]));
+    }
+    return made;
+  }
+
+  bool last_is_state = false;
+  bool adds_loss = false;
+};
+
+SequenceResult run_steps(const Layer& cell,
+                         const Tensor& steps,
+                         std::vector<Tensor> states,
+                         const std::vector<Tensor>& constants,
+                         const Tensor& kept,
+                         bool training,
+                         const SequenceOptions& options,
+                         const Tensor& before) {
+  Stepper stepper{cell, constants, training, options, kept.defined()};
+  const std::size_t num_states = states.size();
+  std::vector<Tensor> xs = {steps};
+  if (kept.defined()) xs.push_back(kept);
+  if (stepper.repeats()) {
+    const Shape output = cell_of(cell, "").output_shape();
+    const DType dtype = cell.compute_dtype();
+    states.push_back(before.defined() ? ops::cast(before, dtype)
+                                      : batch_of(0, steps.shape()[1], output, dtype));
+  }
+  ScanResult all = ops::scan(std::ref(stepper), states, xs, {.unroll = options.unroll});
+  all.carry.resize(num_states);
+  if (stepper.adds_loss) {
+    cell->add_loss(ops::sum(all.results.back()));
+    all.results.pop_back();
+  }
+  const Tensor outputs = all.results.empty() ? Tensor() : all.results[0];
+  const Tensor last = stepper.last_is_state ? all.carry[0] : outputs[-1];
+  return {options.return_sequences ? time_first(outputs) : Tensor(), last, std::move(all.carry)};
 }
 
 // For symbols whose sizes are not all known: one step says what all of them
@@ -121,6 +185,11 @@ RecurrentCell& cell_of(const Layer& layer, const std::string& who) {
                    " as a cell, expected a layer that is a RecurrentCell");
 }
 
+bool repeats_output(const Layer& cell, const SequenceOptions& options) {
+  const auto* known = dynamic_cast<const SequenceCell*>(&*cell);
+  return !options.zero_output_for_mask && (known == nullptr || !known->whole_sequence(false));
+}
+
 Tensor batch_of(double value, std::int64_t batch, const Shape& shape, DType dtype) {
   Shape full = shape;
   full.insert(0, batch);
@@ -134,7 +203,8 @@ SequenceResult run_sequence(const Layer& cell,
                             bool given,
                             const Tensor& mask,
                             bool training,
-                            const SequenceOptions& options) {
+                            const SequenceOptions& options,
+                            const Tensor& before) {
   std::vector<Tensor> states;
   for (const Tensor& state : given_states) states.push_back(ops::cast(state, cell.compute_dtype()));
   if (x.is_abstract() && !x.shape().is_known()) return run_shapes(cell, x, states, training);
@@ -149,7 +219,7 @@ SequenceResult run_sequence(const Layer& cell,
       return run_whole(*whole, steps, states, given, kept, options);
     }
   }
-  return run_steps(cell, steps, states, constants, kept, training, options);
+  return run_steps(cell, steps, states, constants, kept, training, options, before);
 }
 
 }  // namespace nyala::layers

@@ -92,6 +92,23 @@ TEST_CASE("recurrent layers allocate nothing, and the result alone in training")
   CHECK(trained.system_calls == 0);
 }
 
+TEST_CASE("cells that run in a scan allocate nothing, and the result alone in training") {
+  const Sequential model(
+      {Input({.shape = {6, 4}}),
+       layers::RNN({.cell = std::vector<Layer>{layers::LSTMCell({.units = 8}),
+                                               layers::GRUCell({.units = 8, .dropout = 0.1})}}),
+       layers::Dense(1)});
+  model.compile({.optimizer = optimizers::Adam(), .loss = "mse"});
+  const Tensor x = random::uniform({32, 6, 4}, {.seed = 1});
+  const Tensor y = random::uniform({32, 1}, {.seed = 2});
+  const Count predicted = allocations([&] { model.predict_on_batch(x); });
+  CHECK(predicted.news == 0);
+  CHECK(predicted.system_calls == 0);
+  const Count trained = allocations([&] { model.train_on_batch(x, y); });
+  CHECK(trained.news <= 10);  // a list of one loss each
+  CHECK(trained.system_calls == 0);
+}
+
 TEST_CASE("attention allocates nothing, and the result alone in training") {
   const Symbol x = Input({.shape = {6, 8}});
   const Symbol attended =
