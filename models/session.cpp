@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include <nyala/autograd/graph/program_cache.hpp>
 #include <nyala/autograd/guard.hpp>
@@ -69,22 +70,51 @@ Tensor run_block(const Call& call, const Tensor& x, const Complete& complete) {
       static_cast<int>(window.dilation));
 }
 
+// A tensor of its own, so that the mask is set on no other one.
+Tensor with_mask(const Tensor& x, const Tensor& mask) {
+  Tensor masked = ops::reshape(x, x.shape());
+  masked.set_mask(mask);
+  return masked;
+}
+
+// Where `begins`, no step of the sequence has come before.
+std::vector<Tensor> run_stepped(const Call& call,
+                                const Tensor& x,
+                                const std::vector<Tensor>& values,
+                                bool begins) {
+  std::vector<Tensor> states(call.states.begin(), call.states.end());
+  for (std::size_t i = 0; begins && i < call.initial.size(); ++i)
+    states.at(i) = ops::cast(values[call.initial[i]], states[i].dtype());
+  // As Keras: where states come by name, the mask that the sequence carries is not looked at.
+  Tensor own = x;
+  if (call.mask)
+    own = with_mask(x, values[*call.mask]);
+  else if (!call.initial.empty() && x.mask().defined())
+    own = with_mask(x, {});
+  StreamResult result = call.stepped->call_block(own, states);
+  for (std::size_t i = 0; i < call.states.size(); ++i) call.states[i].assign(result.states[i]);
+  const Tensor mask = call.mask ? own.mask() : x.mask();
+  if (mask.defined() && call.stepped->gives_steps() && call.layer->supports_masking())
+    result.outputs[0].set_mask(mask);
+  return std::move(result.outputs);
+}
+
 std::vector<Tensor> run_call(const Call& call,
                              const std::vector<Tensor>& given,
-                             const Complete& complete) {
-  BaseLayer& layer = *call.node->layer;
+                             const std::vector<Tensor>& values,
+                             const Complete& complete,
+                             bool begins) {
+  BaseLayer& layer = *call.layer;
   if (call.windowed == nullptr && call.stepped == nullptr)
     return layer.apply(call.node->arguments, given, false);
-  const Tensor x = ops::cast(given[0], layer.compute_dtype());
-  if (call.windowed != nullptr) {
-    if (complete.inputs == 1 && call.window.history() > 0)
-      return {run_step(call, x, complete.count > 0)};
-    return {run_block(call, x, complete)};
+  Tensor x = ops::cast(given[0], layer.compute_dtype());
+  if (call.stepped != nullptr) {
+    if (!x.is(given[0]) && given[0].mask().defined()) x.set_mask(given[0].mask());
+    return run_stepped(call, x, values, begins);
   }
-  StreamResult result =
-      call.stepped->call_block(x, std::vector<Tensor>(call.states.begin(), call.states.end()));
-  for (std::size_t i = 0; i < call.states.size(); ++i) call.states[i].assign(result.states[i]);
-  return std::move(result.outputs);
+  if (complete.inputs == 1 && call.window.history() > 0)
+    return {run_step(call, x, complete.count > 0)};
+  return {run_block(call, x, complete)};
 }
 
 }  // namespace
@@ -109,7 +139,11 @@ struct Session::State {
 
   // Whether the input is one step without its axis. Throws for a shape that does not fit.
   bool is_step(std::size_t input, const Tensor& x) const;
+  void expect_fixed(std::size_t input, const Tensor& x) const;
   void read_shapes(Inputs<Tensor> block);
+  bool begins(const Call& call) const {
+    return plan.slots[call.inputs[0]].timing.complete(num_steps) == 0;
+  }
   void set_variant();
   void run(Inputs<Tensor> block, Tensors& outputs);
   std::vector<Tensor> trace(const std::vector<Tensor>& block) const;
@@ -142,17 +176,41 @@ bool Session::State::is_step(std::size_t input, const Tensor& x) const {
                    x.shape().str() + ", expected " + expected.str() + ", or one step of it");
 }
 
+void Session::State::expect_fixed(std::size_t input, const Tensor& x) const {
+  Shape wanted = inputs[input].shape();
+  if (!x.defined()) throw ValueError("Session: received an undefined tensor");
+  wanted[0] = batch;
+  bool fits = x.rank() == wanted.rank();
+  for (int axis = 0; fits && axis < wanted.rank(); ++axis)
+    fits = wanted[axis] == None || wanted[axis] == x.shape()[axis];
+  if (fits) return;
+  throw ShapeError("Session: input \"" + inputs[input].node()->layer->name() +
+                   "\" received shape " + x.shape().str() + ", expected " + wanted.str());
+}
+
 void Session::State::read_shapes(Inputs<Tensor> block) {
   if (block.size() != plan.inputs.size()) {
     throw ValueError("Session: received " + std::to_string(block.size()) + " inputs, expected " +
                      std::to_string(plan.inputs.size()));
   }
-  const bool is_one = is_step(0, block[0]);
-  const std::int64_t count = is_one ? 1 : block[0].shape()[1];
-  for (std::size_t i = 1; i < block.size(); ++i) {
-    if (is_step(i, block[i]) == is_one && (is_one || block[i].shape()[1] == count)) continue;
-    throw ShapeError("Session: inputs have different numbers of steps: " + block[0].shape().str() +
-                     " and " + block[i].shape().str());
+  std::optional<std::size_t> first;
+  bool is_one = false;
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    if (plan.slots[plan.inputs[i]].is_fixed) {
+      expect_fixed(i, block[i]);
+      continue;
+    }
+    const bool lacks_axis = is_step(i, block[i]);
+    const std::int64_t own = lacks_axis ? 1 : block[i].shape()[1];
+    if (!first) {
+      first = i;
+      is_one = lacks_axis;
+      count = own;
+    }
+    if (lacks_axis == is_one && own == count) continue;
+    throw ShapeError("Session: inputs have different numbers of steps: " +
+                     block[*first].shape().str() + " and " + block[i].shape().str());
   }
   one = is_one;
   steps = count;
@@ -162,6 +220,7 @@ void Session::State::read_shapes(Inputs<Tensor> block) {
 void Session::State::set_variant() {
   variant.clear();
   for (const Call& call : plan.calls) {
+    if (!call.initial.empty()) variant.push_back(begins(call));
     if (call.windowed == nullptr) continue;
     const Complete complete = complete_in(plan, call, num_steps, steps);
     variant.push_back(static_cast<std::uint64_t>(complete.first));
@@ -174,7 +233,8 @@ std::vector<Tensor> Session::State::trace(const std::vector<Tensor>& block) cons
   std::vector<Tensor> values(plan.slots.size());
   for (std::size_t i = 0; i < block.size(); ++i) {
     const Tensor x = ops::cast(block[i], inputs[i].dtype());
-    values[plan.inputs[i]] = one ? ops::expand_dims(x, 1) : x;
+    const bool lacks_axis = one && plan.slots[plan.inputs[i]].has_steps;
+    values[plan.inputs[i]] = lacks_axis ? ops::expand_dims(x, 1) : x;
   }
   std::vector<Tensor> given;
   for (const Call& call : plan.calls) {
@@ -183,7 +243,7 @@ std::vector<Tensor> Session::State::trace(const std::vector<Tensor>& block) cons
     if (!given[0].defined()) continue;  // no step of it is complete
     Complete complete;
     if (call.windowed != nullptr) complete = complete_in(plan, call, num_steps, steps);
-    std::vector<Tensor> results = run_call(call, given, complete);
+    std::vector<Tensor> results = run_call(call, given, values, complete, begins(call));
     std::move(
         results.begin(), results.end(), values.begin() + static_cast<std::ptrdiff_t>(call.output));
   }

@@ -12,7 +12,9 @@ namespace nyala {
 /// keep their states between calls, causal and "valid" convolutions and pooling over steps keep the
 /// steps that their next windows need; what the calls give, one behind the other, is what the model
 /// gives for the whole sequence. A recurrent layer without `return_sequences` gives its output so
-/// far, and layers behind it run on that.
+/// far, and layers behind it run on that. Masks that layers make go from block to block. An input
+/// that only the `initial_state` of recurrent layers is made of has no steps: it is given as it is,
+/// and counts where the sequence begins.
 ///
 ///   Session session(model);
 ///   Tensor y = session.step(x);  // x: (1, features), or (1, steps, features)
@@ -25,8 +27,8 @@ namespace nyala {
 class Session {
  public:
   /// Throws UnsupportedError, naming the layer, where an output depends on steps to come or on all
-  /// steps at once (attention, global pooling, Bidirectional, padding "same", masks), StateError
-  /// for a model that is not built, ValueError for a batch below 1.
+  /// steps at once (attention, global pooling, Bidirectional, padding "same"), StateError for a
+  /// model that is not built, ValueError for a batch below 1.
   explicit Session(const Model& model, std::int64_t batch = 1);
   ~Session();
   Session(Session&&) noexcept;

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include <nyala/layers/core.hpp>
+#include <nyala/layers/streaming.hpp>
 
 namespace nyala::layers {
 namespace {
@@ -47,7 +49,7 @@ std::optional<Equation> parse(const std::string& text) {
   return e;
 }
 
-class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
+class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs>, public PointwiseLayer {
  public:
   using LayerBase::LayerBase;
 
@@ -104,6 +106,18 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
   const regularizers::Regularizer* activity_regularizer() const override {
     return &args().activity_regularizer;
   }
+  // Where axis 1 of the input is axis 1 of the output and no other one is summed or taken with it.
+  bool is_pointwise(int rank) const override {
+    const std::string in = labels_of(equation_.input, rank);
+    const int made =
+        static_cast<int>(equation_.output.size()) + rank - static_cast<int>(equation_.input.size());
+    const std::string out = labels_of(equation_.output, made);
+    if (in.size() < 2 || out.size() < 2 || in[1] != out[1]) return false;
+    const auto bias = args().bias_axes.value_or("");
+    return in[1] == '.' ||
+           (equation_.kernel.find(in[1]) == std::string::npos &&
+            bias.find(in[1]) == std::string::npos && std::count(in.begin(), in.end(), in[1]) == 1);
+  }
 
  private:
   // How many axes of the kernel are made, where a product of matrices and a row for a bias, all of
@@ -158,6 +172,14 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs> {
     Config record = serialize_object(initializer.get());
     record["config"] = config;
     return initializers::Initializer(initializers::InitializerBase::registry().from_config(record));
+  }
+
+  // A label for each axis, dots for those that the ellipsis stands for.
+  std::string labels_of(const std::string& labels, int rank) const {
+    const std::string dots(static_cast<std::size_t>(std::max(0, rank)) -
+                               std::min(labels.size(), static_cast<std::size_t>(std::max(0, rank))),
+                           '.');
+    return equation_.dots_left ? dots + labels : labels + dots;
   }
 
   // The output's shape: the batch and what the ellipsis stands for come from the input.

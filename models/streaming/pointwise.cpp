@@ -8,8 +8,20 @@
 namespace nyala::streaming {
 namespace {
 
+template <class Is>
+bool names_axis(const Config& axis, int rank, const Is& is) {
+  if (axis.is_list()) {
+    const auto& items = axis.as_list();
+    return std::any_of(
+        items.begin(), items.end(), [&](const Config& one) { return names_axis(one, rank, is); });
+  }
+  if (axis.is_null()) return false;  // Normalization: one number for all elements
+  const std::int64_t number = axis.as_int();
+  return is(number < 0 ? number + rank : number);
+}
+
 // Element by element, or over the last axis.
-constexpr std::array<std::string_view, 22> kPointwise = {"Activation",
+constexpr std::array<std::string_view, 23> kPointwise = {"Activation",
                                                          "ActivityRegularization",
                                                          "Add",
                                                          "AlphaDropout",
@@ -22,6 +34,7 @@ constexpr std::array<std::string_view, 22> kPointwise = {"Activation",
                                                          "GaussianNoise",
                                                          "Identity",
                                                          "LeakyReLU",
+                                                         "Masking",
                                                          "Maximum",
                                                          "Minimum",
                                                          "Multiply",
@@ -46,14 +59,7 @@ bool contains(const Names& names, const std::string& name) {
 }
 
 bool names_steps(const Config& axis, int rank) {
-  if (axis.is_list()) {
-    const auto& items = axis.as_list();
-    return std::any_of(
-        items.begin(), items.end(), [&](const Config& one) { return names_steps(one, rank); });
-  }
-  if (axis.is_null()) return false;  // Normalization: one number for all elements
-  const std::int64_t number = axis.as_int();
-  return number == 1 || number + rank == 1;
+  return names_axis(axis, rank, [](std::int64_t number) { return number == 1; });
 }
 
 bool couples_samples(const BaseLayer& layer) {
@@ -66,14 +72,24 @@ bool couples_samples(const BaseLayer& layer) {
 
 }  // namespace
 
-void expect_pointwise(const BaseLayer& layer, int rank) {
+bool names_first_axes(const Config& axis, int rank) {
+  return names_axis(axis, rank, [](std::int64_t number) { return number <= 1; });
+}
+
+void expect_pointwise(const GraphNode& node, const BaseLayer& layer) {
+  const int rank = node.inputs[0].rank();
+  if (layer.is_operation()) return expect_pointwise_operation(node);
   const auto refuse = [&](const std::string& why) {
     throw UnsupportedError(layer.label() + " cannot be run step by step: " + why);
   };
-  if (dynamic_cast<const PointwiseLayer*>(&layer) != nullptr) return;
+  if (const auto* pointwise = dynamic_cast<const PointwiseLayer*>(&layer)) {
+    if (!pointwise->is_pointwise(rank)) refuse("it works along the steps");
+    return;
+  }
   const std::string& name = layer.class_name();
   if (contains(kPointwise, name)) {
-    if (rank < 3 && name == "Dense") refuse("its input has no axis beside the steps");
+    if (rank < 3 && (name == "Dense" || name == "Masking"))
+      refuse("its input has no axis beside the steps");
     if (couples_samples(layer)) refuse("the layer that it runs keeps states");
     return;
   }

@@ -1,14 +1,55 @@
 // Sessions: what a model gives step by step is what it gives for the whole sequence.
 #include <doctest/doctest.h>
 
+#include <functional>
+
 #include <nyala/autograd/function.hpp>
 #include <nyala/autograd/random.hpp>
 #include <nyala/layers/layers.hpp>
+#include <nyala/layers/operation.hpp>
 #include <nyala/models/session.hpp>
 
 #include "message_of.hpp"
 
 using namespace nyala;
+
+namespace session_test {
+
+// A cell whose output is no state: h = (h + x W) / 2, y = 2 h.
+struct DoublingCellArgs {
+  Required<int> units;
+  NYALA_LAYER_ARGS;
+  using Call = layers::RecurrentCellCall;
+
+  template <class A = DoublingCellArgs>
+  static constexpr auto fields() {
+    return layer_fields(Field{"units", &A::units, "Size of the state."});
+  }
+};
+
+class DoublingCellLayer final : public LayerBase<DoublingCellArgs>, public RecurrentCell {
+ public:
+  using LayerBase::LayerBase;
+
+  std::vector<Shape> state_shapes() const override { return {{std::int64_t{args().units}}}; }
+  void build(Inputs<Shape> inputs) override {
+    kernel_ =
+        add_weight({.shape = {inputs[0].back(), std::int64_t{args().units}}, .name = "kernel"});
+  }
+  std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs&) override {
+    const Tensor h = (inputs[1] + ops::matmul(inputs[0], kernel_)) * 0.5;
+    return {h * 2, h};
+  }
+
+ private:
+  Variable kernel_;
+};
+
+using DoublingCell = LayerOf<DoublingCellArgs>;
+NYALA_LAYER(DoublingCell)
+
+}  // namespace session_test
+using session_test::DoublingCell;
 
 namespace {
 
@@ -228,6 +269,127 @@ TEST_CASE("a session goes on when the model that it was made of is given more la
   CHECK(distance(in_blocks(session, x, {1}), whole) < kTolerance);
 }
 
+TEST_CASE("a session passes masks on, from block to block") {
+  // Steps of zeros are masked: some first ones, some in the middle, the last.
+  Tensor x = data({2, 13, 3});
+  const Tensor kept = Tensor::from(std::vector<float>{0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 1, 0,
+                                                      1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 1, 0, 0},
+                                   {2, 13, 1});
+  x = x * kept;
+  for (const bool zeros : {false, true}) {
+    CAPTURE(zeros);
+    const std::vector<Layer> recurrent = {
+        layers::SimpleRNN({.units = 5, .return_sequences = true, .zero_output_for_mask = zeros}),
+        layers::LSTM({.units = 5, .return_sequences = true, .zero_output_for_mask = zeros}),
+        layers::GRU({.units = 5, .return_sequences = true, .zero_output_for_mask = zeros}),
+        layers::RNN({.cell = DoublingCell({.units = 4}),
+                     .return_sequences = true,
+                     .zero_output_for_mask = zeros}),
+        layers::RNN(
+            {.cell = std::vector<Layer>{layers::LSTMCell({.units = 3}), DoublingCell({.units = 4})},
+             .return_sequences = true,
+             .zero_output_for_mask = zeros})};
+    for (const Layer& layer : recurrent) {
+      CAPTURE(layer->label());
+      check_steps(stack({None, 3},
+                        {layers::Masking(),
+                         layer,
+                         layers::Dropout(0.2),
+                         layers::LSTM({.units = 2, .return_sequences = true})}),
+                  x);
+    }
+  }
+  const Symbol words = Input({.shape = {None}, .dtype = int32});
+  const Symbol present = Input({.shape = {None}, .dtype = DType::bool_});
+  const Symbol embedded =
+      layers::Embedding({.input_dim = 7, .output_dim = 3, .mask_zero = true})(words);
+  const Symbol h = layers::GRU({.units = 4, .return_sequences = true})(embedded);
+  const Symbol y = layers::LSTM({.units = 3, .return_sequences = true})(h, {.mask = present});
+  const Model model({words, present}, y);
+  const Tensor ids = ops::reshape(ops::arange(20, {.dtype = int32}), {2, 10}) % 7;
+  const Tensor there = (ids % 3) > 0;
+  const Tensor whole = model.call_all({ids, there})[0];
+  Session session(model, 2);
+  for (std::int64_t t = 0; t < 10; ++t) {
+    const Tensor now = session.step_all(
+        {ops::slice_axis(ids, 1, t, t + 1), ops::slice_axis(there, 1, t, t + 1)})[0];
+    CHECK(distance(now, ops::slice_axis(whole, 1, t, t + 1)) < kTolerance);
+  }
+}
+
+TEST_CASE("a session runs operations and einsum where they work step by step") {
+  const Symbol x = Input({.shape = {None, 4}});
+  const Symbol a = ops::exp(x * 0.5 + 1) / (1 + ops::square(x));
+  const Symbol b = a * ops::softmax(x) - ops::mean(x, {.axis = -1, .keepdims = true});
+  const Symbol c = ops::clip(b, -1, 1) * Tensor::from(std::vector<float>{1, 2, 3, 4}, {4});
+  const Symbol d = layers::EinsumDense(
+      {.equation = "abc,cd->abd", .output_shape = {None, 3}, .bias_axes = "d"})(c);
+  const Symbol e = layers::EinsumDense({.equation = "...x,xy->...y", .output_shape = {5}})(d);
+  check_steps(Model(x, layers::GRU({.units = 3, .return_sequences = true})(e)), data({2, 9, 4}));
+
+  const auto refused = [](const Shape& shape, const std::function<Symbol(const Symbol&)>& f) {
+    const Symbol input = Input({.shape = shape});
+    CHECK_THROWS_AS(Session(Model(input, f(input))), UnsupportedError);
+  };
+  refused({8, 4}, [](const Symbol& s) { return ops::sum(s, {.axis = 1}); });
+  refused({8, 4}, [](const Symbol& s) { return ops::mean(s); });
+  refused({8, 4}, [](const Symbol& s) { return ops::softmax(s, {.axis = 1}); });
+  refused({8, 4}, [](const Symbol& s) { return s + ops::ones({8, 4}); });
+  refused({8, 8}, [](const Symbol& s) { return s + ops::sum(s, {.axis = -1}); });
+  refused({8, 4}, [](const Symbol& s) { return ops::flip(s, 1); });
+}
+
+TEST_CASE("a session starts from states that the model makes of an input without steps") {
+  const Symbol x = Input({.shape = {None, 3}}), context = Input({.shape = {2}});
+  const Symbol h = layers::Dense({.units = 4, .activation = "tanh"})(context);
+  const Symbol c = layers::Dense({.units = 4})(context);
+  const Symbol y =
+      layers::LSTM({.units = 4, .return_sequences = true})(x, {.initial_state = {h, c}});
+  const Model model({context, x}, y);
+  const Tensor steps = data({2, 7, 3}), start = data({2, 2}) * 3;
+  const Tensor whole = model.call_all({start, steps})[0];
+  Session session(model, 2);
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& [from, to] : {std::pair{0, 1}, {1, 2}, {2, 5}, {5, 6}, {6, 7}}) {
+      // Only the first call looks at it.
+      const Tensor given = from == 0 ? start : ops::zeros_like(start);
+      const Tensor now = session.step_all({given, ops::slice_axis(steps, 1, from, to)})[0];
+      CHECK(distance(now, ops::slice_axis(whole, 1, from, to)) < kTolerance);
+    }
+    session.reset();
+  }
+  CHECK_THROWS_AS(session.step_all({data({2, 3}), steps}), ShapeError);
+}
+
+TEST_CASE("a session decodes step by step what an encoder has read as a whole") {
+  const Symbol source = Input({.shape = {None, 3}}), x = Input({.shape = {None, 2}});
+  const auto coded = layers::LSTM({.units = 4, .return_state = true}).call_all(source);
+  const Symbol y = layers::LSTM({.units = 4, .return_sequences = true})(
+      x, {.initial_state = {coded[1], coded[2]}});
+  const Model model({source, x}, y);
+  const Tensor read = data({1, 5, 3}), steps = data({1, 4, 2});
+  const Tensor whole = model.call_all({read, steps})[0];
+  Session session(model);
+  for (std::int64_t t = 0; t < 4; ++t) {
+    const Tensor now = session.step_all({read, ops::slice_axis(steps, 1, t, t + 1)})[0];
+    CHECK(distance(now, ops::slice_axis(whole, 1, t, t + 1)) < kTolerance);
+  }
+  // The states of a sequence that is under way are known at its end only.
+  const auto same = layers::LSTM({.units = 4, .return_state = true}).call_all(x);
+  const Symbol z = layers::LSTM({.units = 4})(x, {.initial_state = {same[1], same[2]}});
+  CHECK_THROWS_AS(Session(Model(x, z)), UnsupportedError);
+}
+
+TEST_CASE("a session runs what SpectralNormalization is around") {
+  check_steps(
+      stack({None, 3},
+            {layers::SpectralNormalization({.layer = layers::Dense({.units = 4})}),
+             layers::SpectralNormalization(
+                 {.layer = layers::Conv1D({.filters = 3, .kernel_size = 2, .padding = "causal"})}),
+             layers::GRU({.units = 3, .return_sequences = true})}),
+      data({2, 9, 3}));
+}
+
 TEST_CASE("what cannot be run step by step is refused by name") {
   const auto refused = [](const Layer& layer, const Shape& input = {8, 4}) {
     const Symbol x = Input({.shape = input, .name = "x"});
@@ -245,7 +407,10 @@ TEST_CASE("what cannot be run step by step is refused by name") {
   CHECK(names(refused(layers::LSTM({.units = 2, .go_backwards = true, .name = "l"})), "\"l\""));
   CHECK(names(refused(layers::GlobalMaxPooling1D({.name = "g"})), "\"g\""));
   CHECK(names(refused(layers::Flatten({.name = "f"})), "\"f\""));
-  CHECK(names(refused(layers::Masking({.name = "m"})), "\"m\""));
+  CHECK(names(refused(layers::EinsumDense(
+                  {.equation = "abc,bd->adc", .output_shape = {3, 4}, .name = "e"})),
+              "\"e\""));
+  CHECK(names(refused(layers::Masking({.name = "m"}), {8}), "\"m\""));
   CHECK(names(refused(layers::LayerNormalization({.axis = {1}, .name = "n"})), "\"n\""));
   CHECK(names(refused(layers::Softmax({.axis = -2, .name = "s"})), "\"s\""));
   CHECK(names(refused(layers::MaxPooling1D({.padding = "SAME", .name = "p"})), "\"p\""));

@@ -1,0 +1,88 @@
+// Which of Keras's operations work step by step.
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+#include <nyala/models/streaming/plan.hpp>
+
+namespace nyala::streaming {
+namespace {
+
+// Element by element. What keras_ops.def calls so, and the others.
+constexpr std::string_view kElementwise[] = {
+#define UNARY(Class, module, function) #Class,
+#define BINARY(Class, function, on_tensors) #Class,
+#define REDUCE(...)
+#define OR(...)
+#include <nyala/layers/keras_ops.def>
+#undef OR
+    "Abs",
+    "Cast",
+    "Celu",
+    "Clip",
+    "Elu",
+    "Gelu",
+    "HardShrink",
+    "Isclose",
+    "LeakyRelu",
+    "NanToNum",
+    "Round",
+    "SoftShrink",
+    "Squareplus",
+    "StopGradient",
+    "Threshold",
+    "Where"};
+// Over the axes of their option, which null makes all of them.
+constexpr std::string_view kAlongAxis[] = {
+#define UNARY(...)
+#define REDUCE(Class, module, function) #Class,
+#define OR(...)
+#include <nyala/layers/keras_ops.def>
+#undef OR
+    "Glu", "LogSoftmax", "Normalize", "Softmax", "Sparsemax"};
+
+template <class Names>
+bool contains(const Names& names, const std::string& name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+// Whether a constant is the same at each step, beside symbols of that rank.
+bool is_steady(const Argument& argument, int rank) {
+  if (argument.is_symbol()) return true;
+  if (argument.is_list()) {
+    const auto items = argument.items();
+    return std::all_of(
+        items.begin(), items.end(), [&](const Argument& item) { return !item.is_list(); });
+  }
+  if (!argument.is_tensor()) return true;
+  const Shape& shape = argument.tensor().shape();
+  const int steps = shape.rank() - rank + 1;  // where axis 1 of the symbols is
+  return shape.rank() <= rank && (steps < 0 || shape[steps] == 1);
+}
+
+}  // namespace
+
+void expect_pointwise_operation(const GraphNode& node) {
+  const BaseLayer& layer = *node.layer;
+  const auto refuse = [&](const std::string& why) {
+    throw UnsupportedError(layer.label() + " cannot be run step by step: " + why);
+  };
+  const int rank = node.inputs[0].rank();
+  if (contains(kAlongAxis, layer.class_name())) {
+    const Config& axis = layer.get_config().at("axis");
+    if (axis.is_null() || names_first_axes(axis, rank)) refuse("it works along the steps");
+    return;
+  }
+  if (!contains(kElementwise, layer.class_name()))
+    refuse("its output depends on more than the steps so far");
+  for (const Symbol& input : node.inputs) {
+    if (input.rank() != rank) refuse("its inputs have different numbers of axes");
+  }
+  const auto check = [&](const Argument& argument) {
+    if (!is_steady(argument, rank)) refuse("a constant of its is another one at each step");
+  };
+  for (const Argument& argument : node.arguments.positional) check(argument);
+  for (const auto& [name, argument] : node.arguments.named) check(argument);
+}
+
+}  // namespace nyala::streaming
