@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct ScanResult {
   std::vector<Tensor> carry;
   std::vector<Tensor> results;
 };
+struct AssociativeScanArgs {
+  bool reverse = false;  ///< whether it goes from the last element to the first
+  int axis = 0;
+};
+/// Tensors made of tensors.
+using TensorsFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 using ScanBody =
     std::function<ScanResult(const std::vector<Tensor>& carry, const std::vector<Tensor>& x)>;
 
@@ -54,6 +61,57 @@ const F&, const Tensor&,
   };
   ScanResult all = scan(ScanBody(body), std::vector<Tensor>{init}, std::vector<Tensor>{xs}, args);
   return {std::move(all.carry[0]), std::move(all.results[0])};
+}
+
+/// f of each x along the first axis of all `xs`, stacked: `keras.ops.map`, a scan that carries
+/// nothing.
+std::vector<Tensor> map(const TensorsFunction& f, const std::vector<Tensor>& xs);
+template <class F>
+requires std::is_invocable_r_v<Tensor, const F&, const Tensor&> Tensor map(const F& f,
+                                                                           const Tensor& xs) {
+  const auto each = [&](const std::vector<Tensor>& x) { return std::vector<Tensor>{f(x[0])}; };
+  return map(TensorsFunction(each), std::vector<Tensor>{xs})[0];
+}
+/// As `map`: the elements come one after the other.
+template <class F, class Elements>
+auto vectorized_map(const F& f, const Elements& elements) {
+  return map(f, elements);
+}
+
+/// values = body(i, values) for i from `lower` to `upper` - 1 (int32): `keras.ops.fori_loop`.
+/// Throws what scan throws.
+std::vector<Tensor> fori_loop(
+    std::int64_t lower,
+    std::int64_t upper,
+    const std::function<std::vector<Tensor>(const Tensor& i, const std::vector<Tensor>& values)>&
+        body,
+    const std::vector<Tensor>& init);
+template <class F>
+requires std::is_invocable_r_v<Tensor, const F&, const Tensor&, const Tensor&> Tensor
+fori_loop(std::int64_t lower, std::int64_t upper, const F& body, const Tensor& init) {
+  const auto step = [&](const Tensor& i, const std::vector<Tensor>& values) {
+    return std::vector<Tensor>{body(i, values[0])};
+  };
+  return fori_loop(lower, upper, step, std::vector<Tensor>{init})[0];
+}
+
+/// Running results of an associative function of two lists of tensors, in a number of calls that
+/// grows with the logarithm of the axis: `keras.ops.associative_scan`. `f` is called on slices
+/// along the axis and works element by element of it. Throws ValueError for an empty function, for
+/// no tensors and where `f` gives another number of them, ShapeError for different sizes of the
+/// axis.
+std::vector<Tensor> associative_scan(
+    const std::function<std::vector<Tensor>(const std::vector<Tensor>&,
+                                            const std::vector<Tensor>&)>& f,
+    const std::vector<Tensor>& elems,
+    const AssociativeScanArgs& args = {});
+template <class F>
+requires std::is_invocable_r_v<Tensor, const F&, const Tensor&, const Tensor&> Tensor
+associative_scan(const F& f, const Tensor& elems, const AssociativeScanArgs& args = {}) {
+  const auto pairs = [&](const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+    return std::vector<Tensor>{f(a[0], b[0])};
+  };
+  return associative_scan(pairs, std::vector<Tensor>{elems}, args)[0];
 }
 
 }  // namespace ops
