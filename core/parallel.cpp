@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <nyala/core/cpus.hpp>
 #include <nyala/core/error.hpp>
 
 #if defined(__SSE2__)
@@ -55,7 +56,7 @@ int default_num_threads() {
     const long count = std::strtol(value, nullptr, 10);
     if (count >= 1 && count <= 4096) return static_cast<int>(count);
   }
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return detail::usable_cpus();
 }
 
 // One loop in flight. It lives on the stack of the thread that started it, which leaves only when
