@@ -215,6 +215,109 @@ struct FtrlArgs {
   }
 };
 
+/// Mean squares of the rows and of the columns of each matrix in place of one for each weight, and
+/// steps in proportion to the weights (Shazeer and Stern, 2018). A gradient's norm takes all of it:
+/// `lazy` is refused.
+struct AdafactorArgs {
+  LearningRate learning_rate = 0.001;
+  double beta_2_decay = -0.8;
+  double epsilon_1 = 1e-30;
+  double epsilon_2 = 1e-3;
+  double clip_threshold = 1.0;
+  bool relative_step = true;
+  NYALA_OPTIMIZER_ARGS;
+  template <class A = AdafactorArgs>
+  static constexpr auto fields() {
+    return optimizer_fields<A>(
+        Field{"beta_2_decay",
+              &A::beta_2_decay,
+              "Power of the step that the means forget with.",
+              Range{.max = 0}},
+        Field{"epsilon_1", &A::epsilon_1, "Added to squares.", Range::at_least(0)},
+        Field{"epsilon_2", &A::epsilon_2, "Least size of weights.", Range::at_least(0)},
+        Field{"clip_threshold",
+              &A::clip_threshold,
+              "Largest root of the mean square of a direction.",
+              Range::positive()},
+        Field{"relative_step",
+              &A::relative_step,
+              "Whether a constant learning rate falls with the root of the step."});
+  }
+};
+
+/// Momentum made nearly orthogonal by Newton-Schulz steps, for matrices (Jordan and others, 2024;
+/// Liu and others, 2025); Adam with weight decay for other variables, embeddings, and those whose
+/// path a regular expression of `exclude_layers` finds. `lazy` is refused.
+struct MuonArgs {
+  LearningRate learning_rate = 0.001;
+  double adam_beta_1 = 0.9;
+  double adam_beta_2 = 0.999;
+  std::optional<double> adam_weight_decay = 0.004;
+  double epsilon = 1e-7;
+  std::optional<double> weight_decay = 0.004;
+  NYALA_OPTIMIZER_ARGS_AFTER_DECAY;
+  std::vector<std::string> exclude_layers = {};
+  bool exclude_embeddings = true;
+  double muon_a = 3.4445;
+  double muon_b = -4.7750;
+  double muon_c = 2.0315;
+  double adam_lr_ratio = 1;
+  double momentum = 0.95;
+  int ns_steps = 5;
+  bool nesterov = true;
+  std::optional<double> rms_rate = 0.2;
+  template <class A = MuonArgs>
+  static constexpr auto fields() {
+    return optimizer_fields<A>(
+        Field{"adam_beta_1", &A::adam_beta_1, "Adam: of the mean gradient.", Range::from_0_to_1()},
+        Field{"adam_beta_2", &A::adam_beta_2, "Adam: of the mean square.", Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Adam: added to the root.", Range::at_least(0)},
+        Field{"exclude_layers", &A::exclude_layers, "Paths of variables that Adam trains."},
+        Field{"muon_a", &A::muon_a, "Factor of x."},
+        Field{"muon_b", &A::muon_b, "Factor of the third power of x."},
+        Field{"muon_c", &A::muon_c, "Factor of the fifth power of x."},
+        Field{"adam_lr_ratio", &A::adam_lr_ratio, "Adam's share of the learning rate."},
+        Field{"momentum", &A::momentum, "Momentum of the mean gradient.", Range::from_0_to_1()},
+        Field{"ns_steps", &A::ns_steps, "How many Newton-Schulz steps.", Range::at_least(0)},
+        Field{"nesterov", &A::nesterov, "Whether to look ahead along the momentum."},
+        Field{"exclude_embeddings",
+              &A::exclude_embeddings,
+              "Whether Adam trains variables with \"embedding\" in their path."},
+        Field{"adam_weight_decay",
+              &A::adam_weight_decay,
+              "Adam: share of a variable that each step takes away.",
+              Range::at_least(0)},
+        Field{"rms_rate",
+              &A::rms_rate,
+              "What a step of one element is, times the root of the larger size."});
+  }
+};
+
+/// Adam without a schedule: the variables are between the point that steps move and the mean of
+/// such points (Defazio and others, 2024).
+struct ScheduleFreeAdamWArgs {
+  LearningRate learning_rate = 0.0025;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-8;
+  int warmup_steps = 0;
+  NYALA_OPTIMIZER_ARGS;
+  template <class A = ScheduleFreeAdamWArgs>
+  static constexpr auto fields() {
+    return optimizer_fields<A>(
+        Field{"beta_1",
+              &A::beta_1,
+              "Share of the mean in the variables.",
+              Range{.min = 0, .max = 1, .open_min = true}},
+        Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
+        Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)},
+        Field{"warmup_steps",
+              &A::warmup_steps,
+              "Over how many steps the learning rate rises.",
+              Range::at_least(0)});
+  }
+};
+
 /// The step of another optimizer, for gradients in float16: the loss is multiplied by a scale, so
 /// that small gradients do not become 0, and gradients are divided by it. A step with a gradient
 /// that is not finite is left out and halves the scale; `dynamic_growth_steps` finite ones in a row
@@ -248,6 +351,9 @@ std::shared_ptr<OptimizerBase> make_object(NadamArgs args);
 std::shared_ptr<OptimizerBase> make_object(LambArgs args);
 std::shared_ptr<OptimizerBase> make_object(LionArgs args);
 std::shared_ptr<OptimizerBase> make_object(FtrlArgs args);
+std::shared_ptr<OptimizerBase> make_object(AdafactorArgs args);
+std::shared_ptr<OptimizerBase> make_object(MuonArgs args);
+std::shared_ptr<OptimizerBase> make_object(ScheduleFreeAdamWArgs args);
 /// Throws ValueError without an inner optimizer.
 std::shared_ptr<OptimizerBase> make_object(LossScaleOptimizerArgs args);
 
@@ -262,6 +368,9 @@ using Nadam = HandleOf<OptimizerBase, NadamArgs, Optimizer>;
 using Lamb = HandleOf<OptimizerBase, LambArgs, Optimizer>;
 using Lion = HandleOf<OptimizerBase, LionArgs, Optimizer>;
 using Ftrl = HandleOf<OptimizerBase, FtrlArgs, Optimizer>;
+using Adafactor = HandleOf<OptimizerBase, AdafactorArgs, Optimizer>;
+using Muon = HandleOf<OptimizerBase, MuonArgs, Optimizer>;
+using ScheduleFreeAdamW = HandleOf<OptimizerBase, ScheduleFreeAdamWArgs, Optimizer>;
 using LossScaleOptimizer = HandleOf<OptimizerBase, LossScaleOptimizerArgs, Optimizer>;
 
 }  // namespace nyala::optimizers

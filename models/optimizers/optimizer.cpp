@@ -317,7 +317,10 @@ void OptimizerBase::update(Updates& updates) {
         f(i);
     }
   };
-  if (common_.weight_decay) for_each([&](std::size_t i) { decay(updates.variables[i], rate); });
+  for_each([&](std::size_t i) {
+    const Variable& variable = updates.variables[i];
+    if (const auto share = weight_decay_of(variable)) decay(variable, *share, rate);
+  });
   begin_step();
   constexpr int rate_key = -1;
   for_each([&](std::size_t i) {
@@ -383,10 +386,10 @@ bool OptimizerBase::decays(const Variable& variable) const {
   });
 }
 
-void OptimizerBase::decay(const Variable& variable, const Tensor& rate) const {
+void OptimizerBase::decay(const Variable& variable, double share, const Tensor& rate) const {
   if (!decays(variable)) return;
   const Tensor value = variable;
-  assign(variable, value - value * *common_.weight_decay * ops::cast(rate, variable.dtype()));
+  assign(variable, value - value * share * ops::cast(rate, variable.dtype()));
 }
 
 void OptimizerBase::update_averages() {

@@ -175,6 +175,10 @@ class OptimizerBase : public Object {
   virtual bool keeps_idle_rows() const { return false; }
   /// Is called before the variables are changed.
   virtual void begin_step() {}
+  /// The share of a variable that weight decay takes away each step; nothing for none.
+  virtual std::optional<double> weight_decay_of(const Variable& /*variable*/) const {
+    return common_.weight_decay;
+  }
 
   // ---- what it uses ----
 
@@ -234,7 +238,7 @@ class OptimizerBase : public Object {
   void clip(Updates& updates) const;
   bool clips_values() const;
   void add_update(Updates& updates, const IndexedSlices& gradient, const Variable& variable);
-  void decay(const Variable& variable, const Tensor& rate) const;
+  void decay(const Variable& variable, double share, const Tensor& rate) const;
   bool decays(const Variable& variable) const;
   void accumulate(Updates& updates);
   void update(Updates& updates);

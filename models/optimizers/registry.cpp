@@ -48,19 +48,23 @@ ObjectRegistry<OptimizerBase>::Entry loss_scale_entry() {
 }  // namespace
 
 ObjectRegistry<OptimizerBase>& OptimizerBase::registry() {
-  static ObjectRegistry<OptimizerBase> all("optimizer",
-                                           {entry<SGDArgs>("SGD", "sgd"),
-                                            entry<RMSpropArgs>("RMSprop", "rmsprop"),
-                                            entry<AdamArgs>("Adam", "adam"),
-                                            entry<AdamWArgs>("AdamW", "adamw"),
-                                            entry<AdadeltaArgs>("Adadelta", "adadelta"),
-                                            entry<AdagradArgs>("Adagrad", "adagrad"),
-                                            entry<AdamaxArgs>("Adamax", "adamax"),
-                                            entry<NadamArgs>("Nadam", "nadam"),
-                                            entry<FtrlArgs>("Ftrl", "ftrl"),
-                                            entry<LionArgs>("Lion", "lion"),
-                                            entry<LambArgs>("Lamb", "lamb"),
-                                            loss_scale_entry()});
+  static ObjectRegistry<OptimizerBase> all(
+      "optimizer",
+      {entry<SGDArgs>("SGD", "sgd"),
+       entry<RMSpropArgs>("RMSprop", "rmsprop"),
+       entry<AdamArgs>("Adam", "adam"),
+       entry<AdamWArgs>("AdamW", "adamw"),
+       entry<AdadeltaArgs>("Adadelta", "adadelta"),
+       entry<AdagradArgs>("Adagrad", "adagrad"),
+       entry<AdamaxArgs>("Adamax", "adamax"),
+       entry<NadamArgs>("Nadam", "nadam"),
+       entry<FtrlArgs>("Ftrl", "ftrl"),
+       entry<LionArgs>("Lion", "lion"),
+       entry<LambArgs>("Lamb", "lamb"),
+       entry<AdafactorArgs>("Adafactor", "adafactor"),
+       entry<MuonArgs>("Muon", "muon"),
+       entry<ScheduleFreeAdamWArgs>("ScheduleFreeAdamW", "schedulefreeadamw"),
+       loss_scale_entry()});
   return all;
 }
 

@@ -14,9 +14,6 @@ using optimizers::Optimizer;
 
 namespace {
 
-// Optimizers of Keras's that Nyala does not have.
-const std::set<std::string> kAbsent = {"Adafactor", "Muon", "ScheduleFreeAdamW"};
-
 Config to_config(const Json& json) {
   if (json.is_null()) return {};
   if (json.is_boolean()) return json.get<bool>();
@@ -143,21 +140,18 @@ TEST_CASE("optimizers take Keras's steps, eager and traced") {
       ++ran;
       continue;
     }
-    if (kAbsent.contains(c["class_name"].get<std::string>())) continue;
     run(golden, c, /*traced=*/false);
     run(golden, c, /*traced=*/true);
     ++ran;
   }
-  CHECK(ran == golden.cases().size() - 6);
+  CHECK(ran == golden.cases().size());
   report(golden, ran);
-  MESSAGE("not run: Adafactor (3), Muon (2), ScheduleFreeAdamW: Nyala has none");
 }
 
 TEST_CASE("an optimizer's configuration is the one that Keras writes") {
   const Golden golden("optimizers");
   for (const Json& c : golden.cases()) {
     if (c["kind"] != "optimizer") continue;
-    if (kAbsent.contains(c["class_name"].get<std::string>())) continue;
     const std::string id = c["id"];
     CAPTURE(id);
     const Optimizer optimizer = made(c["serialized"]);
