@@ -1,5 +1,5 @@
 #pragma once
-/// Where blocks lie in one arena. Not installed.
+/// Where blocks are in one arena. Not installed.
 #include <cstddef>
 #include <cstdint>
 #include <vector>

@@ -3,50 +3,44 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <vector>
 
-#include <nyala/autograd/graph/plan.hpp>
+#include <nyala/autograd/graph/phases.hpp>
 
 namespace nyala::graph {
 
-/// Steps in their order, each in the last unit or in a new one.
+/// Steps in their order, each in the last group or in a new one.
 class Grouping {
  public:
-  /// `passes` are the steps' own, `assigned_to` gives the variables that a value is assigned to.
-  Grouping(const Tape& tape,
-           const Plan& plan,
-           const std::vector<std::optional<Pass>>& passes,
-           const std::unordered_multimap<ValueId, std::size_t>& assigned_to);
+  Grouping(const Tape& tape, const Views& views, const LoopSteps& loops);
 
-  const Unit* last() const { return units_.empty() ? nullptr : &units_.back(); }
-  const std::optional<Pass>& pass(std::size_t step) const { return passes_[step]; }
-  bool is_view(std::size_t step) const;
-  /// Whether a step may run with those of the last unit.
+  const Group* last() const { return groups_.empty() ? nullptr : &groups_.back(); }
+  const std::optional<LoopStep>& loop(std::size_t step) const { return loops_[step]; }
+  bool is_view(std::size_t step) const { return views_.is_view(tape_.steps[step]); }
+  /// Whether a step may run with those of the last group.
   bool joins(std::size_t step) const;
-  /// To the last unit, or as a new one.
+  /// To the last group, or as a new one.
   void add(std::size_t step);
-  std::vector<Unit> take_units() { return std::move(units_); }
+  std::vector<Group> take_groups() { return std::move(groups_); }
 
  private:
-  bool joins_tiles(std::size_t step, const Unit& unit) const;
+  bool joins_tiles(std::size_t step, const Group& group) const;
   bool reads_from_last(std::size_t step) const;
   bool reads_reduction_of_last(std::size_t step) const;
   bool writes_what_a_product_reads(std::size_t step) const;
   void note(std::size_t step);
 
   const Tape& tape_;
-  const Plan& plan_;
-  const std::vector<std::optional<Pass>>& passes_;
-  const std::unordered_multimap<ValueId, std::size_t>& assigned_to_;
-  std::vector<Unit> units_;
-  bool has_products_only_ = false;                 // the last unit
-  std::vector<std::size_t> made_in_, reduced_in_;  // of each root: the unit's number, from 1 on
+  const Views& views_;
+  const LoopSteps& loops_;
+  std::vector<Group> groups_;
+  bool has_products_only_ = false;                 // the last group
+  std::vector<std::size_t> made_in_, reduced_in_;  // of each root: the group's number, from 1 on
   std::vector<std::size_t> read_by_product_in_;    // of each variable
 };
 
-/// The steps that may come next, of which one that joins the last unit comes first; then those of
-/// no pass, then passes over small arrays, whose results the large ones may want.
+/// The steps that may come next, of which one that joins the last group comes first; then those
+/// that run by themselves, then steps on small arrays, whose results the large ones may want.
 class ReadySteps {
  public:
   /// Steps are named by their place in `steps`.

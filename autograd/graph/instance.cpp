@@ -6,16 +6,16 @@
 namespace nyala::graph {
 namespace {
 
-using Base = Place::Base;
+using Base = MemorySlot::Base;
 
-// Any op as it is, on tensors that point to where its values lie.
-class StepUnit final : public BoundUnit {
+// An op that prepares no kernel, on tensors that point to where its values are stored.
+class ForwardGroup final : public BoundGroup {
  public:
-  StepUnit(const Tape& tape, const Plan& plan, const Unit& unit, Instance& instance)
-      : op_(tape.steps[unit.steps[0]].op) {
-    const Step& step = tape.steps[unit.steps[0]];
-    inputs_ = bare_tensors(tape, plan, step.inputs);
-    outputs_ = bare_tensors(tape, plan, step.outputs);
+  ForwardGroup(const Tape& tape, const Plan& plan, const Group& group, Instance& instance)
+      : op_(tape.steps[group.steps[0]].op) {
+    const Step& step = tape.steps[group.steps[0]];
+    inputs_ = bare_tensors(tape, plan.views, step.inputs);
+    outputs_ = bare_tensors(tape, plan.views, step.outputs);
     for (std::size_t i = 0; i < inputs_.size(); ++i)
       instance.point(&inputs_[i].impl()->data, step.inputs[i]);
     for (std::size_t i = 0; i < outputs_.size(); ++i)
@@ -34,15 +34,15 @@ class StepUnit final : public BoundUnit {
 };
 
 // The kernel that an op prepared.
-class KernelUnit final : public BoundUnit {
+class KernelGroup final : public BoundGroup {
  public:
-  KernelUnit(const Tape& tape, const Unit& unit, Instance& instance) : kernel_(unit.kernel) {
-    const Step& step = tape.steps[unit.steps[0]];
+  KernelGroup(const Tape& tape, const Group& group, Instance& instance) : kernel_(group.kernel) {
+    const Step& step = tape.steps[group.steps[0]];
     inputs_.resize(step.inputs.size());
     outputs_.resize(step.outputs.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) instance.point(&inputs_[i], step.inputs[i]);
     for (std::size_t i = 0; i < outputs_.size(); ++i) instance.point(&outputs_[i], step.outputs[i]);
-    if (unit.workspace_bytes > 0) workspace_ = instance.arena() + unit.workspace;
+    if (group.workspace_bytes > 0) workspace_ = instance.arena() + group.workspace;
   }
   void run() override {
     kernel_(const_cast<const void* const*>(reinterpret_cast<void**>(inputs_.data())),
@@ -64,12 +64,12 @@ void give_private_copy(const Variable& variable, Tensor& stored) {
 
 }  // namespace
 
-std::unique_ptr<BoundUnit> bind_step(const Tape& tape,
-                                     const Plan& plan,
-                                     const Unit& unit,
-                                     Instance& instance) {
-  if (unit.kernel) return std::make_unique<KernelUnit>(tape, unit, instance);
-  return std::make_unique<StepUnit>(tape, plan, unit, instance);
+std::unique_ptr<BoundGroup> bind_single(const Tape& tape,
+                                        const Plan& plan,
+                                        const Group& group,
+                                        Instance& instance) {
+  if (group.kernel) return std::make_unique<KernelGroup>(tape, group, instance);
+  return std::make_unique<ForwardGroup>(tape, plan, group, instance);
 }
 
 Instance::Instance(const Tape& tape, const Plan& plan)
@@ -88,25 +88,25 @@ Instance::Instance(const Tape& tape, const Plan& plan)
     variables_[assignment.variable].is_written |= assignment.in_place;
     if (!assignment.in_place) copied_.push_back({&assignment, {}, {}});
   }
-  for (const Unit& unit : plan.units) {
-    const auto bind = unit.kind == Unit::Kind::step    ? bind_step
-                      : unit.kind == Unit::Kind::small ? bind_small
-                                                       : bind_tiles;
-    units_.push_back(bind(tape, plan, unit, *this));
+  for (const Group& group : plan.groups) {
+    const auto bind = group.kind == Group::Kind::single  ? bind_single
+                      : group.kind == Group::Kind::small ? bind_small
+                                                         : bind_tiled;
+    groups_.push_back(bind(tape, plan, group, *this));
   }
 }
 
 void Instance::point(std::byte** pointer, ValueId id) {
   const View& view = plan_.view(id);
-  const Place& place = plan_.place(view.root);
-  switch (place.base) {
+  const MemorySlot& slot = plan_.slot(view.root);
+  switch (slot.base) {
     case Base::none:
     case Base::scratch: *pointer = nullptr; break;
-    case Base::arena: *pointer = arena() + place.offset + view.offset; break;
+    case Base::arena: *pointer = arena() + slot.offset + view.offset; break;
     case Base::constant: *pointer = tape_[view.root].constant.impl()->data + view.offset; break;
-    case Base::input: inputs_[place.index].add(pointer, view.offset); break;
-    case Base::variable: variables_[place.index].slot.add(pointer, view.offset); break;
-    case Base::output: outputs_[place.index].add(pointer, view.offset); break;
+    case Base::input: inputs_[slot.index].add(pointer, view.offset); break;
+    case Base::variable: variables_[slot.index].memory.add(pointer, view.offset); break;
+    case Base::output: outputs_[slot.index].add(pointer, view.offset); break;
   }
 }
 
@@ -116,7 +116,7 @@ void Instance::point_variables() {
       const auto index = static_cast<std::size_t>(&held - variables_.data());
       give_private_copy(plan_.variables[index], *held.stored);
     }
-    held.slot.move_to(held.stored->impl()->data);
+    held.memory.move_to(held.stored->impl()->data);
   }
 }
 
@@ -147,18 +147,18 @@ void Instance::point_outputs() {
 // A tensor of its own: not the variable's or the caller's, which a mask or a tape must not touch.
 Tensor Instance::output(ValueId id, Inputs<Tensor> inputs) const {
   const View& view = plan_.view(id);
-  const Place& place = plan_.place(view.root);
+  const MemorySlot& slot = plan_.slot(view.root);
   const Spec& spec = tape_[id].spec;
   const std::int64_t offset = view.offset / static_cast<std::int64_t>(size_of(spec.dtype));
-  const auto look_at = [&](const Tensor& tensor) {
+  const auto view_of = [&](const Tensor& tensor) {
     return Tensor::strided(tensor, spec.shape, view.strides, offset);
   };
-  switch (place.base) {
+  switch (slot.base) {
     case Base::input:
-      return look_at(dense_[place.index].defined() ? dense_[place.index] : inputs[place.index]);
-    case Base::variable: return look_at(detail::stored_value(plan_.variables[place.index]));
-    case Base::constant: return look_at(tape_[view.root].constant);
-    default: return look_at(results_[place.index]);
+      return view_of(dense_[slot.index].defined() ? dense_[slot.index] : inputs[slot.index]);
+    case Base::variable: return view_of(detail::stored_value(plan_.variables[slot.index]));
+    case Base::constant: return view_of(tape_[view.root].constant);
+    default: return view_of(results_[slot.index]);
   }
 }
 
@@ -179,14 +179,14 @@ void Instance::append_outputs(Inputs<Tensor> inputs, Tensors& outputs) const {
 
 Tensor Instance::value_of(const Assignment& assignment) {
   const View& view = plan_.view(assignment.value);
-  const Place& place = plan_.place(view.root);
+  const MemorySlot& slot = plan_.slot(view.root);
   std::byte* data = nullptr;
-  switch (place.base) {
-    case Base::arena: data = arena() + place.offset; break;
+  switch (slot.base) {
+    case Base::arena: data = arena() + slot.offset; break;
     case Base::constant: data = tape_[view.root].constant.impl()->data; break;
-    case Base::input: data = const_cast<std::byte*>(inputs_[place.index].data()); break;
-    case Base::output: data = results_[place.index].impl()->data; break;
-    default: data = const_cast<std::byte*>(variables_[place.index].slot.data());
+    case Base::input: data = const_cast<std::byte*>(inputs_[slot.index].data()); break;
+    case Base::output: data = results_[slot.index].impl()->data; break;
+    default: data = const_cast<std::byte*>(variables_[slot.index].memory.data());
   }
   return detail::bare_tensor(tape_[assignment.value].spec, view.strides, data + view.offset);
 }
@@ -197,7 +197,7 @@ void Instance::prepare_assignments() {
   for (Copied& copied : copied_) {
     const Assignment& assignment = *copied.assignment;
     copied.from = value_of(assignment);
-    copied.is_copied_early = plan_.place(plan_.root(assignment.value)).base == Base::variable;
+    copied.is_copied_early = plan_.slot(plan_.root(assignment.value)).base == Base::variable;
     const Variable& variable = plan_.variables[assignment.variable];
     if (copied.is_copied_early)
       copied.fresh = copied.from.clone();
@@ -231,7 +231,7 @@ void Instance::run(Inputs<Tensor> inputs, Tensors& outputs) {
     point_outputs();
     append_outputs(inputs, outputs);
     if (!copied_.empty()) prepare_assignments();
-    for (const auto& unit : units_) unit->run();
+    for (const auto& group : groups_) group->run();
   } catch (...) {
     outputs.resize(before);
     throw;

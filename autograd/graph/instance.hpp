@@ -7,15 +7,15 @@
 
 namespace nyala::graph {
 
-/// What one unit does, its pointers in place.
-class BoundUnit {
+/// What one group does, its pointers in place.
+class BoundGroup {
  public:
-  virtual ~BoundUnit() = default;
+  virtual ~BoundGroup() = default;
   virtual void run() = 0;
 };
 
-/// Memory that may lie elsewhere in the next run, and the pointers into it.
-class Slot {
+/// Memory that may be elsewhere in the next run, and the pointers into it.
+class MovableMemory {
  public:
   void add(std::byte** pointer, std::int64_t offset) { users_.push_back({pointer, offset}); }
   void move_to(std::byte* data) {
@@ -48,7 +48,8 @@ class Instance {
   /// the instance can run no more.
   void run(Inputs<Tensor> inputs, Tensors& outputs);
 
-  /// Sets a pointer to where a value lies, now and in each run to come; null for one in scratch.
+  /// Sets a pointer to where a value is stored, now and in each run to come; null for one in
+  /// scratch.
   void point(std::byte** pointer, ValueId id);
   std::byte* arena() { return static_cast<std::byte*>(arena_.mutable_data()); }
 
@@ -67,10 +68,10 @@ class Instance {
   Tensor arena_;
   struct Held {
     Tensor* stored;  // the variable's value
-    Slot slot;
+    MovableMemory memory;
     bool is_written = false;
   };
-  std::vector<Slot> inputs_, outputs_;
+  std::vector<MovableMemory> inputs_, outputs_;
   std::vector<Held> variables_;
   struct Copied {
     const Assignment* assignment;
@@ -82,12 +83,12 @@ class Instance {
   std::vector<Tensor> results_;  // what output slots point to
   std::vector<Tensor> dense_;    // copies of inputs with gaps, while running
   bool has_dense_ = false;
-  std::vector<std::unique_ptr<BoundUnit>> units_;
+  std::vector<std::unique_ptr<BoundGroup>> groups_;
 };
 
-std::unique_ptr<BoundUnit> bind_step(const Tape& tape,
-                                     const Plan& plan,
-                                     const Unit& unit,
-                                     Instance& instance);
+std::unique_ptr<BoundGroup> bind_single(const Tape& tape,
+                                        const Plan& plan,
+                                        const Group& group,
+                                        Instance& instance);
 
 }  // namespace nyala::graph

@@ -1,4 +1,4 @@
-// What one step of a pass does to the arrays that it is given.
+// What one step of a loop does to the arrays that it is given.
 #include <algorithm>
 
 #include <nyala/autograd/graph/support.hpp>
@@ -40,9 +40,9 @@ void call_reduction(const Instruction& now,
   const std::byte* x = at[0];
   std::byte* out = at[1];
   const std::int64_t stride = now.row_steps[0];
-  switch (now.reducing) {
-    case Reducing::to_one: return now.row(x, rows * columns, out);
-    case Reducing::to_column:
+  switch (now.reduction) {
+    case ReductionKind::to_one: return now.row(x, rows * columns, out);
+    case ReductionKind::to_column:
       for (std::int64_t i = 0; i < rows; ++i)
         now.row(x + i * stride, columns, out + i * now.row_steps[1]);
       return;
@@ -54,7 +54,7 @@ namespace {
 
 using Kind = Pointwise::Kind;
 
-kernels::BinaryLoop binary_loop(const Step& step, DType dtype, Reading x, Reading y) {
+kernels::BinaryLoop binary_loop(const Step& step, DType dtype, Access x, Access y) {
   const kernels::BinaryLoops loops =
       kernels::binary_loops(static_cast<kernels::Binary>(step.op.def().pointwise.kernel), dtype);
   return is_one_a_row(x) ? loops.scalar_x : is_one_a_row(y) ? loops.scalar_y : loops.both;
@@ -62,95 +62,104 @@ kernels::BinaryLoop binary_loop(const Step& step, DType dtype, Reading x, Readin
 
 }  // namespace
 
-Instruction instruction_of(const Tape& tape, const Step& step, const Pass& pass) {
+Instruction instruction_of(const Tape& tape, const Step& step, const LoopStep& loop) {
   const OpDef& def = step.op.def();
   const DType from = tape[step.inputs.back()].spec.dtype;
   Instruction now;
   now.kind = def.pointwise.kind;
-  now.reducing = pass.reducing;
+  now.reduction = loop.reduction;
   now.num_inputs = static_cast<std::uint8_t>(step.inputs.size());
   now.num_operands = static_cast<std::uint8_t>(now.num_inputs + 1);
-  now.count = pass.columns == 0 ? pass.size : pass.columns;
-  now.rows = pass.size / now.count;
-  if (pass.reducing != Reducing::no) {
-    const kernels::ReduceLoops loops = kernels::reduce_loops(pass.reduce, from);
+  now.count = loop.columns == 0 ? loop.size : loop.columns;
+  now.rows = loop.size / now.count;
+  if (loop.reduction != ReductionKind::no) {
+    const kernels::ReduceLoops loops = kernels::reduce_loops(loop.reduce, from);
     now.dtype = from;
-    now.reduce = pass.reduce;
-    if (pass.reducing == Reducing::to_row)
+    now.reduce = loop.reduce;
+    if (loop.reduction == ReductionKind::to_row)
       now.columns = loops.columns;
     else
       now.row = loops.row;
     return now;
   }
-  for (Reading reading : pass.readings)
-    now.by_rows |= reading == Reading::row || reading == Reading::column;
+  for (Access access : loop.inputs)
+    now.by_rows |= access == Access::row || access == Access::column;
   switch (def.pointwise.kind) {
     case Kind::unary:
       now.unary = kernels::unary_loop(static_cast<kernels::Unary>(def.pointwise.kernel), from);
       break;
-    case Kind::binary:
-      now.binary = binary_loop(step, from, pass.readings[0], pass.readings[1]);
-      break;
+    case Kind::binary: now.binary = binary_loop(step, from, loop.inputs[0], loop.inputs[1]); break;
     case Kind::update:
       now.update_op = static_cast<kernels::Update>(def.pointwise.kernel);
       now.dtype = from;
       now.update = kernels::update_loop(now.update_op, from);
       break;
     case Kind::select:
-      now.select = kernels::select_loop(
-          from, is_one_a_row(pass.readings[1]), is_one_a_row(pass.readings[2]));
+      now.select =
+          kernels::select_loop(from, is_one_a_row(loop.inputs[1]), is_one_a_row(loop.inputs[2]));
       break;
     default: now.unary = kernels::cast_loop(from, tape[step.outputs[0]].spec.dtype);
   }
   return now;
 }
 
-void join_adam(std::vector<Instruction>& all) {
-  using kernels::Update;
-  const auto is = [](const Instruction& now, Update op) {
-    return now.kind == Kind::update && now.product < 0 && now.update_op == op;
-  };
-  const auto reads = [](const Instruction& now, std::int32_t operand, auto... inputs) {
-    return ((now.operands[inputs] == operand) || ...);
-  };
+namespace {
+
+using Three = std::array<Instruction, 3>;
+
+std::int32_t operand(const Three& all, const kernels::FusedUpdates::Operand& which) {
+  return all[which.update].operands[which.index];
+}
+
+// Whether one loop does these updates: it reads all else before it writes, so that none may read
+// what an earlier one wrote, but where the loop hands it on.
+bool are_fusible(const Three& all, const kernels::FusedUpdates& by) {
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (all[k].kind != Kind::update || all[k].is_fused || all[k].update_op != by.updates[k])
+      return false;
+  }
+  for (const auto& [made, read] : by.handed_on) {
+    if (operand(all, made) != operand(all, read)) return false;
+  }
+  for (std::size_t i = 0; i < kernels::kFusedInputs; ++i) {
+    const auto& read = by.arrays[i];
+    for (std::size_t k = 0; k < read.update; ++k) {
+      if (operand(all, read) == all[k].operands[all[k].num_inputs]) return false;
+    }
+  }
+  return true;
+}
+
+Instruction fused(const Three& all, const kernels::FusedUpdates& by) {
+  Instruction one = all[0];
+  for (std::size_t i = 0; i < by.arrays.size(); ++i) {
+    const Instruction& from = all[by.arrays[i].update];
+    one.operands[i] = from.operands[by.arrays[i].index];
+    one.row_steps[i] = from.row_steps[by.arrays[i].index];
+  }
+  one.is_fused = true;
+  one.fused = by.loop(one.dtype);
+  one.num_inputs = kernels::kFusedInputs;
+  one.num_operands = kernels::kFusedArrays;
+  one.by_rows = all[0].by_rows || all[1].by_rows || all[2].by_rows;
+  one.count = std::min({all[0].count, all[1].count, all[2].count});
+  return one;
+}
+
+}  // namespace
+
+void fuse_updates(std::vector<Instruction>& all) {
   std::size_t kept = 0;
   for (std::size_t k = 0; k < all.size(); ++k) {
-    if (k + 3 > all.size()) {
-      all[kept++] = all[k];
-      continue;
-    }
-    const Instruction m = all[k], v = all[k + 1], x = all[k + 2];
-    const std::int32_t new_m = m.operands[3], new_v = v.operands[3];
-    // One loop reads all else before it writes.
-    const bool fits = is(m, Update::lerp) && is(v, Update::lerp_square) &&
-                      is(x, Update::root_step) && new_m == x.operands[1] &&
-                      new_v == x.operands[2] && !reads(v, new_m, 0U, 1U, 2U) &&
-                      !reads(x, new_m, 0U, 3U, 4U) && !reads(x, new_v, 0U, 3U, 4U);
-    if (!fits) {
-      all[kept++] = m;
-      continue;
-    }
-    Instruction& adam = all[kept++] = m;
-    k += 2;
-    std::size_t to = 0;
-    const auto take = [&](const Instruction& from, std::initializer_list<std::size_t> which) {
-      for (std::size_t i : which) {
-        adam.operands[to] = from.operands[i];
-        adam.row_steps[to++] = from.row_steps[i];
+    if (k + 3 <= all.size()) {
+      const Three next = {all[k], all[k + 1], all[k + 2]};
+      if (are_fusible(next, kernels::kAdam)) {
+        all[kept++] = fused(next, kernels::kAdam);
+        k += 2;
+        continue;
       }
-    };
-    take(m, {0, 1, 2});
-    take(v, {0, 1, 2});
-    take(x, {0, 3, 4});
-    take(m, {3});
-    take(v, {3});
-    take(x, {5});
-    adam.is_adam = true;
-    adam.adam = kernels::adam_loop(m.dtype);
-    adam.num_inputs = kernels::kAdamInputs;
-    adam.num_operands = kernels::kAdamArrays;
-    adam.by_rows = m.by_rows || v.by_rows || x.by_rows;
-    adam.count = std::min({m.count, v.count, x.count});
+    }
+    all[kept++] = all[k];
   }
   all.resize(kept);
 }

@@ -8,7 +8,7 @@
 namespace nyala::graph {
 namespace {
 
-using Base = Place::Base;
+using Base = MemorySlot::Base;
 
 std::string human(std::int64_t bytes) {
   std::ostringstream text;
@@ -30,7 +30,7 @@ class Printer {
 
   void run() {
     put_sources();
-    for (const Unit& unit : plan_.units) put_unit(unit);
+    for (const Group& group : plan_.groups) put_group(group);
     for (const Assignment& assignment : plan_.assignments) {
       const Variable& variable = plan_.variables[assignment.variable];
       out_ << variable.path() << " = %" << assignment.value
@@ -64,20 +64,20 @@ class Printer {
     }
   }
 
-  void put_unit(const Unit& unit) {
+  void put_group(const Group& group) {
     std::int64_t bytes = 0;
-    for (std::size_t i : unit.steps) bytes += traffic(tape_.steps[i]);
-    const bool is_pass = unit.kind != Unit::Kind::step && unit.steps.size() > 1;
-    if (is_pass && unit.kind == Unit::Kind::small) {
+    for (std::size_t i : group.steps) bytes += traffic(tape_.steps[i]);
+    const bool is_loop = group.kind != Group::Kind::single && group.steps.size() > 1;
+    if (is_loop && group.kind == Group::Kind::small) {
       out_ << "small arrays, one after another, " << human(bytes) << ":\n";
-    } else if (is_pass) {
-      out_ << "pass over (" << unit.rows << ", " << unit.columns << ") in tiles of ("
-           << unit.tile_rows << ", " << unit.tile_columns << "), " << human(bytes) << ":\n";
+    } else if (is_loop) {
+      out_ << "fused loop over (" << group.rows << ", " << group.columns << ") in tiles of ("
+           << group.tile_rows << ", " << group.tile_columns << "), " << human(bytes) << ":\n";
     }
-    for (std::size_t i : unit.steps) {
-      out_ << (is_pass ? "  " : "");
+    for (std::size_t i : group.steps) {
+      out_ << (is_loop ? "  " : "");
       put_step(tape_.steps[i]);
-      if (!is_pass) out_ << ", " << human(bytes);
+      if (!is_loop) out_ << ", " << human(bytes);
       out_ << '\n';
     }
   }
@@ -86,7 +86,7 @@ class Printer {
   std::int64_t traffic(const Step& step) const {
     std::int64_t bytes = 0;
     const auto add = [&](ValueId id) {
-      if (plan_.place(plan_.root(id)).base != Base::scratch) bytes += bytes_of(tape_[id].spec);
+      if (plan_.slot(plan_.root(id)).base != Base::scratch) bytes += bytes_of(tape_[id].spec);
     };
     for (ValueId id : step.inputs) add(id);
     for (ValueId id : step.outputs) add(id);
@@ -106,24 +106,23 @@ class Printer {
     out_ << ')';
     const Config config = step.op.def().config(step.op.options());
     if (config.size() > 0) out_ << ' ' << config.str();
-    for (ValueId id : step.outputs) put_place(id);
+    for (ValueId id : step.outputs) put_slot(id);
   }
 
-  // A view is named by its root: %3~ is a look at %3.
+  // A view is named by its root: %3~ is a view of %3.
   void put_value(ValueId id) {
     const ValueId root = plan_.root(id);
     out_ << '%' << root << (root == id ? "" : "~");
   }
 
-  void put_place(ValueId id) {
-    const Place& place = plan_.place(plan_.root(id));
-    switch (place.base) {
+  void put_slot(ValueId id) {
+    const MemorySlot& slot = plan_.slot(plan_.root(id));
+    switch (slot.base) {
       case Base::arena:
-        out_ << " -> arena[" << place.offset << ':' << place.offset + bytes_of(tape_[id].spec)
-             << ']';
+        out_ << " -> arena[" << slot.offset << ':' << slot.offset + bytes_of(tape_[id].spec) << ']';
         break;
-      case Base::scratch: out_ << " -> tile " << place.index; break;
-      case Base::variable: out_ << " -> " << plan_.variables[place.index].path(); break;
+      case Base::scratch: out_ << " -> tile " << slot.index; break;
+      case Base::variable: out_ << " -> " << plan_.variables[slot.index].path(); break;
       case Base::output: out_ << " -> output"; break;
       default: break;
     }
@@ -139,7 +138,7 @@ class Printer {
 void Program::print(std::ostream& out) const {
   const ProgramStats all = stats();
   out << all.num_steps << " ops of " << all.num_traced << " traced, in " << all.num_units
-      << " units, arena of " << human(all.arena_bytes) << '\n';
+      << " groups, arena of " << human(all.arena_bytes) << '\n';
   Printer(state().tape, state().plan, out).run();
 }
 

@@ -101,7 +101,7 @@ void Program::replay(Inputs<Tensor> inputs, Tensors& outputs) const {
 
 ProgramStats Program::stats() const {
   const State& all = state();
-  return {all.num_traced, all.tape.steps.size(), all.plan.units.size(), all.plan.arena_bytes};
+  return {all.num_traced, all.tape.steps.size(), all.plan.groups.size(), all.plan.arena_bytes};
 }
 
 }  // namespace nyala::graph

@@ -12,8 +12,8 @@ namespace nyala::graph {
 struct ProgramStats {
   std::size_t num_traced = 0;    ///< ops on the tape as it was traced
   std::size_t num_steps = 0;     ///< ops on the optimised tape
-  std::size_t num_units = 0;     ///< kernels or passes that are called in a run
-  std::int64_t arena_bytes = 0;  ///< memory for what lives within a run
+  std::size_t num_units = 0;     ///< kernels and fused loops that a run calls
+  std::int64_t arena_bytes = 0;  ///< memory for what is live within a run
 };
 
 /// A handle: copies share the program, which lives as long as one of them.
@@ -39,7 +39,7 @@ class Program {
   void replay(Inputs<Tensor> inputs, Tensors& outputs) const;
 
   ProgramStats stats() const;
-  /// The optimised tape with its units, and where each value lies.
+  /// The optimised tape with its groups, and where each value is stored.
   void print(std::ostream& out) const;
 
   struct State;

@@ -1,5 +1,5 @@
 #pragma once
-/// What the units of passes share: a loop with its operands. Not installed.
+/// What the groups of loops share: a loop with its operands. Not installed.
 #include <array>
 #include <vector>
 
@@ -10,19 +10,19 @@
 
 namespace nyala::graph {
 
-constexpr std::size_t kMostOperands = kernels::kAdamArrays;
+constexpr std::size_t kMostOperands = kernels::kFusedArrays;
 
 /// A loop and the operands that it takes, by number; the last one is written (the last three, by
-/// Adam's).
+/// fused updates).
 struct Instruction {
   using Kind = Pointwise::Kind;
   Kind kind = Kind::no;
-  Reducing reducing = Reducing::no;
+  ReductionKind reduction = ReductionKind::no;
   bool by_rows = false;
-  bool is_adam = false;
+  bool is_fused = false;
   std::uint8_t num_inputs = 1;
   std::uint8_t num_operands = 2;
-  std::int16_t product = -1;     // which of the unit's products; -1 for none
+  std::int16_t product = -1;     // which of the group's products; -1 for none
   DType dtype = DType::float32;  // of a reduction or an update
   kernels::Update update_op = {};
   kernels::Reduce reduce = {};
@@ -31,7 +31,7 @@ struct Instruction {
     kernels::BinaryLoop binary;
     kernels::SelectLoop select;
     kernels::UpdateLoop update;
-    kernels::AdamLoop adam;
+    kernels::FusedUpdateLoop fused;
     decltype(kernels::ReduceLoops::row) row;
     decltype(kernels::ReduceLoops::columns) columns;
   };
@@ -65,7 +65,7 @@ void reduce_to_row(const Instruction& now,
     case Pointwise::Kind::binary: return now.binary(at[0], at[1], at[2], n);
     case Pointwise::Kind::select: return now.select(at[0], at[1], at[2], at[3], n);
     case Pointwise::Kind::update:
-      if (now.is_adam) return now.adam(reinterpret_cast<void* const*>(at), n);
+      if (now.is_fused) return now.fused(reinterpret_cast<void* const*>(at), n);
       return now.update(reinterpret_cast<void* const*>(at), at[now.num_inputs], n);
     default: return now.unary(at[0], at[1], n);
   }
@@ -75,35 +75,35 @@ void reduce_to_row(const Instruction& now,
                                            std::byte* const* at,
                                            std::int64_t rows,
                                            std::int64_t columns) {
-  if (now.reducing != Reducing::no) return call_reduction(now, at, rows, columns);
+  if (now.reduction != ReductionKind::no) return call_reduction(now, at, rows, columns);
   if (now.by_rows) return call_by_rows(now, at, rows, columns);
   call(now, at, rows * columns);
 }
 
 /// The loop of a step, without its operands.
-Instruction instruction_of(const Tape& tape, const Step& step, const Pass& pass);
-/// The three steps of Adam for one weight, where they come one after the other, become one.
-void join_adam(std::vector<Instruction>& all);
+Instruction instruction_of(const Tape& tape, const Step& step, const LoopStep& loop);
+/// Updates that come one after the other become one instruction where one loop does all of them.
+void fuse_updates(std::vector<Instruction>& all);
 
 /// The bytes from one row to the next, `columns` apart where all elements differ.
-inline std::int64_t row_step(Reading reading, std::int64_t item, std::int64_t columns) {
-  return reading == Reading::full ? item * columns : reading == Reading::column ? item : 0;
+inline std::int64_t row_step(Access access, std::int64_t item, std::int64_t columns) {
+  return access == Access::full ? item * columns : access == Access::column ? item : 0;
 }
-inline std::int64_t column_step(Reading reading, std::int64_t item) {
-  return reading == Reading::full || reading == Reading::row ? item : 0;
+inline std::int64_t column_step(Access access, std::int64_t item) {
+  return access == Access::full || access == Access::row ? item : 0;
 }
 
 inline std::int64_t item_of(const Tape& tape, ValueId id) {
   return static_cast<std::int64_t>(size_of(tape[id].spec.dtype));
 }
 
-std::unique_ptr<BoundUnit> bind_small(const Tape& tape,
-                                      const Plan& plan,
-                                      const Unit& unit,
-                                      Instance& instance);
-std::unique_ptr<BoundUnit> bind_tiles(const Tape& tape,
-                                      const Plan& plan,
-                                      const Unit& unit,
-                                      Instance& instance);
+std::unique_ptr<BoundGroup> bind_small(const Tape& tape,
+                                       const Plan& plan,
+                                       const Group& group,
+                                       Instance& instance);
+std::unique_ptr<BoundGroup> bind_tiled(const Tape& tape,
+                                       const Plan& plan,
+                                       const Group& group,
+                                       Instance& instance);
 
 }  // namespace nyala::graph

@@ -1,7 +1,9 @@
 #pragma once
 /// What optimizers do to a weight, in one pass over its elements.
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <nyala/core/dtype.hpp>
 
@@ -20,17 +22,48 @@ constexpr std::size_t num_arrays(Update op) { return op == Update::root_step ? 3
 /// The arrays and the single elements.
 constexpr std::size_t num_inputs(Update op) { return op == Update::root_step ? 5 : 3; }
 
-/// Over contiguous arrays, on the calling thread; `out` may be one of the inputs.
+/// Over contiguous arrays, on the calling thread; `out` may be one of the
+/// inputs.
 using UpdateLoop = void (*)(const void* const* inputs, void* out, std::int64_t n);
 /// For float32 and float64; throws TypeError for any other dtype.
 UpdateLoop update_loop(Update op, DType dtype);
 
-/// Adam's step of a weight: a lerp, a lerp_square and the root_step that reads what both write, in
-/// one pass over their arrays. At `arrays` are the inputs of each, one after the other and without
-/// the m and v of the last (m, g, w; v, g, w; x, r, e), then the three that are written.
-using AdamLoop = void (*)(void* const* arrays, std::int64_t n);
-inline constexpr std::size_t kAdamInputs = 9, kAdamArrays = 12;
-AdamLoop adam_loop(DType dtype);
+/// Updates in one loop over all their arrays: at `arrays` are those that are
+/// read, then those that are written.
+using FusedUpdateLoop = void (*)(void* const* arrays, std::int64_t n);
+inline constexpr std::size_t kFusedInputs = 9, kFusedArrays = 12;
+
+/// Updates that one loop does when they come one after the other.
+struct FusedUpdates {
+  /// An input of one of the updates or, after its inputs, its result.
+  struct Operand {
+    std::uint8_t update, index;
+  };
+  std::array<Update, 3> updates;
+  /// Results that a later update reads, and as which of its inputs.
+  std::array<std::pair<Operand, Operand>, 2> handed_on;
+  std::array<Operand, kFusedArrays> arrays;  ///< what the loop takes
+  FusedUpdateLoop (*loop)(DType dtype);  ///< throws TypeError for what is not float32 or float64
+};
+
+FusedUpdateLoop adam_loop(DType dtype);
+/// Adam's step of a weight: m = lerp(m, g; w), v = lerp_square(v, g; w), x =
+/// root_step(x, m, v; r, e).
+inline constexpr FusedUpdates kAdam = {{Update::lerp, Update::lerp_square, Update::root_step},
+                                       {{{{0, 3}, {2, 1}}, {{1, 3}, {2, 2}}}},
+                                       {{{0, 0},
+                                         {0, 1},
+                                         {0, 2},
+                                         {1, 0},
+                                         {1, 1},
+                                         {1, 2},
+                                         {2, 0},
+                                         {2, 3},
+                                         {2, 4},
+                                         {0, 3},
+                                         {1, 3},
+                                         {2, 5}}},
+                                       adam_loop};
 
 /// An update on the pool, where it is worth that.
 void update(Update op, DType dtype, std::int64_t n, const void* const* inputs, void* out);

@@ -100,8 +100,8 @@ template <class T>
 void run_adam(void* const* arrays, std::int64_t n) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
-  std::array<T*, kAdamArrays> at;
-  for (std::size_t k = 0; k < kAdamArrays; ++k) at[k] = static_cast<T*>(arrays[k]);
+  std::array<T*, kFusedArrays> at;
+  for (std::size_t k = 0; k < kFusedArrays; ++k) at[k] = static_cast<T*>(arrays[k]);
   const auto same = [&](std::size_t k) { return hn::Set(d, *at[k]); };
   const V zero = hn::Zero(d), weight_1 = same(2), weight_2 = same(5), rate = same(7), e = same(8);
   const Step<Update::root_step, hn::ScalableTag<T>> next(d, {zero, zero, zero, rate, e});
@@ -120,7 +120,9 @@ void run_adam(void* const* arrays, std::int64_t n) {
   if (i < n) step(i, Part<decltype(d)>{d, n - i});
 }
 
-AdamLoop find_adam(DType dtype) { return select_float(dtype, &run_adam<float>, &run_adam<double>); }
+FusedUpdateLoop find_adam(DType dtype) {
+  return select_float(dtype, &run_adam<float>, &run_adam<double>);
+}
 
 template <class T>
 UpdateLoop find(Update op) {
@@ -156,7 +158,7 @@ void need_floats(DType dtype) {
 
 }  // namespace
 
-AdamLoop adam_loop(DType dtype) {
+FusedUpdateLoop adam_loop(DType dtype) {
   need_floats(dtype);
   return HWY_DYNAMIC_DISPATCH(find_adam)(dtype);
 }

@@ -126,18 +126,18 @@ TEST_CASE_TEMPLATE("the three steps of Adam in one loop", T, float, double) {
       update(Update::lerp_square, dtype_of<T>, n, of_v.data(), v.data());
       update(Update::root_step, dtype_of<T>, n, of_w.data(), w.data());
       T* const g = arrays[3].data();
-      const std::array<void*, kAdamArrays> all = {arrays[0].data(),
-                                                  g,
-                                                  &numbers[0],
-                                                  arrays[1].data(),
-                                                  g,
-                                                  &numbers[1],
-                                                  arrays[2].data(),
-                                                  &numbers[2],
-                                                  &numbers[3],
-                                                  arrays[0].data(),
-                                                  arrays[1].data(),
-                                                  arrays[2].data()};
+      const std::array<void*, kFusedArrays> all = {arrays[0].data(),
+                                                   g,
+                                                   &numbers[0],
+                                                   arrays[1].data(),
+                                                   g,
+                                                   &numbers[1],
+                                                   arrays[2].data(),
+                                                   &numbers[2],
+                                                   &numbers[3],
+                                                   arrays[0].data(),
+                                                   arrays[1].data(),
+                                                   arrays[2].data()};
       adam_loop(dtype_of<T>)(all.data(), n);
       // The same formulas, but for products that the compiler may fuse with a sum or not.
       const double most = 4 * std::numeric_limits<T>::epsilon();
