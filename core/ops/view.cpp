@@ -39,7 +39,7 @@ bool is_contiguous(const Shape& shape, const Shape& strides) {
 
 // The strides with which an array reads as `shape`, or nothing where only a copy can.
 std::optional<Shape> view_strides(const Shape& from, const Shape& own, const Shape& shape) {
-  if (from.num_elements() == 0 || is_contiguous(from, own)) return contiguous_strides(shape);
+  if (is_contiguous(from, own) || from.num_elements() == 0) return contiguous_strides(shape);
   Shape strides = Shape::filled(shape.rank(), 0);
   int i = 0;
   int j = 0;
@@ -124,9 +124,11 @@ struct Reshape {
 
   Spec infer(Inputs<Spec> in) const { return {target(in[0].shape), in[0].dtype}; }
   std::optional<ViewLayout> view(const Spec& in, const Shape& own) const {
-    const Shape to = target(in.shape);
-    const auto strides = view_strides(in.shape, own, to);
-    return strides ? std::optional(ViewLayout{to, *strides}) : std::nullopt;
+    Shape to = target(in.shape);
+    std::optional<Shape> strides = view_strides(in.shape, own, to);
+    std::optional<ViewLayout> view;
+    if (strides) view = {std::move(to), std::move(*strides)};
+    return view;
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const { return {reshape(dy, saved.shape())}; }
   static std::vector<SampleOf<Reshape>> samples() {
@@ -169,10 +171,10 @@ struct Transpose {
   }
   std::optional<ViewLayout> view(const Spec& in, const Shape& own) const {
     check(in.shape);
-    ViewLayout to{in.shape, own};
-    for (int i = 0; i < to.shape.rank(); ++i) {
-      to.shape[i] = in.shape[axes[static_cast<std::size_t>(i)]];
-      to.strides[i] = own[axes[static_cast<std::size_t>(i)]];
+    std::optional<ViewLayout> to = ViewLayout{in.shape, own};
+    for (int i = 0; i < in.shape.rank(); ++i) {
+      to->shape[i] = in.shape[axes[static_cast<std::size_t>(i)]];
+      to->strides[i] = own[axes[static_cast<std::size_t>(i)]];
     }
     return to;
   }
