@@ -1,6 +1,7 @@
 #include <nyala/autograd/random.hpp>
 
 #include <algorithm>
+#include <mutex>
 #include <random>
 #include <string>
 
@@ -109,6 +110,13 @@ std::int64_t make_default_seed() {
   const std::lock_guard lock(seeds.mutex);
   return derived(seeds.root, seeds.given++, kDefaultSeeds);
 }
+
+struct SeedGenerator::Shared {
+  Variable state;
+  std::mutex mutex;
+};
+
+const Variable& SeedGenerator::state() const { return shared_->state; }
 
 SeedGenerator::SeedGenerator(std::optional<std::int64_t> seed)
     : shared_(std::make_shared<Shared>()) {

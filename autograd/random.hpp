@@ -6,7 +6,6 @@
 /// next numbers of that one. Results do not depend on the number of threads.
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include <nyala/autograd/variable.hpp>
@@ -33,15 +32,12 @@ class SeedGenerator {
   /// What `next` would give, without moving on. As safe.
   Tensor peek() const;
   /// int64 {key, number of draws}; not trainable.
-  const Variable& state() const { return shared_->state; }
+  const Variable& state() const;
   /// Starts anew, as one made with this seed.
   void reset(std::int64_t seed) const;
 
  private:
-  struct Shared {
-    Variable state;
-    std::mutex mutex;
-  };
+  struct Shared;
   std::shared_ptr<Shared> shared_;
 };
 

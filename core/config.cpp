@@ -68,6 +68,31 @@ void write(std::string& out, const Config& value) {
 
 }  // namespace
 
+Config::Config() noexcept = default;
+Config::Config(std::nullptr_t) noexcept {}
+Config::Config(bool value) noexcept : value_(value) {}
+Config::Config(int value) noexcept : value_(std::int64_t{value}) {}
+Config::Config(std::int64_t value) noexcept : value_(value) {}
+Config::Config(double value) noexcept : value_(value) {}
+Config::Config(const char* value) : value_(detail::text_of(value)) {}
+Config::Config(std::string value) : value_(std::move(value)) {}
+Config::Config(std::string_view value) : value_(std::string(value)) {}
+Config::Config(List items) : value_(std::move(items)) {}
+Config::Config(Dict entries) : value_(std::move(entries)) {}
+Config::Config(const Config& other) : value_(copy_of(other.value_)) {}
+Config::Config(Config&& other) noexcept = default;
+Config& Config::operator=(const Config& other) {
+  if (this != &other) value_ = copy_of(other.value_);
+  return *this;
+}
+Config& Config::operator=(Config&& other) noexcept = default;
+Config::~Config() = default;
+
+Config Config::list() { return Config(List{}); }
+Config Config::dict() { return Config(Dict{}); }
+
+bool operator==(const Config& a, const Config& b) { return a.value_ == b.value_; }
+
 Config::Value Config::copy_of(const Value& value) {
   return std::visit(
       [](const auto& item) -> Value {

@@ -18,27 +18,25 @@ class Config {
   using Entry = std::pair<std::string, Config>;
   using Dict = std::vector<Entry>;
 
-  Config() = default;  // null
-  Config(std::nullptr_t) {}
-  Config(bool value) : value_(value) {}
-  Config(int value) : value_(std::int64_t{value}) {}
-  Config(std::int64_t value) : value_(value) {}
-  Config(double value) : value_(value) {}
-  Config(const char* value) : value_(detail::text_of(value)) {}
-  Config(std::string value) : value_(std::move(value)) {}
-  Config(std::string_view value) : value_(std::string(value)) {}
-  Config(List items) : value_(std::move(items)) {}
-  Config(Dict entries) : value_(std::move(entries)) {}
-  Config(const Config& other) : value_(copy_of(other.value_)) {}
-  Config(Config&& other) noexcept = default;
-  Config& operator=(const Config& other) {
-    if (this != &other) value_ = copy_of(other.value_);
-    return *this;
-  }
-  Config& operator=(Config&& other) noexcept = default;
-  ~Config() = default;
-  static Config list() { return Config(List{}); }
-  static Config dict() { return Config(Dict{}); }
+  Config() noexcept;  // null
+  Config(std::nullptr_t) noexcept;
+  Config(bool value) noexcept;
+  Config(int value) noexcept;
+  Config(std::int64_t value) noexcept;
+  Config(double value) noexcept;
+  Config(const char* value);
+  Config(std::string value);
+  Config(std::string_view value);
+  Config(List items);
+  Config(Dict entries);
+  // In the source: a variant's copies and its destructor are costly to compile.
+  Config(const Config& other);
+  Config(Config&& other) noexcept;
+  Config& operator=(const Config& other);
+  Config& operator=(Config&& other) noexcept;
+  ~Config();
+  static Config list();
+  static Config dict();
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }
@@ -76,7 +74,7 @@ class Config {
   /// Compact JSON, for messages and tests.
   std::string str() const;
 
-  friend bool operator==(const Config&, const Config&) = default;
+  friend bool operator==(const Config& a, const Config& b);
 
  private:
   using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Dict>;

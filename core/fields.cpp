@@ -1,6 +1,7 @@
 #include <nyala/core/fields.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <sstream>
 

@@ -12,7 +12,6 @@
 ///     }
 ///   };
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -43,7 +42,7 @@ struct Range {
   static constexpr Range from_0_to_1() { return {.min = 0, .max = 1}; }
 
   bool holds(double value) const {
-    return !std::isnan(value) && (open_min ? value > min : value >= min) &&
+    return value == value && (open_min ? value > min : value >= min) &&
            (open_max ? value < max : value <= max);
   }
   std::string str() const;

@@ -2,7 +2,6 @@
 /// Float16 and BFloat16: floating numbers of 16 bits, as they are stored. Arithmetic converts them
 /// to float, which holds each of them exactly.
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -17,7 +16,8 @@ inline float round_to_odd(double x) {
   const auto back = static_cast<double>(near);
   if (back == x || x != x) return near;
   auto bits = std::bit_cast<std::uint32_t>(near);
-  const bool is_beyond = std::fabs(back) > std::fabs(x);  // so infinity becomes the largest float
+  const bool is_beyond =
+      (back < 0 ? -back : back) > (x < 0 ? -x : x);  // so infinity becomes the largest float
   if ((bits & 1) == 0) bits = is_beyond ? bits - 1 : bits + 1;
   return std::bit_cast<float>(bits);
 }

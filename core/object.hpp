@@ -3,9 +3,7 @@
 /// name and a configuration, is given by itself or by name, and comes back from JSON.
 #include <concepts>
 #include <functional>
-#include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,79 +55,58 @@ class ObjectBase : public Base {
   Args args_;
 };
 
-/// The classes of one kind, by name and alias: an explicit list plus what the program registers.
-template <class Base>
-class ObjectRegistry {
+namespace detail {
+
+/// An ObjectRegistry without its type.
+class AnyRegistry {
  public:
-  using Make = std::function<std::shared_ptr<Base>(const Config& config)>;
+  using Make = std::function<std::shared_ptr<Object>(const Config& config)>;
   struct Entry {
     std::vector<std::string> names;  ///< the class name first, then aliases
     Make make;
   };
 
-  /// `kind` names it in messages: "initializer".
-  ObjectRegistry(std::string kind, std::vector<Entry> entries)
-      : kind_(std::move(kind)), entries_(entries.begin(), entries.end()) {}
+  AnyRegistry(std::string kind, std::vector<Entry> entries);
+  AnyRegistry(const AnyRegistry&) = delete;
+  AnyRegistry& operator=(const AnyRegistry&) = delete;
+  ~AnyRegistry();
 
   const std::string& kind() const { return kind_; }
   /// Throws ValueError for an entry without a name or a function.
-  void add(Entry entry) {
-    if (entry.names.empty() || !entry.make)
-      throw ValueError("the registry of each " + kind_ + " was given an entry without a " +
-                       (entry.make ? "name" : "function"));
-    const std::lock_guard lock(mutex_);
-    entries_.push_front(std::move(entry));
-  }
+  void add(Entry entry);
   /// Null when unknown. What it points to lives as long as the registry.
-  const Make* find(std::string_view name) const {
-    const std::lock_guard lock(mutex_);
-    for (const Entry& entry : entries_) {
-      for (const std::string& known : entry.names) {
-        if (known == name) return &entry.make;
-      }
-    }
-    return nullptr;
-  }
+  const Make* find(std::string_view name) const;
+  std::vector<std::string> names() const;
+
+ protected:
+  std::shared_ptr<Object> any_from_name(std::string_view name) const;
+  std::shared_ptr<Object> any_from_config(const Config& config) const;
+
+ private:
+  struct Entries;
+  std::shared_ptr<Object> make(std::string_view name, const Config& config) const;
+
+  std::string kind_;
+  std::unique_ptr<Entries> entries_;
+};
+
+}  // namespace detail
+
+/// The classes of one kind, by name and alias: an explicit list plus what the program registers.
+template <class Base>
+class ObjectRegistry : public detail::AnyRegistry {
+ public:
+  /// `kind` names it in messages: "initializer".
+  using AnyRegistry::AnyRegistry;
+
   /// With default options; throws ValueError for an unknown name, with the nearest one.
   std::shared_ptr<Base> from_name(std::string_view name) const {
-    return make(name, Config::dict());
+    return std::static_pointer_cast<Base>(any_from_name(name));
   }
   /// From null (gives none), a name, or {"class_name", "config"} as Keras 2 and 3 write it.
   std::shared_ptr<Base> from_config(const Config& config) const {
-    if (config.is_null()) return nullptr;
-    if (config.is_string()) return from_name(config.as_string());
-    if (const Config* registered = config.find("registered_name");
-        registered != nullptr && registered->is_string()) {
-      if (find(registered->as_string()) != nullptr)
-        return make(registered->as_string(), config_of(config));
-    }
-    return make(config.at("class_name").as_string(), config_of(config));
+    return std::static_pointer_cast<Base>(any_from_config(config));
   }
-  std::vector<std::string> names() const {
-    std::vector<std::string> all;
-    const std::lock_guard lock(mutex_);
-    for (const Entry& entry : entries_)
-      all.insert(all.end(), entry.names.begin(), entry.names.end());
-    return all;
-  }
-
- private:
-  static Config config_of(const Config& object) {
-    const Config* config = object.find("config");
-    return config == nullptr || config->is_null() ? Config::dict() : *config;
-  }
-  std::shared_ptr<Base> make(std::string_view name, const Config& config) const {
-    if (const Make* factory = find(name)) return (*factory)(config);
-    // Keras 2 prefixes some names, as in "Custom>Adam".
-    if (const auto prefix = name.rfind('>'); prefix != std::string_view::npos) {
-      if (const Make* factory = find(name.substr(prefix + 1))) return (*factory)(config);
-    }
-    detail::throw_unknown_name(kind_, std::string(name), names());
-  }
-
-  std::string kind_;
-  std::list<Entry> entries_;  // not a vector: `find` gives pointers away
-  mutable std::mutex mutex_;
 };
 
 namespace detail {

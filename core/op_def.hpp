@@ -161,7 +161,6 @@ struct OpDef {
   Config (*config)(const void* options);
   /// Gives the options the values that a dict holds for them; what does not fit is seen by `infer`.
   void (*configure)(void* options, const Config& config);
-  std::vector<Sample> (*samples)();
 };
 
 /// A typed sample: options and inputs.
@@ -173,6 +172,9 @@ struct SampleOf {
 
 /// Every op, in the order of core/ops.def.
 const std::vector<const OpDef*>& all_ops();
+/// The calls of an op that the generic tests make. They stand apart from the op's table, so that a
+/// program that tests no ops does not carry them.
+std::vector<Sample> samples_of(const OpDef& def);
 
 /// Observes the calls of this thread: the gradient tapes, and the program being traced.
 class Listener {

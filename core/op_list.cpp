@@ -11,4 +11,12 @@ const std::vector<const OpDef*>& all_ops() {
   return ops;
 }
 
+std::vector<Sample> samples_of(const OpDef& def) {
+#define OP(Name) \
+  if (&def == &detail::def_##Name()) return detail::samples_##Name();
+#include <nyala/core/ops.def>
+#undef OP
+  return {};
+}
+
 }  // namespace nyala

@@ -204,7 +204,6 @@ const OpDef& op_def() {
       [](void* options, const Config& config) {
         fields_from_config(std::string(O::name), config, *static_cast<O*>(options));
       },
-  .samples = samples_erased<O>,
 };  // namespace nyala::detail
 return def;
 }

@@ -65,6 +65,21 @@ void collect(const Config& value, int axis, Numbers& numbers) {
 
 }  // namespace
 
+Argument::Argument() noexcept = default;
+Argument::Argument(Config value) : value_(std::move(value)) {}
+Argument::Argument(List items) : value_(std::move(items)) {}
+Argument::Argument(Value value) : value_(std::move(value)) {}
+Argument::Argument(const Argument& other) = default;
+Argument::Argument(Argument&& other) noexcept = default;
+Argument& Argument::operator=(const Argument& other) = default;
+Argument& Argument::operator=(Argument&& other) noexcept = default;
+Argument::~Argument() = default;
+
+Argument Argument::symbol(std::size_t index) { return Argument(Value(SymbolIndex{index})); }
+Argument Argument::tensor(Tensor value, bool is_numpy) {
+  return Argument(Value(Constant{std::move(value), is_numpy}));
+}
+
 Tensor tensor_from_config(const Config& value) {
   Numbers numbers;
   collect(value, 0, numbers);

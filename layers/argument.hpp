@@ -17,16 +17,20 @@ class Argument {
   using List = std::vector<Argument>;
 
   /// null
-  Argument() = default;
+  Argument() noexcept;
   /// A plain value.
-  Argument(Config value) : value_(std::move(value)) {}
-  Argument(List items) : value_(std::move(items)) {}
+  Argument(Config value);
+  Argument(List items);
+  // In the source: a variant's copies and its destructor are costly to compile.
+  Argument(const Argument& other);
+  Argument(Argument&& other) noexcept;
+  Argument& operator=(const Argument& other);
+  Argument& operator=(Argument&& other) noexcept;
+  ~Argument();
   /// The i-th of the symbols that the call is made with.
-  static Argument symbol(std::size_t index) { return Argument(Value(SymbolIndex{index})); }
+  static Argument symbol(std::size_t index);
   /// A constant tensor, or a NumPy array: JSON tells one from the other.
-  static Argument tensor(Tensor value, bool is_numpy = true) {
-    return Argument(Value(Constant{std::move(value), is_numpy}));
-  }
+  static Argument tensor(Tensor value, bool is_numpy = true);
 
   bool is_null() const { return is_plain() && plain().is_null(); }
   bool is_plain() const { return std::holds_alternative<Config>(value_); }
@@ -58,7 +62,7 @@ class Argument {
   };
   using Value = std::variant<Config, SymbolIndex, Constant, List>;
 
-  explicit Argument(Value value) : value_(std::move(value)) {}
+  explicit Argument(Value value);
 
   Value value_;
 };

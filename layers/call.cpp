@@ -6,6 +6,20 @@
 
 namespace nyala {
 
+CallValue::CallValue() noexcept = default;
+CallValue::CallValue(std::nullptr_t) noexcept {}
+CallValue::CallValue(const CallValue& other) = default;
+CallValue::CallValue(CallValue&& other) noexcept = default;
+CallValue& CallValue::operator=(const CallValue& other) = default;
+CallValue& CallValue::operator=(CallValue&& other) noexcept = default;
+CallValue::~CallValue() = default;
+
+CallValue::CallValue(std::initializer_list<CallValue> items) : value_(List(items)) {}
+CallValue::CallValue(List items) : value_(std::move(items)) {}
+CallValue::CallValue(const std::vector<Tensor>& tensors)
+    : CallValue(List(tensors.begin(), tensors.end())) {}
+CallValue::CallValue(const std::vector<Symbol>& symbols)
+    : CallValue(List(symbols.begin(), symbols.end())) {}
 CallValue::CallValue(Tensor tensor) {
   if (tensor.defined()) value_ = std::move(tensor);
 }

@@ -41,8 +41,14 @@ class CallValue {
  public:
   using List = std::vector<CallValue>;
 
-  CallValue() = default;
-  CallValue(std::nullptr_t) {}
+  CallValue() noexcept;
+  CallValue(std::nullptr_t) noexcept;
+  // In the source: a variant's copies and its destructor are costly to compile.
+  CallValue(const CallValue& other);
+  CallValue(CallValue&& other) noexcept;
+  CallValue& operator=(const CallValue& other);
+  CallValue& operator=(CallValue&& other) noexcept;
+  ~CallValue();
   CallValue(Tensor tensor);
   CallValue(Symbol symbol);
   CallValue(Config value);
@@ -50,10 +56,10 @@ class CallValue {
   template <class T>
   requires std::is_arithmetic_v<T> CallValue(T number) : CallValue(config_of(number)) {}
   /// `.initial_state = {h, c}`
-  CallValue(std::initializer_list<CallValue> items) : value_(List(items)) {}
-  CallValue(List items) : value_(std::move(items)) {}
-  CallValue(const std::vector<Tensor>& tensors) : CallValue(List(tensors.begin(), tensors.end())) {}
-  CallValue(const std::vector<Symbol>& symbols) : CallValue(List(symbols.begin(), symbols.end())) {}
+  CallValue(std::initializer_list<CallValue> items);
+  CallValue(List items);
+  CallValue(const std::vector<Tensor>& tensors);
+  CallValue(const std::vector<Symbol>& symbols);
 
   bool is_none() const { return is_plain() && plain().is_null(); }
   bool is_plain() const { return std::holds_alternative<Config>(value_); }

@@ -1,6 +1,7 @@
 #include <nyala/layers/layer.hpp>
 
 #include <algorithm>
+#include <mutex>
 #include <ostream>
 
 #include <nyala/autograd/tape.hpp>

@@ -9,7 +9,6 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include <nyala/core/fields.hpp>
+#include <nyala/core/mutex.hpp>
 #include <nyala/core/ops.hpp>
 #include <nyala/layers/call.hpp>
 #include <nyala/layers/constraints.hpp>
@@ -201,7 +201,7 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   DTypePolicy policy_;
   std::vector<Weight> weights_;
   // What the last call added; calls on several threads add to one list.
-  mutable std::mutex call_losses_mutex_;
+  mutable detail::Mutex call_losses_mutex_;
   std::vector<Tensor> call_losses_;
   std::atomic<bool> has_call_losses_{false};
   std::int64_t symbolic_calls_ = 0;

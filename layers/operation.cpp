@@ -37,6 +37,15 @@ Config Operation::get_config() const {
 
 std::string Operation::keras_module() const { return "keras.src.ops." + def_.module; }
 
+Operand::Operand(Symbol symbol) : value_(std::move(symbol)) {}
+Operand::Operand(Tensor tensor) : value_(std::move(tensor)) {}
+Operand::Operand(Scalar number) : value_(number) {}
+Operand::Operand(const Operand& other) = default;
+Operand::Operand(Operand&& other) noexcept = default;
+Operand& Operand::operator=(const Operand& other) = default;
+Operand& Operand::operator=(Operand&& other) noexcept = default;
+Operand::~Operand() = default;
+
 bool is_operation_class(const std::string& class_name) {
   return find_operation(class_name) != nullptr;
 }

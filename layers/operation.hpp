@@ -58,12 +58,19 @@ std::vector<Symbol> call_operation(const std::string& class_name,
 /// What an op takes beside its first symbol: another one, or a constant.
 class Operand {
  public:
-  Operand(Symbol symbol) : value_(std::move(symbol)) {}
-  Operand(Tensor tensor) : value_(std::move(tensor)) {}
+  Operand(Symbol symbol);
+  Operand(Tensor tensor);
+  Operand(Scalar number);
+  // In the source: a variant's copies and its destructor are costly to compile.
+  Operand(const Operand& other);
+  Operand(Operand&& other) noexcept;
+  Operand& operator=(const Operand& other);
+  Operand& operator=(Operand&& other) noexcept;
+  ~Operand();
   /// A graph would keep the value of now: read the variable in a layer, or give `variable.value()`.
   Operand(const Variable& variable) = delete;
   template <class T>
-  requires std::is_arithmetic_v<T> Operand(T number) : value_(Scalar(number)) {}
+  requires std::is_arithmetic_v<T> Operand(T number) : Operand(Scalar(number)) {}
 
   const std::variant<Symbol, Tensor, Scalar>& value() const { return value_; }
 

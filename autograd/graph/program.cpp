@@ -1,6 +1,7 @@
 #include <nyala/autograd/graph/program.hpp>
 
 #include <sys/single_threaded.h>
+#include <mutex>
 
 #include <nyala/autograd/graph/program_state.hpp>
 #include <nyala/autograd/guard.hpp>

@@ -2,6 +2,7 @@
 #include <nyala/autograd/graph/program_cache.hpp>
 
 #include <sys/single_threaded.h>
+#include <mutex>
 
 #include <algorithm>
 #include <thread>

@@ -4,11 +4,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
 #include <nyala/autograd/graph/program.hpp>
+#include <nyala/core/mutex.hpp>
 
 namespace nyala::graph {
 
@@ -69,7 +69,7 @@ class ProgramCache {
   void unlink(Entry* entry);
   void free_retired();
 
-  mutable std::mutex mutex_;  // of all that changes entries
+  mutable detail::Mutex mutex_;  // of all that changes entries
   std::size_t capacity_;
   std::int64_t memory_limit_ = kDefaultMemoryLimit;
   std::int64_t bytes_ = 0;                       // of the entries

@@ -1,5 +1,6 @@
 #include <nyala/core/kernels/elementwise.hpp>
 
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <string>

@@ -1,5 +1,6 @@
 #include <nyala/core/kernels/reduce.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>

@@ -1,5 +1,6 @@
 #include <nyala/core/ops/attention.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include <nyala/core/kernels/attention.hpp>

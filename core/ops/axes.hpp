@@ -1,6 +1,5 @@
 #pragma once
 /// Axes as arguments: an option (`{.axis = {0, -1}}`), or second as in NumPy (`ops::sum(x, 1)`).
-#include <algorithm>
 #include <concepts>
 #include <initializer_list>
 #include <limits>

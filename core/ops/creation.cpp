@@ -1,5 +1,8 @@
 #include <nyala/core/ops/creation.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 #include <nyala/core/checked.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/ops.hpp>

@@ -1,6 +1,5 @@
 #pragma once
 /// Making tensors.
-#include <cmath>
 #include <initializer_list>
 #include <limits>
 #include <optional>

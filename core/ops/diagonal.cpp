@@ -1,5 +1,6 @@
 // Matrices seen by their diagonals, and turns: all made of other ops.
 #include <algorithm>
+#include <cmath>
 
 #include <nyala/core/ops/support.hpp>
 

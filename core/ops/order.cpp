@@ -1,4 +1,5 @@
 // The order of elements, and what is found by comparing.
+#include <algorithm>
 #include <limits>
 
 #include <nyala/core/kernels/reduce.hpp>

@@ -156,13 +156,17 @@ Tensor along_axes(const Tensor& x, const Axes& axes, const char* who, F&& f) {
 }  // namespace nyala::ops
 
 // Here and not in op.hpp, so that a new line in ops.def rebuilds the ops alone.
-#define OP(Name)             \
-  namespace nyala::detail {  \
-  const OpDef& def_##Name(); \
+#define OP(Name)                        \
+  namespace nyala::detail {             \
+  const OpDef& def_##Name();            \
+  std::vector<Sample> samples_##Name(); \
   }
 #include <nyala/core/ops.def>
 #undef OP
 
 /// Enrols a struct whose line stands in ops.def.
-#define NYALA_OP(Name) \
-  const OpDef& ::nyala::detail::def_##Name() { return ::nyala::detail::op_def<Name>(); }
+#define NYALA_OP(Name)                                                                   \
+  const OpDef& ::nyala::detail::def_##Name() { return ::nyala::detail::op_def<Name>(); } \
+  std::vector<Sample> nyala::detail::samples_##Name() {                                  \
+    return ::nyala::detail::samples_erased<Name>();                                      \
+  }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <nyala/layers/attention/multi_head.hpp>
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include <nyala/core/error.hpp>
@@ -25,6 +26,13 @@ bool has_first_line(const std::string& filename) {
 }
 
 }  // namespace
+
+struct CSVLogger::State {
+  CSVLoggerArgs args;
+  std::ofstream file;
+  std::vector<std::string> names;
+  bool header = true;
+};
 
 CSVLogger::CSVLogger(CSVLoggerArgs args) {
   if (args.separator.size() != 1) {

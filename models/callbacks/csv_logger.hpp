@@ -1,7 +1,6 @@
 #pragma once
 /// CSVLogger: writes the numbers of each epoch to a file.
 #include <concepts>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,12 +33,7 @@ class CSVLogger : public Callback {
   bool wants_batch_logs() override { return false; }
 
  private:
-  struct State {
-    CSVLoggerArgs args;
-    std::ofstream file;
-    std::vector<std::string> names;
-    bool header = true;
-  };
+  struct State;
   void write_row(const std::vector<std::string>& cells);
   SharedState<State> state_;
 };

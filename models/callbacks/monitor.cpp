@@ -1,5 +1,6 @@
 #include <nyala/models/callbacks/monitor.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include <nyala/core/log.hpp>

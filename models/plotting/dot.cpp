@@ -1,4 +1,6 @@
 // Pictures in the language of Graphviz.
+#include <algorithm>
+
 #include <nyala/models/plotting/picture.hpp>
 #include <nyala/models/saving/file.hpp>
 

@@ -1,6 +1,5 @@
 #pragma once
 /// PerOutput: what Keras takes as one value, a list, or a dict by output name.
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -80,8 +79,10 @@ class PerOutput {
 
  private:
   void add(std::string name, PerOutput value) {
-    if (std::find(names_.begin(), names_.end(), name) != names_.end())
-      throw ValueError("the name \"" + name + "\" comes twice in a dict by output name");
+    for (const std::string& known : names_) {
+      if (known == name)
+        throw ValueError("the name \"" + name + "\" comes twice in a dict by output name");
+    }
     names_.push_back(std::move(name));
     items_.push_back(std::move(value));
   }

@@ -1,5 +1,6 @@
 // One step of training, testing and prediction: what is traced, and how it is run.
 #include <algorithm>
+#include <mutex>
 
 #include <nyala/autograd/tape.hpp>
 #include <nyala/core/ops.hpp>

@@ -48,7 +48,7 @@ TEST_CASE("every op gives in a program of halves what it gives by itself") {
   int compared = 0;
   for (const OpDef* def : all_ops()) {
     CAPTURE(def->name);
-    for (const Sample& sample : def->samples()) {
+    for (const Sample& sample : samples_of(*def)) {
       for (const DType dtype : {float16, bfloat16}) {
         CAPTURE(dtype);
         const std::vector<Tensor> inputs = inputs_of(sample, dtype);
@@ -74,7 +74,7 @@ TEST_CASE("gradients of halves are halves, near those of float32") {
   for (const OpDef* def : all_ops()) {
     if (!def->differentiable || def->name == "stop_gradient") continue;
     CAPTURE(def->name);
-    for (const Sample& sample : def->samples()) {
+    for (const Sample& sample : samples_of(*def)) {
       for (const DType dtype : {float16, bfloat16}) {
         CAPTURE(dtype);
         const std::vector<Tensor> halves = inputs_of(sample, dtype);

@@ -163,7 +163,7 @@ TEST_CASE("every op gives in a program what it gives by itself") {
     const std::string name(def->name);
     CAPTURE(name);
     int number = 0;
-    for (const Sample& sample : def->samples()) {
+    for (const Sample& sample : samples_of(*def)) {
       CAPTURE(number++);
       std::vector<Tensor> inputs;
       for (const SampleInput& input : sample.inputs) {

@@ -1,4 +1,5 @@
 // Training that is killed at random moments and started again ends with the same bits.
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>

@@ -1,6 +1,7 @@
 // The recorded metrics: the result after each of three batches, the final state, configurations.
 #include "conformance/golden.hpp"
 
+#include <cmath>
 #include <iostream>
 
 #include <doctest/doctest.h>

@@ -38,7 +38,7 @@ TEST_CASE("an op computes in a dtype or refuses it") {
   int computed = 0, refused = 0;
   for (const OpDef* def : all_ops()) {
     CAPTURE(def->name);
-    for (const Sample& sample : def->samples()) {
+    for (const Sample& sample : samples_of(*def)) {
       for (const DType dtype : kDTypes) {
         CAPTURE(dtype);
         try {
@@ -61,7 +61,7 @@ TEST_CASE("an op without kernels for a dtype does as in the dtype that it is com
   int compared = 0;
   for (const OpDef* def : all_ops()) {
     CAPTURE(def->name);
-    for (const Sample& sample : def->samples()) {
+    for (const Sample& sample : samples_of(*def)) {
       for (const DType dtype : kDTypes) {
         if (has_kernels(dtype) || sample.inputs.empty()) continue;
         CAPTURE(dtype);

@@ -152,7 +152,7 @@ void run_once(Draw& draw, const Sample& sample, const Config& usual, Count& coun
 TEST_CASE("random sizes and options give results or errors") {
   const SmallMemory small;
   for (const OpDef* def : all_ops()) {
-    const std::vector<Sample> samples = def->samples();
+    const std::vector<Sample> samples = samples_of(*def);
     Count count;
     for (int i = 0; i < num_draws(); ++i) {
       Draw draw(static_cast<std::uint64_t>(i) * 1000003 + def->name.size());

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nyala/core/ops/pool.hpp>
 
 #include <nyala/core/kernels/pool.hpp>

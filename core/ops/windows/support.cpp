@@ -1,5 +1,7 @@
 #include <nyala/core/ops/windows/support.hpp>
 
+#include <algorithm>
+
 #include <nyala/core/checked.hpp>
 
 namespace nyala::ops {

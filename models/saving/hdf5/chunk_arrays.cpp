@@ -1,4 +1,6 @@
 // Chunk indices that are arrays: fixed ones, and extensible ones with their blocks of growing size.
+#include <algorithm>
+
 #include <nyala/core/error.hpp>
 #include <nyala/models/saving/hdf5/layout.hpp>
 

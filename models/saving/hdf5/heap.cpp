@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include <nyala/core/error.hpp>
 #include <nyala/models/saving/hdf5/btree.hpp>
