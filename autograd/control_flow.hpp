@@ -10,6 +10,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct ScanArgs {
@@ -116,3 +118,5 @@ associative_scan(const F& f, const Tensor& elems, const AssociativeScanArgs& arg
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -15,6 +15,8 @@
 #include <nyala/autograd/graph/program_cache.hpp>
 #include <nyala/autograd/guard.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace detail {
 
@@ -121,3 +123,5 @@ Function<F> function(F f) {
 }
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct GradientCheckArgs {
@@ -21,3 +23,5 @@ double gradient_error(const std::function<Tensor(const std::vector<Tensor>&)>& f
                       const GradientCheckArgs& args = {});
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

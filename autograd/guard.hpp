@@ -5,6 +5,8 @@
 
 #include <nyala/core/memory.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::detail {
 
 /// Calls `f`; std::bad_alloc leaves as LimitError.
@@ -18,3 +20,5 @@ decltype(auto) guard_memory(F&& f) {
 }
 
 }  // namespace nyala::detail
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include <nyala/autograd/variable.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Makes the random numbers of the program repeatable: those drawn without a seed, and those of
@@ -119,3 +121,5 @@ std::int64_t make_default_seed();
 
 }  // namespace random
 }  // namespace nyala
+
+#pragma GCC visibility pop

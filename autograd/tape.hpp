@@ -12,6 +12,8 @@
 #include <nyala/autograd/variable.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class Listener;
@@ -155,3 +157,5 @@ Tensor custom_gradient(const std::function<CustomGradient(const std::vector<Tens
                        const std::vector<Tensor>& inputs);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

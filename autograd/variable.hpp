@@ -11,6 +11,8 @@
 #include <nyala/core/ops.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct VariableArgs {
@@ -130,3 +132,5 @@ void mark_value(const Tensor& value, const Variable& variable);
 
 }  // namespace detail
 }  // namespace nyala
+
+#pragma GCC visibility pop

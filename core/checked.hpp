@@ -9,6 +9,8 @@
 #include <nyala/core/error.hpp>
 #include <nyala/core/shape.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace detail {
 /// Throws LimitError: "WHO: 9 * 9 does not fit 64 bits".
@@ -61,3 +63,5 @@ constexpr T whole_number(From x) {
 }
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

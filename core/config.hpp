@@ -10,6 +10,8 @@
 
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class Config {
@@ -86,3 +88,5 @@ class Config {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <nyala/core/half.hpp>
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 // Every dtype: DTYPE(enumerator, name, kind, C++ type of an element, the dtype that kernels compute
@@ -172,3 +174,5 @@ constexpr const T& select_float(DType dtype, const T& single, const T& dual) {
 }
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Base of every exception that leaves the library. A message is one line: control characters,
@@ -85,3 +87,5 @@ decltype(auto) naming(const std::string& who, F&& f) {
 std::string cut(const std::string& text);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

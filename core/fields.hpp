@@ -28,6 +28,8 @@
 #include <nyala/core/error.hpp>
 #include <nyala/core/shape.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// The numbers that an option may take. Not a number is never among them.
@@ -379,3 +381,5 @@ NYALA_DECLARE_OPTION_TYPE(Required<int>)
 NYALA_DECLARE_OPTION_TYPE(Required<double>)
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <limits>
 #include <type_traits>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace detail {
 
@@ -119,3 +121,5 @@ struct std::numeric_limits<nyala::BFloat16> {
   static constexpr nyala::BFloat16 lowest() { return nyala::BFloat16(-0x1.fep127f); }
   static constexpr nyala::BFloat16 epsilon() { return nyala::BFloat16(0x1p-7f); }
 };
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// How the arrays of a call lie. Of these tensors only dtype, shape and strides may be read: they
@@ -82,3 +84,5 @@ Tensor bare_tensor(const Spec& spec, const Shape& strides, std::byte* data);
 
 }  // namespace detail
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, off };
@@ -27,3 +29,5 @@ inline void log_info(const std::string& message) { log_message(LogLevel::info, m
 inline void log_warning(const std::string& message) { log_message(LogLevel::warning, message); }
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 /// Which code multiplies matrices of float32 and float64.
 #include <cstdint>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 enum class MatmulBackend : std::uint8_t {
@@ -18,3 +20,5 @@ MatmulBackend matmul_backend();
 void set_matmul_backend(MatmulBackend backend);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct MemoryStats {
@@ -94,3 +96,5 @@ void free_storage(Storage* storage) noexcept;
 
 }  // namespace detail
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -23,3 +23,5 @@ class Mutex {
 };
 
 }  // namespace nyala::detail
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <nyala/core/fields.hpp>
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class Object {
@@ -177,3 +179,5 @@ class HandleOf : public Parent {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

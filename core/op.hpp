@@ -32,6 +32,8 @@
 
 #include <nyala/core/op_def.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// The contract of an op. `NoGradient` in place of a vjp says that it has none.
@@ -281,3 +283,5 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) tr
 }  // namespace nyala
 
 #include <nyala/core/op_table.hpp>
+
+#pragma GCC visibility pop

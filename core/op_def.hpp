@@ -10,6 +10,8 @@
 #include <nyala/core/small_vector.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 using Specs = SmallVector<Spec, 1>;
@@ -189,3 +191,5 @@ class Listener {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

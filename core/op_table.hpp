@@ -2,6 +2,8 @@
 /// How an op struct fills in its OpDef. Part of core/op.hpp.
 #include <nyala/core/op.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::detail {
 
 template <class O>
@@ -209,3 +211,5 @@ return def;
 }
 
 }  // namespace nyala::detail
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Threads that a loop may use, the calling one included: what `set_num_threads` chose, else the
@@ -58,3 +60,5 @@ class DenormalGuard {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <nyala/core/checked.hpp>
 #include <nyala/core/dtype.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class Scalar {
@@ -50,3 +52,5 @@ class Scalar {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// A size that is not known yet (Keras's None): the batch axis of a symbolic input.
@@ -127,3 +129,5 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, const char* who);
 Shape contiguous_strides(const Shape& shape);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 template <class T, std::size_t N>
@@ -98,3 +100,5 @@ class SmallVector {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -19,6 +19,8 @@
 #include <nyala/core/scalar.hpp>
 #include <nyala/core/shape.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Shape and dtype: all that is known of a tensor before it is computed.
@@ -284,3 +286,5 @@ void Tensor::copy_to(T* values) const {
 }
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace layers {
 
@@ -149,3 +151,5 @@ NYALA_DECLARE_LAYER(Softmax);
 
 }  // namespace layers
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <nyala/core/fields.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace activations {
 
@@ -56,3 +58,5 @@ struct ConfigCodec<activations::Activation> {
 NYALA_DECLARE_OPTION_TYPE(activations::Activation)
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <nyala/core/config.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class Argument {
@@ -82,3 +84,5 @@ struct Arguments {
 Tensor tensor_from_config(const Config& value);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

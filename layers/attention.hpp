@@ -9,6 +9,8 @@
 #include <nyala/core/ops/attention.hpp>
 #include <nyala/layers/core.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// What a call of Attention and AdditiveAttention takes beside {query, value} or {query, value,
@@ -245,3 +247,5 @@ struct ConfigCodec<layers::OutputShape> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -33,6 +33,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/layers/symbol.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// An argument of a call: a tensor, a symbol, a plain value, or a list of these. Empty is Python's
@@ -213,3 +215,5 @@ BoundCall bind_call(const Arguments& arguments, Inputs<Tensor> tensors);
 void complete_call(const CallSignature& signature, const std::string& label, BoundCall& call);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <nyala/core/object.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::constraints {
 
 class ConstraintBase : public Object {
@@ -98,3 +100,5 @@ struct ConfigCodec<constraints::NormAxis> {
 NYALA_DECLARE_OPTION_TYPE(constraints::Constraint)
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

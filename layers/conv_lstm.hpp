@@ -5,6 +5,8 @@
 #include <nyala/core/ops/extents.hpp>
 #include <nyala/layers/recurrent.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// LSTM over sequences of images (volumes, rows of numbers): (batch, steps, spatial..., channels),
@@ -83,3 +85,5 @@ NYALA_DECLARE_LAYER(ConvLSTM2D);
 NYALA_DECLARE_LAYER(ConvLSTM3D);
 
 }  // namespace nyala::layers
+
+#pragma GCC visibility pop

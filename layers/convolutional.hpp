@@ -5,6 +5,8 @@
 #include <nyala/core/ops/conv.hpp>
 #include <nyala/layers/core.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// The options that an older Keras names otherwise, in today's names.
@@ -300,3 +302,5 @@ NYALA_DECLARE_LAYER(LocallyConnected1D);
 NYALA_DECLARE_LAYER(LocallyConnected2D);
 
 }  // namespace nyala::layers
+
+#pragma GCC visibility pop

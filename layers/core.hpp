@@ -8,6 +8,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// What `Input` takes: the shape of one sample, or with the batch as `batch_shape`.
@@ -246,3 +248,5 @@ NYALA_DECLARE_LAYER(Identity);
 
 }  // namespace layers
 }  // namespace nyala
+
+#pragma GCC visibility pop

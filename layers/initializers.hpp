@@ -9,6 +9,8 @@
 #include <nyala/core/object.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::initializers {
 
 class InitializerBase : public Object {
@@ -181,3 +183,5 @@ namespace nyala {
 NYALA_DECLARE_OPTION_TYPE(initializers::Initializer)
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -28,6 +28,8 @@
 #include <nyala/layers/symbol.hpp>
 #include <nyala/layers/traits.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct WeightArgs {
@@ -569,3 +571,5 @@ std::string registered_layer_name(const std::string& class_name);
 std::vector<std::string> layer_class_names();
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// The dot product of two inputs along one axis of each, sample by sample:
@@ -158,3 +160,5 @@ T concatenate(std::initializer_list<T> inputs, int axis = -1) {
 }
 
 }  // namespace nyala::layers
+
+#pragma GCC visibility pop

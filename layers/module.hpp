@@ -6,6 +6,8 @@
 
 #include <nyala/autograd/variable.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class Module {
@@ -79,3 +81,5 @@ class Module {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

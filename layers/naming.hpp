@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// "BatchNormalization" -> "batch_normalization", "Conv2DTranspose" -> "conv2d_transpose".
@@ -24,3 +26,5 @@ class NameScope {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

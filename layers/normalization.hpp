@@ -5,6 +5,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace layers {
 
@@ -186,3 +188,5 @@ NYALA_DECLARE_LAYER(UnitNormalization);
 
 }  // namespace layers
 }  // namespace nyala
+
+#pragma GCC visibility pop

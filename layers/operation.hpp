@@ -16,6 +16,8 @@
 #include <nyala/layers/argument.hpp>
 #include <nyala/layers/layer.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct OperationDef;
@@ -141,3 +143,5 @@ NYALA_SYMBOL_OPERATOR(<=, less_equal)
 inline Symbol operator-(const Symbol& x) { return ops::negative(x); }
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// A shape that may be absent: null in a configuration.
@@ -299,3 +301,5 @@ struct ConfigCodec<AxisPair> {
 NYALA_DECLARE_OPTION_TYPE(AlwaysNull)
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

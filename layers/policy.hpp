@@ -5,6 +5,8 @@
 #include <nyala/core/fields.hpp>
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Given by a dtype or by name: `float64`, "float64", "mixed_float16", "mixed_bfloat16". The mixed
@@ -42,3 +44,5 @@ struct ConfigCodec<DTypePolicy> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// The options that an older Keras names otherwise, in today's names.
@@ -155,3 +157,5 @@ template <>
 struct ConfigCodec<layers::PoolSize> : ConfigCodec<Extents> {};
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// x * scale + offset.
@@ -53,3 +55,5 @@ class Normalization : public LayerOf<NormalizationArgs> {
 };
 
 }  // namespace nyala::layers
+
+#pragma GCC visibility pop

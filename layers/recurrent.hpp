@@ -14,6 +14,8 @@
 #include <nyala/layers/options.hpp>
 #include <nyala/layers/serialization.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// What a layer needs to be a cell of RNN. Its `call_all` takes the input of a
@@ -497,3 +499,5 @@ NYALA_DECLARE_LAYER(RNN);
 
 }  // namespace layers
 }  // namespace nyala
+
+#pragma GCC visibility pop

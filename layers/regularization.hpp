@@ -7,6 +7,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// While training, a share `rate` of the elements is set to 0 and the others are divided by
@@ -154,3 +156,5 @@ struct ActivityRegularizationArgs {
 NYALA_DECLARE_LAYER(ActivityRegularization);
 
 }  // namespace nyala::layers
+
+#pragma GCC visibility pop

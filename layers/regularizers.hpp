@@ -6,6 +6,8 @@
 #include <nyala/core/object.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::regularizers {
 
 class RegularizerBase : public Object {
@@ -74,3 +76,5 @@ namespace nyala {
 NYALA_DECLARE_OPTION_TYPE(regularizers::Regularizer)
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

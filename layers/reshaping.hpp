@@ -7,6 +7,8 @@
 #include <nyala/layers/layer.hpp>
 #include <nyala/layers/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// All axes but the batch as one: (batch, ...) to (batch, size).
@@ -189,3 +191,5 @@ struct UpSampling3DArgs {
 NYALA_DECLARE_LAYER(UpSampling3D);
 
 }  // namespace nyala::layers
+
+#pragma GCC visibility pop

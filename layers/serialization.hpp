@@ -6,6 +6,8 @@
 #include <nyala/core/config.hpp>
 #include <nyala/layers/layer.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace saving {
 
@@ -47,3 +49,5 @@ struct ConfigCodec<Layer> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/layers/argument.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class BaseLayer;
@@ -64,3 +66,5 @@ class GraphNode {
 std::ostream& operator<<(std::ostream& out, const Symbol& symbol);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 /// defaults declares `static constexpr LayerTraits kTraits = {...};`.
 #include <cstdint>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// What a call that is not given `training` has for it.
@@ -22,3 +24,5 @@ struct LayerTraits {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <nyala/layers/recurrent.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::layers {
 
 /// A layer at each step of (batch, steps, ...), with the same weights. Gives
@@ -74,3 +76,5 @@ struct SpectralNormalizationArgs {
 NYALA_DECLARE_LAYER(SpectralNormalization);
 
 }  // namespace nyala::layers
+
+#pragma GCC visibility pop

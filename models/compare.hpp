@@ -5,6 +5,8 @@
 
 #include <nyala/models/model.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct ModelDifference {
@@ -28,3 +30,5 @@ std::vector<ModelDifference> compare_models(const Model& a,
                                             const CompareModelsArgs& args = {});
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

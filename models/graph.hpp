@@ -9,6 +9,8 @@
 
 #include <nyala/layers/layer.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Symbols as a model takes or gives them: one, a list, or by name. A dictionary stands in the
@@ -95,3 +97,5 @@ class Graph {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -16,6 +16,8 @@
 #include <nyala/models/summary.hpp>
 #include <nyala/models/training/trainer.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// A shared handle to a model: copying it shares the weights. A model is a layer, and may stand
@@ -143,3 +145,5 @@ class Sequential : public Model {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

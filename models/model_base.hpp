@@ -11,6 +11,8 @@
 #include <nyala/models/optimizers/optimizer.hpp>
 #include <nyala/models/training/step.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct ModelArgs {
@@ -175,3 +177,5 @@ class SequentialModel final : public ModelBase {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

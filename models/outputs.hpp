@@ -7,6 +7,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// A tensor for each output, in the order of the model's outputs (a dict: of its keys), which are
@@ -43,3 +45,5 @@ class Outputs : public std::vector<Tensor> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <nyala/models/model.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct PlotModelArgs {
@@ -32,3 +34,5 @@ std::string model_to_dot(const Model& model, const PlotModelArgs& args = {});
 std::string model_to_svg(const Model& model, const PlotModelArgs& args = {});
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <nyala/models/model.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Runs a model along axis 1 of its inputs, (batch, steps, ...), in inference. Recurrent layers
@@ -57,3 +59,5 @@ class Session {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

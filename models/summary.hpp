@@ -8,6 +8,8 @@
 
 #include <nyala/core/shape.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class BaseLayer;
@@ -46,3 +48,5 @@ void print_summary(const ModelBase& model,
                    const std::optional<OptimizerSize>& optimizer = {});
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -46,6 +46,21 @@ found=$(grep -rnF "$names" autograd/graph || true)
 [ -z "$found" ] || complain "autograd/graph knows ops or options by name:
 $found"
 
+# What the umbrella reaches is what a shared library exports.
+reached=models/nyala.hpp
+queue=$reached
+while [ -n "$queue" ]; do
+  found=$(grep -hoE '^ *# *include *<nyala/[^>]*\.hpp>' $queue | sed 's/.*<nyala\///; s/>//' | sort -u)
+  queue=$(comm -23 <(printf '%s\n' "$found") <(printf '%s\n' "$reached" | sort -u))
+  reached=$(printf '%s\n%s\n' "$reached" "$queue" | sed '/^$/d' | sort -u)
+done
+for header in $reached; do
+  if grep -q '^namespace' "$header"; then
+    [ "$(grep -c '^#pragma GCC visibility \(push(default)\|pop\)$' "$header")" = 2 ] ||
+      complain "$header declares API without #pragma GCC visibility push(default) ... pop"
+  fi
+done
+
 [ -n "$headers" ] || complain "no headers found"
 printf '%s headers checked\n' "$(printf '%s\n' "$headers" | wc -l)"
 exit $bad

@@ -6,6 +6,8 @@
 
 #include <nyala/autograd/graph/tape_ir.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::graph {
 
 /// What a run costs.
@@ -51,3 +53,5 @@ class Program {
 };
 
 }  // namespace nyala::graph
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <nyala/autograd/graph/program.hpp>
 #include <nyala/core/mutex.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::graph {
 
 /// What a program is traced for: what it does (`kind`, and numbers that tell variants apart) and
@@ -82,3 +84,5 @@ class ProgramCache {
 };
 
 }  // namespace nyala::graph
+
+#pragma GCC visibility pop

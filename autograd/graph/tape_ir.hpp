@@ -8,6 +8,8 @@
 #include <nyala/autograd/variable.hpp>
 #include <nyala/core/op.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::graph {
 
 using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
@@ -52,3 +54,5 @@ Tape trace(const TensorFunction& f, const std::vector<Spec>& inputs);
 void optimize(Tape& tape);
 
 }  // namespace nyala::graph
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace ops {
 
@@ -122,3 +124,5 @@ requires std::is_arithmetic_v<T> Tensor operator^(const Tensor&, T) {
 Tensor operator!(const Tensor& x);
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Bias and mask broadcast to (batch, heads, queries, keys).
@@ -34,3 +36,5 @@ Tensor attention_span(std::int64_t queries,
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

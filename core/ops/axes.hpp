@@ -10,6 +10,8 @@
 #include <nyala/core/fields.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// None, one or several axes: `.axis = 1`, `.axis = {0, -1}`; none means all.
@@ -100,3 +102,5 @@ Axes axes_from(std::initializer_list<A> axes) {
 
 }  // namespace detail
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 /// Batch normalisation in one kernel each way.
 #include <nyala/core/ops/reduce.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::ops {
 
 struct BatchNormArgs {
@@ -30,3 +32,5 @@ BatchNormResult batch_norm(const Tensor& x,
                            const BatchNormArgs& args);
 
 }  // namespace nyala::ops
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// The axes that `tensordot` pairs: `2` for the last two of x with the first two of y, or a list
@@ -63,3 +65,5 @@ Tensor kron(const Tensor& x, const Tensor& y);
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

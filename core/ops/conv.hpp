@@ -9,6 +9,8 @@
 #include <nyala/core/ops/extents.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct ConvArgs {
@@ -62,3 +64,5 @@ Tensor conv_bias(const Tensor& x,
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

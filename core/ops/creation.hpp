@@ -7,6 +7,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Numbers in nested braces: `{{1, 2}, {3, 4}}`.
@@ -69,3 +71,5 @@ Tensor linspace(double start, double stop, std::int64_t num = 50, const DTypeArg
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

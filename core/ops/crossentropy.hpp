@@ -3,6 +3,8 @@
 /// Probabilities are kept 1e-7 away from 0 and 1, with no gradient beyond.
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct CrossentropyArgs {
@@ -27,3 +29,5 @@ Tensor sparse_categorical_crossentropy(const Tensor& target,
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 
 #include <nyala/core/fields.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// One whole number for each spatial axis (at most three), or one for all: `.strides = 2`,
@@ -60,3 +62,5 @@ struct ConfigCodec<RequiredExtents> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <nyala/core/ops/shaping.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct OneHotArgs {
@@ -110,3 +112,5 @@ Tensor one_hot(const Tensor& indices, std::int64_t num_classes, const A& axis) {
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

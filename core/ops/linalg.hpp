@@ -2,6 +2,8 @@
 /// Square matrices: the last two axes; those before are batch axes.
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::ops {
 
 /// The determinant.
@@ -16,3 +18,5 @@ Tensor solve(const Tensor& a, const Tensor& b);
 Tensor cholesky(const Tensor& x, bool upper = false);
 
 }  // namespace nyala::ops
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct NanToNumArgs {
@@ -97,3 +99,5 @@ Tensor stop_gradient(const Tensor& x);
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

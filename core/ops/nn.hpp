@@ -7,6 +7,8 @@
 #include <nyala/core/ops/shaping.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct SoftmaxArgs {
@@ -123,3 +125,5 @@ Tensor normalize(const Tensor& x, const A& axis, int order = 2) {
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <nyala/core/ops/extents.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct PoolArgs {
@@ -34,3 +36,5 @@ Tensor adaptive_max_pool(const Tensor& inputs,
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 
 #include <nyala/core/ops/axes.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct ReduceArgs {
@@ -136,3 +138,5 @@ Tensor cumprod(const Tensor& x, const A& axis) {
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

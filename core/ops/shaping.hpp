@@ -9,6 +9,8 @@
 #include <nyala/core/ops/reduce.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// An axis, the first by default.
@@ -147,3 +149,5 @@ Tensor diff(const Tensor& x, int n, const A& axis) {
 
 }  // namespace ops
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <nyala/models/callbacks/callback.hpp>
 #include <nyala/models/callbacks/save_frequency.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 struct BackupAndRestoreArgs {
@@ -52,3 +54,5 @@ class BackupAndRestore : public Callback {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

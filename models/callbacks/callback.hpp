@@ -14,6 +14,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/callbacks/logs.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 class Trainer;
@@ -204,3 +206,5 @@ int whole(double number);
 
 }  // namespace callbacks
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 
 #include <nyala/models/callbacks/callback.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 struct CSVLoggerArgs {
@@ -39,3 +41,5 @@ class CSVLogger : public Callback {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

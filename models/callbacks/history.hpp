@@ -7,6 +7,8 @@
 
 #include <nyala/models/callbacks/callback.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace callbacks {
 
@@ -43,3 +45,5 @@ class History : public Callback {
 using callbacks::History;
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

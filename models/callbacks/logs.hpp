@@ -7,6 +7,8 @@
 
 #include <nyala/core/small_vector.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 /// Numbers by name, in the order in which they came: Keras's, sorted by name, then what callbacks
@@ -40,3 +42,5 @@ class Logs {
 std::string joined_names(const Logs& logs);
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

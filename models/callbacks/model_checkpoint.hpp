@@ -7,6 +7,8 @@
 #include <nyala/models/callbacks/monitor.hpp>
 #include <nyala/models/callbacks/save_frequency.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 struct ModelCheckpointArgs {
@@ -64,3 +66,5 @@ class ModelCheckpoint : public Callback {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

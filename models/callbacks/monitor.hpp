@@ -8,6 +8,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/callbacks/callback.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 /// Which of two numbers is better. `mode` is "min", "max" or "auto": then losses are to fall, and a
@@ -125,3 +127,5 @@ class ReduceLROnPlateau : public Callback {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

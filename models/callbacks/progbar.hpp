@@ -8,6 +8,8 @@
 
 #include <nyala/models/callbacks/logs.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 struct ProgbarArgs {
@@ -56,3 +58,5 @@ class Progbar {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <nyala/models/callbacks/callback.hpp>
 #include <nyala/models/callbacks/progbar.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 /// Added by itself where `verbose` is not 0. On a terminal the bar is drawn anew as it grows;
@@ -41,3 +43,5 @@ class ProgbarLogger : public Callback {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 /// "epoch" (at the end of each one), or after every so many batches.
@@ -30,3 +32,5 @@ class SaveFrequency {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

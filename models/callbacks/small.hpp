@@ -7,6 +7,8 @@
 #include <nyala/core/error.hpp>
 #include <nyala/models/callbacks/callback.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks {
 
 /// What LambdaCallback calls; those not given are not called.
@@ -101,3 +103,5 @@ class TerminateOnNaN : public Callback {
 };
 
 }  // namespace nyala::callbacks
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 /// Numbers as Python writes them. Not part of the public API.
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::callbacks::detail {
 
 /// The shortest text that reads back as the same number: 0.1, 1e-05, 3.0, nan.
@@ -10,3 +12,5 @@ std::string python_repr(double value);
 std::string formatted(const char* format, double value);
 
 }  // namespace nyala::callbacks::detail
+
+#pragma GCC visibility pop

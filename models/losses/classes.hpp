@@ -9,6 +9,8 @@
 #include <nyala/core/ops/reduce.hpp>
 #include <nyala/models/losses/loss.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::losses {
 
 /// The fields of a loss: its own, then those that all have.
@@ -229,3 +231,5 @@ NYALA_DECLARE_LOSS(Circle);
 #undef NYALA_LOSS_OPTIONS
 
 }  // namespace nyala::losses
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <nyala/core/ops/reduce.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::losses {
 
 struct CrossentropyOptions {
@@ -118,3 +120,5 @@ Tensor tversky(const Tensor& y_true, const Tensor& y_pred, const TverskyOptions&
 Tensor circle(const Tensor& y_true, const Tensor& y_pred, const CircleOptions& options = {});
 
 }  // namespace nyala::losses
+
+#pragma GCC visibility pop

@@ -13,6 +13,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace losses {
 
@@ -170,3 +172,5 @@ struct ConfigCodec<losses::Loss> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 /// Metrics made of true and false positives and negatives, counted at one threshold or several.
 #include <nyala/models/metrics/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::metrics {
 
 #define NYALA_COUNT_METRIC(Class)                                                          \
@@ -116,3 +118,5 @@ struct AUCArgs {
 NYALA_DECLARE_METRIC(AUC);
 
 }  // namespace nyala::metrics
+
+#pragma GCC visibility pop

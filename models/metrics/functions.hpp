@@ -3,6 +3,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/losses/functions.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::metrics {
 
 using losses::binary_crossentropy;
@@ -45,3 +47,5 @@ Tensor pearson_correlation(const Tensor& y_true, const Tensor& y_pred, int axis 
 Tensor concordance_correlation(const Tensor& y_true, const Tensor& y_pred, int axis = -1);
 
 }  // namespace nyala::metrics
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 /// Metrics that are the mean of a value for each sample: accuracies, and the losses as metrics.
 #include <nyala/models/metrics/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::metrics {
 
 /// The (weighted) mean of the values that it is given.
@@ -162,3 +164,5 @@ struct ConcordanceCorrelationArgs {
 NYALA_DECLARE_METRIC(ConcordanceCorrelation);
 
 }  // namespace nyala::metrics
+
+#pragma GCC visibility pop

@@ -16,6 +16,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace metrics {
 
@@ -195,3 +197,5 @@ struct ConfigCodec<metrics::Metric> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include <nyala/core/fields.hpp>
 #include <nyala/models/metrics/metric.hpp>
 
+#pragma GCC visibility push(default)
+
 /// The two options that all metrics have, and their fields.
 #define NYALA_METRIC_OPTIONS(default_name) \
   std::string name = default_name;         \
@@ -72,3 +74,5 @@ struct ConfigCodec<metrics::Thresholds> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

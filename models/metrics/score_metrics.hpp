@@ -2,6 +2,8 @@
 /// Scores of several outputs or classes: R2, F, and overlap of classes.
 #include <nyala/models/metrics/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::metrics {
 
 /// 1 - (squared error) / (variance) of each column of (batch, outputs), averaged.
@@ -162,3 +164,5 @@ struct OneHotMeanIoUArgs {
 NYALA_DECLARE_METRIC(OneHotMeanIoU);
 
 }  // namespace nyala::metrics
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <nyala/models/optimizers/optimizer.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::optimizers {
 
 /// The fields of Adam and its kin, then others.
@@ -374,3 +376,5 @@ using ScheduleFreeAdamW = HandleOf<OptimizerBase, ScheduleFreeAdamWArgs, Optimiz
 using LossScaleOptimizer = HandleOf<OptimizerBase, LossScaleOptimizerArgs, Optimizer>;
 
 }  // namespace nyala::optimizers
+
+#pragma GCC visibility pop

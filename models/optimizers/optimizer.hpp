@@ -13,6 +13,8 @@
 #include <nyala/core/object.hpp>
 #include <nyala/models/optimizers/schedules.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 struct IndexedSlices;
 namespace optimizers {
@@ -370,3 +372,5 @@ class OptimizerOf : public ObjectBase<OptimizerBase, Args, Self> {
 
 }  // namespace optimizers
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <nyala/core/object.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace optimizers::schedules {
 
@@ -192,3 +194,5 @@ struct ConfigCodec<optimizers::schedules::Steps> {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/saving/limits.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::saving {
 
 /// Columns of one length, by name.
@@ -43,3 +45,5 @@ struct LoadCsvArgs {
 Table load_csv(const std::string& path, const LoadCsvArgs& args = {});
 
 }  // namespace nyala::saving
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <nyala/models/model.hpp>
 #include <nyala/models/saving/limits.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// The model of a text that `to_json` of Keras 3 or tf.keras 2.x gave, or of a .keras file's
@@ -28,3 +30,5 @@ Model model_from_record(Config record, const std::string& version = {});
 
 }  // namespace saving
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 /// What a reader accepts of a file before it calls the file hostile. A caller may ask for more.
 #include <cstdint>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::saving {
 
 struct Limits {
@@ -22,3 +24,5 @@ struct Limits {
 };
 
 }  // namespace nyala::saving
+
+#pragma GCC visibility pop

@@ -13,6 +13,8 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/saving/limits.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::saving {
 
 /// Tensors by name, in the order of the file.
@@ -29,3 +31,5 @@ void save_npy(const std::string& path, const Tensor& tensor);
 void save_npz(const std::string& path, const NamedTensors& tensors);
 
 }  // namespace nyala::saving
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <nyala/models/saving/limits.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 struct SaveArgs {
@@ -33,3 +35,5 @@ struct LoadModelArgs {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

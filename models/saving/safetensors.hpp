@@ -8,6 +8,8 @@
 
 #include <nyala/models/saving/npz.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala::saving {
 
 /// In the order of their bytes. Throws IoError, FormatError (a header that the bytes contradict, a
@@ -18,3 +20,5 @@ NamedTensors load_safetensors(const std::string& path, const Limits& limits = {}
 void save_safetensors(const std::string& path, const NamedTensors& tensors);
 
 }  // namespace nyala::saving
+
+#pragma GCC visibility pop

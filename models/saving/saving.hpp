@@ -8,6 +8,8 @@
 #include <nyala/models/model.hpp>
 #include <nyala/models/saving/options.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// The model of a file: .keras archives, legacy .h5 files and JSON, told apart by their bytes, not
@@ -19,3 +21,5 @@ namespace nyala {
 Model load_model(const std::string& path, const LoadModelArgs& args = {});
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -16,6 +16,8 @@
 #include <nyala/models/training/data.hpp>
 #include <nyala/models/training/per_output.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// Accepted as in Keras: true, false or "auto". Nyala compiles its steps either way.
@@ -122,3 +124,5 @@ class EvaluateResult {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 
 #include <nyala/core/op.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// One tensor, a list of tensors, or tensors by input (or output) name: the keys of a model whose
@@ -142,3 +144,5 @@ std::int64_t choose_batch_size(std::optional<std::int64_t> batch_size,
 
 }  // namespace detail
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -13,6 +13,8 @@
 #include <nyala/core/error.hpp>
 #include <nyala/core/text.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// `"mse"`, `losses::Huber()`, `{"mse", "mae"}`, or `{{"left", "mse"}, {"right", "mae"}}`. A list
@@ -95,3 +97,5 @@ class PerOutput {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <nyala/autograd/tape.hpp>
 #include <nyala/core/tensor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// One batch as a step reads it: the inputs, targets and sample weights in the order of the model's
@@ -55,3 +57,5 @@ class StepFunctions {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

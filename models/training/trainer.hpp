@@ -12,6 +12,8 @@
 #include <nyala/models/training/arguments.hpp>
 #include <nyala/models/training/step.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 namespace graph {
 class Program;
@@ -166,3 +168,5 @@ class Trainer {
 };
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

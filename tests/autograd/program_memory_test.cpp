@@ -77,7 +77,7 @@ TEST_CASE("a kernel that an op prepares allocates nothing, whatever the layout o
     CAPTURE(name);
     if (def->prepare == nullptr || name == "argsort") continue;  // sorting takes a buffer
     ++prepared;
-    for (const Sample& sample : def->samples()) {
+    for (const Sample& sample : samples_of(*def)) {
       for (const bool transposed : {false, true}) {
         std::vector<Tensor> inputs = draw_all(sample);
         const Tensors expected = run_any(sample.op, inputs);

@@ -27,7 +27,7 @@ AnyOp draw_view(const Shape& shape, std::mt19937& draws) {
   };
   const auto op_named = [](std::string_view name, const Config& options) {
     for (const OpDef* def : all_ops())
-      if (def->name == name) return def->samples()[0].op.with(options);
+      if (def->name == name) return samples_of(*def)[0].op.with(options);
     throw StateError("no such op");
   };
   Config options = Config::dict(), list = Config::list();
@@ -74,7 +74,7 @@ TEST_CASE("what an op says of its view is what a call gives, and is no more than
   for (const OpDef* def : all_ops()) {
     if (def->view == nullptr) continue;
     CAPTURE(def->name);
-    for (const Sample& sample : def->samples()) {
+    for (const Sample& sample : samples_of(*def)) {
       for (const bool is_transposed : {false, true}) {
         const Tensor dense = numbered(sample.inputs[0].shape);
         const Tensor x = is_transposed ? transposed_in_memory(dense) : dense;
