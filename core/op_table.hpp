@@ -175,39 +175,59 @@ constexpr Saves saves_of() {
     return Saves::nothing;
 }
 
+template <class O>
+constexpr bool kInPlace = requires {
+  O::in_place;
+};
+template <class O>
+constexpr bool kPartialGradients = requires {
+  O::partial_gradients;
+};
+template <class O>
+constexpr bool kEffects = requires {
+  O::effects;
+};
+
 template <Op O>
 const OpDef& op_def() {
-  static constexpr OpDef def = {.name = O::name,
-                                .doc = O::doc,
-                                .saves = saves_of<O>(),
-                                .differentiable = kHasGradient<O>,
-                                .in_place = requires {O::in_place;
-}
-, .partial_gradients = requires { O::partial_gradients; }
-, .effects = requires { O::effects; }
-, .size = sizeof(O),
-  .copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); },
-  .move = [](void* to, void* from) { new (to) O(std::move(*static_cast<O*>(from))); },
-  .destroy = [](void* options) { static_cast<O*>(options)->~O(); },
-  .infer = [](const void* options,
-              Inputs<Spec> specs,
-              Specs& out) { infer_into(*static_cast<const O*>(options), specs, out); },
-  .run = run_erased<O>, .forward = forward_of<O>(), .prepare = prepare_of<O>(),
-  .vjp = vjp_erased<O>, .indexed_vjp = indexed_vjp_of<O>(), .reference = reference_of<O>(),
-  .pointwise = pointwise_of<O>(), .view = view_of<O>(), .reduction = reduction_of<O>(),
-  .product = product_of<O>(), .with_epilogue = with_epilogue_of<O>(),
-  .config =
-      [](const void* options) {
-        Config config = Config::dict();
-        fields_to_config(*static_cast<const O*>(options), config);
-        return config;
-      },
-  .configure =
-      [](void* options, const Config& config) {
-        fields_from_config(std::string(O::name), config, *static_cast<O*>(options));
-      },
-};  // namespace nyala::detail
-return def;
+  static constexpr OpDef def = {
+      .name = O::name,
+      .doc = O::doc,
+      .saves = saves_of<O>(),
+      .differentiable = kHasGradient<O>,
+      .in_place = kInPlace<O>,
+      .partial_gradients = kPartialGradients<O>,
+      .effects = kEffects<O>,
+      .size = sizeof(O),
+      .copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); },
+      .move = [](void* to, void* from) { new (to) O(std::move(*static_cast<O*>(from))); },
+      .destroy = [](void* options) { static_cast<O*>(options)->~O(); },
+      .infer = [](const void* options,
+                  Inputs<Spec> specs,
+                  Specs& out) { infer_into(*static_cast<const O*>(options), specs, out); },
+      .run = run_erased<O>,
+      .forward = forward_of<O>(),
+      .prepare = prepare_of<O>(),
+      .vjp = vjp_erased<O>,
+      .indexed_vjp = indexed_vjp_of<O>(),
+      .reference = reference_of<O>(),
+      .pointwise = pointwise_of<O>(),
+      .view = view_of<O>(),
+      .reduction = reduction_of<O>(),
+      .product = product_of<O>(),
+      .with_epilogue = with_epilogue_of<O>(),
+      .config =
+          [](const void* options) {
+            Config config = Config::dict();
+            fields_to_config(*static_cast<const O*>(options), config);
+            return config;
+          },
+      .configure =
+          [](void* options, const Config& config) {
+            fields_from_config(std::string(O::name), config, *static_cast<O*>(options));
+          },
+  };
+  return def;
 }
 
 }  // namespace nyala::detail

@@ -43,17 +43,13 @@ struct Solve : NoOptions {
                        b.str() + ", which do not fit together");
     return in[1];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor a = in[0].contiguous();
-    const Tensor b = in[1].contiguous();
-    const bool solved = kernels::solve(a.dtype(),
-                                       batch_of(a),
-                                       a.shape()[-1],
-                                       b.shape()[-1],
-                                       a.data(),
-                                       b.data(),
-                                       out.mutable_data());
-    if (!solved) throw ValueError("solve: the matrix is singular");
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor &a = at.in[0], &b = at.in[1];
+    return [dtype = a.dtype(), batch = batch_of(a), n = a.shape()[-1], k = b.shape()[-1]](
+               const void* const* from, void* const* to) {
+      if (!kernels::solve(dtype, batch, n, k, from[0], from[1], to[0]))
+        throw ValueError("solve: the matrix is singular");
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor db = run_op(Solve{}, {adjoint(saved.input(0)), dy});
@@ -80,9 +76,12 @@ struct Determinant : NoOptions {
     shape.erase(shape.rank() - 1);
     return {shape, in[0].dtype};
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor a = in[0].contiguous();
-    kernels::determinant(a.dtype(), batch_of(a), a.shape()[-1], a.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor& a = at.in[0];
+    return [dtype = a.dtype(), batch = batch_of(a), n = a.shape()[-1]](const void* const* from,
+                                                                       void* const* to) {
+      kernels::determinant(dtype, batch, n, from[0], to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor scale = expand_dims(expand_dims(dy * saved.output(), -1), -1);
@@ -102,10 +101,13 @@ struct Cholesky : NoOptions {
     check_square(in[0].shape, name);
     return in[0];
   }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor a = in[0].contiguous();
-    if (!kernels::cholesky(a.dtype(), batch_of(a), a.shape()[-1], a.data(), out.mutable_data()))
-      throw ValueError("cholesky: the matrix is not positive definite");
+  auto prepare(const Layouts& at, Workspace&) const {
+    const Tensor& a = at.in[0];
+    return [dtype = a.dtype(), batch = batch_of(a), n = a.shape()[-1]](const void* const* from,
+                                                                       void* const* to) {
+      if (!kernels::cholesky(dtype, batch, n, from[0], to[0]))
+        throw ValueError("cholesky: the matrix is not positive definite");
+    };
   }
   // Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10.
   Grads vjp(const Saved& saved, const Tensor& dy) const {
@@ -128,9 +130,11 @@ struct ErfInv : NoOptions {
   static constexpr Saves saves = Saves::outputs;
 
   Spec infer(Inputs<Spec> in) const { return in[0]; }
-  void forward(Inputs<Tensor> in, Tensor& out) const {
-    const Tensor x = in[0].contiguous();
-    kernels::erfinv(x.dtype(), x.size(), x.data(), out.mutable_data());
+  auto prepare(const Layouts& at, Workspace&) const {
+    return [dtype = at.in[0].dtype(), size = at.in[0].size()](const void* const* from,
+                                                              void* const* to) {
+      kernels::erfinv(dtype, size, from[0], to[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     return {dy * exp(square(saved.output())) * (0.5 / std::numbers::inv_sqrtpi)};

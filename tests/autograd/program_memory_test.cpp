@@ -75,8 +75,13 @@ TEST_CASE("a kernel that an op prepares allocates nothing, whatever the layout o
   for (const OpDef* def : all_ops()) {
     const std::string name(def->name);
     CAPTURE(name);
-    if (def->prepare == nullptr || name == "argsort") continue;  // sorting takes a buffer
+    // What does not run in a fused loop prepares a kernel.
+    CHECK((def->prepare != nullptr || def->pointwise.kind != Pointwise::Kind::no));
+    if (def->prepare == nullptr) continue;
     ++prepared;
+    // Sorting takes a buffer, and LAPACK works on copies.
+    const bool allocates =
+        name == "argsort" || name == "solve" || name == "det" || name == "cholesky";
     for (const Sample& sample : samples_of(*def)) {
       for (const bool transposed : {false, true}) {
         std::vector<Tensor> inputs = draw_all(sample);
@@ -93,8 +98,8 @@ TEST_CASE("a kernel that an op prepares allocates nothing, whatever the layout o
         const std::uint64_t news = t_news, calls = memory_stats().system_calls;
         program.run(inputs, outputs);
         const std::uint64_t more_news = t_news - news;
-        CHECK(more_news == 0);
-        CHECK(memory_stats().system_calls == calls);
+        CHECK((more_news == 0 || allocates));
+        CHECK((memory_stats().system_calls == calls || allocates));
         for (std::size_t i = 0; i < outputs.size(); ++i) {
           CHECK(ops::allclose(
               outputs[i], expected[i], {.rtol = 1e-5, .atol = 1e-5, .equal_nan = true}));
