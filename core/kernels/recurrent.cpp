@@ -36,8 +36,8 @@ class Sequence {
         state(plan.units * item),
         wide(plan.width() * item),
         saved(plan.saved_width() * item),
-        whole(plan_matmul(plan.dtype, kRows, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate})) {
-  }
+        // Of one row: with more of them a plan of one column is turned, and its parts with it.
+        whole(plan_matmul(plan.dtype, 1, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate})) {}
 
   std::int64_t packed_bytes() const { return aligned(packed_size(whole) * item); }
 

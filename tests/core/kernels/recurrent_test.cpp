@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -62,6 +63,8 @@ void run(const RecurrentPlan& p, Arrays<T>& a, bool masked) {
   void* start = workspace.data();
   std::size_t room = workspace.size() * sizeof(std::max_align_t);
   std::align(64, bytes, start, room);
+  constexpr std::size_t kGuard = 32;
+  std::memset(static_cast<std::byte*>(start) + bytes, 0x5a, kGuard);
   kernels::recurrent_forward(
       p,
       {.x = a.x.data(),
@@ -72,6 +75,8 @@ void run(const RecurrentPlan& p, Arrays<T>& a, bool masked) {
        .c = p.cell == RecurrentCell::lstm ? a.c.data() : nullptr,
        .saved = a.saved.empty() ? nullptr : a.saved.data()},
       start);
+  for (std::size_t i = 0; i < kGuard; ++i)
+    CHECK(static_cast<std::byte*>(start)[bytes + i] == std::byte{0x5a});
 }
 
 // One step of one sample, from its state to the next one.
@@ -148,6 +153,21 @@ TEST_CASE("kernels: sequences through recurrent cells") {
           p.dtype = DType::float32;
           // Sums of up to 17 products of numbers near 1, a few steps deep.
           CHECK(error_of<float>(p, masked) < 2e-5);
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: recurrent cells of few units stay within their workspace") {
+  for_each_target([](const char*) {
+    for (const auto cell : {RecurrentCell::simple, RecurrentCell::lstm, RecurrentCell::gru}) {
+      for (const std::int64_t units : {1, 2, 3}) {
+        for (const std::int64_t batch : {1, 3, 19}) {
+          RecurrentPlan p{DType::float64, cell, Gate::tanh, Gate::sigmoid, 4, batch, units};
+          CHECK(error_of<double>(p, false) < 1e-12);
+          p.dtype = DType::float32;
+          CHECK(error_of<float>(p, true) < 2e-5);  // as above
         }
       }
     }
