@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <nyala/core/error.hpp>
+#include <nyala/models/saving/hdf5/filters.hpp>
 #include <nyala/models/saving/hdf5/reader.hpp>
 #include <nyala/models/saving/npz.hpp>
 
@@ -108,6 +109,29 @@ TEST_CASE("hdf5: damaged files are read or refused") {
     }
   }
   CHECK(refused > 500);
+}
+
+TEST_CASE("hdf5: a shuffle of more bytes than there are leaves them as they are") {
+  std::vector<std::byte> bytes(24);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i);
+  const hdf5::Image image(bytes, "test", Limits());
+  for (const std::uint64_t width : {std::uint64_t{25}, ~std::uint64_t{0}}) {
+    const std::vector<hdf5::Filter> filters(3, hdf5::Filter{2, {width}});
+    CHECK(hdf5::unfilter(image, filters, 0, bytes, bytes.size()) == bytes);
+  }
+}
+
+TEST_CASE("hdf5: what fuzzing has found is read or refused") {
+  for (const auto& entry : fs::directory_iterator(test_data("fuzz/corpus/hdf5"))) {
+    CAPTURE(entry.path().filename().string());
+    NamedTensors got;
+    try {
+      const hdf5::File file(entry.path().string());
+      nyala::testing::walk(file.root(), got);
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find('\n') == std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("hdf5: the files that broke the HDF5 library are harmless") {

@@ -44,8 +44,8 @@ Bytes inflate_chunk(const Image& image, std::span<const std::byte> stored, std::
 
 Bytes unshuffle(std::span<const std::byte> from, std::uint64_t width) {
   Bytes to(from.begin(), from.end());
-  if (width < 2) return to;
   const std::uint64_t count = from.size() / width;
+  if (width < 2 || count == 0) return to;
   for (std::uint64_t part = 0; part < width; ++part) {
     for (std::uint64_t i = 0; i < count; ++i) to[i * width + part] = from[part * count + i];
   }
