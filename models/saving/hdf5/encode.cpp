@@ -152,12 +152,12 @@ Bytes fill_value() {
   return fill;
 }
 
-std::uint64_t Messages::add(Kind kind, Bytes data) {
+std::uint64_t Messages::add(MessageKind kind, Bytes data) {
   pad(data);
   if (data.size() > 0xffff)
     throw LimitError("HDF5: a message has " + std::to_string(data.size()) +
                      " bytes, at most 65535 fit");
-  put(bytes, kind, 2);
+  put(bytes, static_cast<std::uint64_t>(kind), 2);
   put(bytes, data.size(), 2);
   put(bytes, 0, 4);
   const std::uint64_t at = kHeaderPrefix + bytes.size();

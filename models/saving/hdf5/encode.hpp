@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <nyala/core/dtype.hpp>
+#include <nyala/models/saving/hdf5/messages.hpp>
 
 namespace nyala::saving::hdf5 {
 
@@ -37,20 +38,11 @@ Bytes fill_value();
 
 /// The messages of a header of version 1.
 struct Messages {
-  enum Kind : std::uint64_t {
-    dataspace = 0x01,
-    datatype = 0x03,
-    fill = 0x05,
-    layout = 0x08,
-    attribute = 0x0c,
-    symbol_table = 0x11
-  };
-
   Bytes bytes;
   std::uint64_t count = 0;
 
   /// Where the message's data begin in the header.
-  std::uint64_t add(Kind kind, Bytes data);
+  std::uint64_t add(MessageKind kind, Bytes data);
   /// The header of the object.
   Bytes header() const;
 };

@@ -112,12 +112,12 @@ class Builder {
     std::optional<std::uint64_t> layout;
     if (node.tensor) {
       const Tensor& tensor = *node.tensor;
-      messages.add(Messages::dataspace, dataspace(tensor.shape()));
-      messages.add(Messages::datatype, datatype(tensor.dtype()));
-      messages.add(Messages::fill, fill_value());
-      layout = messages.add(Messages::layout, contiguous_layout(tensor.nbytes()));
+      messages.add(MessageKind::dataspace, dataspace(tensor.shape()));
+      messages.add(MessageKind::datatype, datatype(tensor.dtype()));
+      messages.add(MessageKind::fill_value, fill_value());
+      layout = messages.add(MessageKind::layout, contiguous_layout(tensor.nbytes()));
     } else {
-      messages.add(Messages::symbol_table, write_members(node));
+      messages.add(MessageKind::symbol_table, write_members(node));
     }
     std::vector<Text> texts;
     for (const auto& [name, value] : node.attributes) add_attribute(name, value, messages, texts);
@@ -138,7 +138,7 @@ class Builder {
       const std::uint64_t reference = data.size() + 4;
       put(data, text->size(), 4);
       put(data, 0, 12);
-      texts.push_back({messages.add(Messages::attribute, std::move(data)) + reference, text});
+      texts.push_back({messages.add(MessageKind::attribute, std::move(data)) + reference, text});
       return;
     }
     if (const auto* tensor = std::get_if<Tensor>(&value)) {
@@ -156,7 +156,7 @@ class Builder {
         data.resize(end);
       }
     }
-    messages.add(Messages::attribute, std::move(data));
+    messages.add(MessageKind::attribute, std::move(data));
   }
 
   // The texts of attributes, in collections of the global heap: 65535 of them at most in each.
