@@ -41,9 +41,7 @@ struct StoredLayer {
 std::vector<StoredTensor> read_weights(const hdf5::Object& group, const hdf5::File& file) {
   std::vector<StoredTensor> weights;
   for (const std::string& name : texts_of(group, "weight_names")) {
-    StoredTensor tensor = stored_dataset(group.at(name));
-    tensor.read = [file, read = std::move(tensor.read)] { return read(); };
-    weights.push_back(std::move(tensor));
+    weights.push_back(stored_dataset(group.at(name), file));
   }
   return weights;
 }

@@ -32,9 +32,7 @@ class Hdf5Store final : public WeightStore {
       const auto number = number_of(name);
       if (!number)
         throw FormatError("HDF5: " + quote_text(group->path() + "/" + name) + " is no number");
-      StoredTensor tensor = stored_dataset(group->at(name));
-      tensor.read = [file = file_, read = std::move(tensor.read)] { return read(); };
-      found.emplace(*number, std::move(tensor));
+      found.emplace(*number, stored_dataset(group->at(name), file_));
     }
     std::vector<StoredTensor> tensors;
     for (auto& [number, tensor] : found) {
@@ -79,8 +77,12 @@ class TensorStore final : public WeightStore {
 
 }  // namespace
 
-StoredTensor stored_dataset(const hdf5::Object& dataset) {
-  if (dataset.bytes()) return {dataset.spec(), [dataset] { return dataset.read(); }};
+StoredTensor stored_dataset(const hdf5::Object& dataset, const hdf5::File& file) {
+  if (dataset.bytes()) {
+    return {dataset.spec(),
+            [file, dataset] { return dataset.read(); },
+            [file, dataset](Tensor& to) { dataset.read_into(to); }};
+  }
   const Tensor tensor = dataset.read();
   return {tensor.spec(), [tensor] { return tensor; }};
 }
@@ -102,8 +104,15 @@ void Assignments::add(const Variable& variable, StoredTensor value, const std::s
 
 void Assignments::commit() {
   for (auto& [variable, value] : all_) {
-    variable.assign(value.read());
-    value.read = nullptr;  // what it held is not needed beside the variable
+    // Over the old elements where nobody else sees them, so that there are never two copies.
+    Tensor& old = nyala::detail::stored_value(variable);
+    const bool is_private =
+        nyala::detail::is_private(old) && nyala::detail::variable_listener() == nullptr;
+    if (value.read_into && value.spec == old.spec() && is_private)
+      value.read_into(old);
+    else
+      variable.assign(value.read());
+    value = {};  // what it held is not needed beside the variable
   }
   all_.clear();
 }

@@ -18,11 +18,13 @@ namespace nyala::saving {
 struct StoredTensor {
   Spec spec;
   std::function<Tensor()> read;
+  /// Reads over the elements of a tensor of this spec instead, where that can be done.
+  std::function<void(Tensor&)> read_into = {};
 };
 
-/// The dataset as a stored tensor. What reading could find wrong is found now: elements that stand
-/// in the file as they are in memory stay there, all others are read.
-StoredTensor stored_dataset(const hdf5::Object& dataset);
+/// A dataset of `file` as a stored tensor. What reading could find wrong is found now: elements
+/// that stand in the file as they are in memory stay there, all others are read.
+StoredTensor stored_dataset(const hdf5::Object& dataset, const hdf5::File& file);
 
 class WeightStore {
  public:

@@ -13,6 +13,11 @@ using Bytes = std::span<const std::byte>;
 constexpr std::uint64_t kEndRecord = 22;
 constexpr std::uint64_t kEntry = 46;
 constexpr std::uint64_t kLocalHeader = 30;
+constexpr std::uint64_t kWideLocator = 20;
+constexpr std::uint64_t kWideEndRecord = 56;
+// What stands in a field of four bytes whose number is found in eight bytes elsewhere (zip64).
+constexpr std::uint64_t kElsewhere = 0xffffffff;
+constexpr std::uint64_t kWideExtra = 1;
 
 std::uint64_t number(Bytes bytes, std::uint64_t at, int size) {
   std::uint64_t value = 0;
@@ -40,11 +45,43 @@ std::optional<std::uint64_t> find_end_record(Bytes bytes) {
   return std::nullopt;
 }
 
-// The member's header as the directory says.
-std::optional<std::uint64_t> find_header(Bytes bytes, std::string_view name) {
+// Where the directory begins.
+std::optional<std::uint64_t> find_directory(Bytes bytes) {
   const auto end = find_end_record(bytes);
   if (!end) return std::nullopt;
-  std::uint64_t at = number(bytes, *end + 16, 4);
+  const std::uint64_t at = number(bytes, *end + 16, 4);
+  if (at != kElsewhere) return at;
+  if (*end < kWideLocator || !is_record(bytes, *end - kWideLocator, kWideLocator, "\6\7"))
+    return std::nullopt;
+  const std::uint64_t wide = number(bytes, *end - kWideLocator + 8, 8);
+  if (!is_record(bytes, wide, kWideEndRecord, "\6\6")) return std::nullopt;
+  return number(bytes, wide + 48, 8);
+}
+
+// Where the header of an entry's member stands. Of sizes and place the extra field of zip64 has
+// those, in this order, that the entry has not.
+std::optional<std::uint64_t> header_of(Bytes entry, std::uint64_t name_size) {
+  const std::uint64_t at = number(entry, 42, 4);
+  if (at != kElsewhere) return at;
+  std::uint64_t before = 0;
+  for (const std::uint64_t field : {24, 20})
+    before += number(entry, field, 4) == kElsewhere ? 8 : 0;
+  Bytes extra = entry.subspan(kEntry + name_size, number(entry, 30, 2));
+  while (extra.size() >= 4) {
+    const std::uint64_t size = number(extra, 2, 2);
+    if (size > extra.size() - 4) return std::nullopt;
+    if (number(extra, 0, 2) == kWideExtra)
+      return size >= before + 8 ? std::optional(number(extra, 4 + before, 8)) : std::nullopt;
+    extra = extra.subspan(4 + size);
+  }
+  return std::nullopt;
+}
+
+// The member's header as the directory says.
+std::optional<std::uint64_t> find_header(Bytes bytes, std::string_view name) {
+  const auto directory = find_directory(bytes);
+  if (!directory) return std::nullopt;
+  std::uint64_t at = *directory;
   while (is_record(bytes, at, kEntry, "\1\2")) {
     const std::uint64_t name_size = number(bytes, at + 28, 2);
     const std::uint64_t rest = number(bytes, at + 30, 2) + number(bytes, at + 32, 2);
@@ -52,7 +89,7 @@ std::optional<std::uint64_t> find_header(Bytes bytes, std::string_view name) {
     if (size > bytes.size() - at) return std::nullopt;
     if (name_size == name.size() &&
         std::memcmp(bytes.data() + at + kEntry, name.data(), name_size) == 0)
-      return number(bytes, at + 42, 4);
+      return header_of(bytes.subspan(at, size), name_size);
     at += size;
   }
   return std::nullopt;

@@ -12,7 +12,7 @@
 namespace nyala::saving {
 
 /// The bytes of a member that is stored without compression; none when the archive's directory or
-/// the member's header is not of the plain form (zip64, more than one disk).
+/// the member's header is not of a form that archives of one disk have.
 std::optional<std::span<const std::byte>> stored_member(std::span<const std::byte> archive,
                                                         std::string_view name,
                                                         std::uint64_t size);

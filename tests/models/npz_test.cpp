@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -241,6 +242,21 @@ TEST_CASE("npz: damaged archives are refused") {
     Limits limits;
     limits.zip_members = 1;
     CHECK_THROWS_AS(load_npz(folder / "good.npz", limits), LimitError);
+  }
+}
+
+TEST_CASE("zip: members are seen where they stand, in zip64 archives too") {
+  const ZipReader archive(test_data("saving/zip/wide.zip"));
+  const std::map<std::string, std::string> members = {
+      {"short.txt", "short"}, {"long.txt", "more than ten bytes"}, {"last.txt", "the last member"}};
+  REQUIRE(archive.names().size() == members.size());
+  for (const auto& [name, text] : members) {
+    CAPTURE(name);
+    CHECK(archive.text(name) == text);
+    const auto part = archive.stored(name);
+    REQUIRE(part.has_value());
+    CHECK(std::string(reinterpret_cast<const char*>(part->bytes.data()), part->bytes.size()) ==
+          text);
   }
 }
 

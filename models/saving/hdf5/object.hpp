@@ -58,6 +58,11 @@ std::vector<std::string> read_texts(const Image& image,
                                     const Value& value,
                                     std::span<const std::byte> bytes);
 
+/// So many bytes of a mapped file stay in memory.
+inline constexpr std::uint64_t kPagesKept = std::uint64_t{1} << 20;
+/// What the system reads around a byte that is asked for.
+inline constexpr std::uint64_t kReadAround = std::uint64_t{1} << 16;
+
 struct FileState;
 
 struct ObjectState {
@@ -77,11 +82,21 @@ struct FileState {
   FileState(const FileState&) = delete;
   FileState& operator=(const FileState&) = delete;
 
+  /// Counts bytes that were read; from time to time the pages of a mapped file go back, which would
+  /// otherwise stay in memory beside what was made of them.
+  void count_read(std::uint64_t count) {
+    read_bytes += count;
+    if (mapped == nullptr || read_bytes < kPagesKept) return;
+    mapped->forget(mapped->bytes());
+    read_bytes = 0;
+  }
+
   std::vector<std::byte> own;
   std::shared_ptr<const MappedFile> mapped;
   std::span<const std::byte> bytes;
   Image image;
   std::uint64_t root = kUndefined;
+  std::uint64_t read_bytes = 0;
   std::map<std::uint64_t, std::shared_ptr<ObjectState>> objects = {};
 };
 

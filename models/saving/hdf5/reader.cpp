@@ -11,9 +11,6 @@ namespace detail {
 
 namespace {
 
-// In such parts elements are copied whose place in memory is given back.
-constexpr std::size_t kLargePart = std::size_t{1} << 20;
-
 std::shared_ptr<FileState> map_file(const std::string& path, const Limits& limits) {
   const auto file = std::make_shared<MappedFile>(path);
   return std::make_shared<FileState>(MappedPart{file, file->bytes()}, path, limits);
@@ -25,6 +22,7 @@ std::shared_ptr<ObjectState> open_object(FileState& file,
   std::shared_ptr<ObjectState>& object = file.objects[address];
   if (object == nullptr) {
     file.image.visit();
+    file.count_read(kReadAround);
     auto fresh = std::make_shared<ObjectState>();
     fresh->file = &file;
     fresh->path = path;
@@ -37,6 +35,7 @@ std::shared_ptr<ObjectState> open_object(FileState& file,
 void load_links(ObjectState& object) {
   if (object.links) return;
   const Image& image = object.file->image;
+  object.file->count_read(3 * kReadAround);  // a tree, a heap and a table
   std::vector<Link> links = read_links(image, object.messages);
   for (std::size_t i = 0; i < links.size(); ++i) {
     // Such a name would stand for the group itself, or for another one.
@@ -93,17 +92,17 @@ Tensor decode_value(const Image& image, const Value& value, std::span<const std:
   return tensor;
 }
 
-// What was copied need not stay in memory beside its copy.
-Tensor copy_in_parts(const MappedFile& file, const Spec& spec, std::span<const std::byte> bytes) {
-  Tensor tensor = Tensor::empty(spec.shape, spec.dtype);
-  auto* to = static_cast<std::byte*>(tensor.mutable_data());
+void copy_in_parts(FileState& file, std::span<const std::byte> bytes, Tensor& to) {
+  if (bytes.size() != to.nbytes())
+    throw ShapeError("HDF5: " + std::to_string(bytes.size()) + " bytes were to be read into " +
+                     std::to_string(to.nbytes()));
+  auto* at = static_cast<std::byte*>(to.mutable_data());
   while (!bytes.empty()) {
-    const auto part = bytes.first(std::min(bytes.size(), kLargePart));
-    to = std::copy(part.begin(), part.end(), to);
-    file.forget(part);
+    const auto part = bytes.first(std::min<std::uint64_t>(bytes.size(), kPagesKept));
+    at = std::copy(part.begin(), part.end(), at);
+    file.count_read(part.size());
     bytes = bytes.subspan(part.size());
   }
-  return tensor;
 }
 
 // Says of which object a message is.
@@ -207,11 +206,16 @@ Tensor Object::read() const {
     const Value value = read_dataset_value(image, state_->messages);
     std::vector<std::byte> own;
     const auto bytes = read_dataset_bytes(image, state_->messages, value, own);
-    const MappedFile* file = state_->file->mapped.get();
-    if (file != nullptr && own.empty() && value.type.is_native() && bytes.size() >= kLargePart)
-      return copy_in_parts(*file, value.spec(), bytes);
-    return decode_value(image, value, bytes);
+    const Tensor tensor = decode_value(image, value, bytes);
+    state_->file->count_read(bytes.size());
+    return tensor;
   });
+}
+
+void Object::read_into(Tensor& to) const {
+  const auto elements = bytes();
+  if (!elements || spec() != to.spec()) throw StateError("HDF5: read_into needs another tensor");
+  copy_in_parts(*state_->file, *elements, to);
 }
 
 std::vector<std::string> Object::read_strings() const {

@@ -53,6 +53,9 @@ class Object {
   bool holds_strings() const;
   /// Its elements; throws UnsupportedError for strings.
   Tensor read() const;
+  /// Copies the elements over those of a contiguous tensor of this spec; only where there are
+  /// `bytes()`.
+  void read_into(Tensor& to) const;
   std::vector<std::string> read_strings() const;
   /// The elements where they stand in the file, when nothing has to be done to them.
   std::optional<std::span<const std::byte>> bytes() const;
