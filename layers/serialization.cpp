@@ -1,6 +1,7 @@
 #include <nyala/layers/serialization.hpp>
 
 #include <nyala/core/error.hpp>
+#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala {
 namespace {
@@ -21,7 +22,9 @@ Config build_config(const BaseLayer& layer) {
       named[std::string(signature.inputs[i]) + "_shape"] = ConfigCodec<Shape>::to(shapes[i]);
     return entry("shapes_dict", std::move(named));
   }
-  if (shapes.size() == 1) return entry("input_shape", ConfigCodec<Shape>::to(shapes[0]));
+  const bool takes_list = dynamic_cast<const layers::detail::ListLayer*>(&layer) != nullptr;
+  if (shapes.size() == 1 && !takes_list)
+    return entry("input_shape", ConfigCodec<Shape>::to(shapes[0]));
   return entry("input_shape", ConfigCodec<std::vector<Shape>>::to(shapes));
 }
 

@@ -1,11 +1,12 @@
 #include <algorithm>
 
 #include <nyala/layers/merging.hpp>
+#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala::layers {
 namespace {
 
-class ConcatenateLayer final : public LayerBase<ConcatenateArgs> {
+class ConcatenateLayer final : public LayerBase<ConcatenateArgs>, public detail::ListLayer {
  public:
   using LayerBase::LayerBase;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <nyala/layers/merging.hpp>
+#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala::layers::detail {
 
@@ -10,7 +11,7 @@ namespace nyala::layers::detail {
 inline Tensor wide_mask(const Tensor& mask) { return ops::expand_dims(mask, -1); }
 
 template <class Args>
-class MergeLayer : public LayerBase<Args> {
+class MergeLayer : public LayerBase<Args>, public ListLayer {
  public:
   using LayerBase<Args>::LayerBase;
 

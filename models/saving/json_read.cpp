@@ -192,12 +192,25 @@ class GraphReader {
     if (entry.layer == nullptr) return make_operation(entry, call, symbols);
     if (symbols.empty()) throw FormatError("a call has no tensors");
     Arguments arguments = call.arguments;
+    name_states(*entry.layer, arguments);
     if (masked) {
       const std::vector<Symbol> masks = symbols_of(call.mask_tensors);
       symbols.insert(symbols.end(), masks.begin(), masks.end());
       arguments.named.emplace_back("mask", call.mask);
     }
     return entry.layer->apply(std::move(arguments), std::move(symbols));
+  }
+
+  // tf.keras 2.x lists the states that a recurrent layer begins with behind its input.
+  static void name_states(const BaseLayer& layer, Arguments& arguments) {
+    Argument::List& given = arguments.positional;
+    if (given.size() != 1 || !given[0].is_list() ||
+        !layer.call_signature().has_named("initial_state") || arguments.find("initial_state"))
+      return;
+    Argument::List items = given[0].items();
+    if (items.size() < 2) return;
+    given = {items[0]};
+    arguments.named.emplace_back("initial_state", Argument::List(items.begin() + 1, items.end()));
   }
 
   std::vector<Symbol> make_operation(const Entry& entry,

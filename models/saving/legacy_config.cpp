@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <nyala/core/error.hpp>
+#include <nyala/layers/initializers.hpp>
 #include <nyala/models/metrics/metric.hpp>
 #include <nyala/models/saving/bytes.hpp>
 
@@ -202,6 +203,12 @@ bool is_builtin(const Config& record) {
   return registered == nullptr || registered->is_null();
 }
 
+// Those of tf.keras 2.x said of which dtype they are. "Identity" is a layer as well.
+bool is_initializer(const std::string& class_name, const Config& config) {
+  return initializers::InitializerBase::registry().find(class_name) != nullptr &&
+         !config.contains("name") && !config.contains("trainable");
+}
+
 Config modern_object(const Config& record) {
   Config modern = record;
   std::string name = record.at("class_name").as_string();
@@ -227,8 +234,7 @@ Config modern_object(const Config& record) {
     if (is_recurrent(name) || is_keras1(record.at("config")) || old == "BatchNormalization") {
       for (const std::string_view key : kDropped) config.erase(std::string(key));
     }
-    // Initializers of tf.keras 2.x said of which dtype they are.
-    if (!config.contains("name")) config.erase("dtype");
+    if (is_initializer(name, config)) config.erase("dtype");
     modern["class_name"] = name;
     if (old != name) modern.erase("module");
   }

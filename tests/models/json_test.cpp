@@ -195,6 +195,55 @@ TEST_CASE("what an op of a file is given is checked") {
   CHECK(error("\"class_name\": \"Add\"", "\"class_name\": \"Ad\"") != "");
 }
 
+TEST_CASE("layers that join inputs are written with a list, be it of one") {
+  const Symbol x = Input({.shape = {3}, .name = "in"});
+  const Model model(x, layers::Add({.name = "sum"})(layers::Concatenate({.name = "all"})({x})));
+  const Config config = saving::parse_json(model.to_json()).at("config");
+  for (const Config& layer : config.at("layers").as_list()) {
+    if (layer.at("name") == Config("in")) continue;
+    CAPTURE(layer.str());
+    const Config& args = layer.at("inbound_nodes").as_list()[0].at("args");
+    REQUIRE(args.size() == 1);
+    CHECK(args.as_list()[0].is_list());
+    CHECK(layer.at("build_config").at("input_shape").as_list()[0].is_list());
+  }
+  const Model twin = model_from_json(model.to_json());
+  CHECK(twin.to_json() == model.to_json());
+}
+
+TEST_CASE("states that tf.keras lists behind the input of a recurrent layer are written by name") {
+  const std::string text = R"({"class_name": "Functional", "config": {"name": "m", "layers": [
+      {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+       "config": {"batch_input_shape": [null, 3, 2], "dtype": "float32", "name": "x"}},
+      {"class_name": "InputLayer", "name": "s", "inbound_nodes": [],
+       "config": {"batch_input_shape": [null, 4], "dtype": "float32", "name": "s"}},
+      {"class_name": "GRU", "name": "g", "config": {"name": "g", "units": 4},
+       "inbound_nodes": [[["x", 0, 0, {}], ["s", 0, 0, {}]]]}],
+      "input_layers": [["x", 0, 0], ["s", 0, 0]], "output_layers": [["g", 0, 0]]},
+      "keras_version": "2.13.1"})";
+  const Model model = model_from_json(text);
+  const Config layer =
+      saving::parse_json(model.to_json()).at("config").at("layers").as_list().back();
+  const Config& call = layer.at("inbound_nodes").as_list()[0];
+  CHECK(call.at("args").size() == 1);
+  CHECK(!call.at("args").as_list()[0].is_list());
+  CHECK(call.at("kwargs").contains("initial_state"));
+  CHECK(layer.at("build_config").at("input_shape").size() == 3);
+  const Model twin = model_from_json(model.to_json());
+  twin.set_weights(model.get_weights());
+  const Tensor x = random::normal({2, 3, 2}, {.seed = 1}), s = random::normal({2, 4}, {.seed = 2});
+  CHECK(ops::array_equal(twin.predict({x, s}), model.predict({x, s})));
+  CHECK(!ops::array_equal(model.predict({x, s}), model.predict({x, s * 2.0})));
+}
+
+TEST_CASE("a layer without a name keeps its dtype") {
+  const Model model = model_from_json(R"({"class_name": "Sequential", "config": {"layers": [
+      {"class_name": "Dense", "config": {"units": 2, "dtype": "float64",
+       "batch_input_shape": [null, 3], "kernel_initializer":
+       {"class_name": "GlorotUniform", "config": {"seed": null, "dtype": "float32"}}}}]}})");
+  CHECK(model.get_weights()[0].dtype() == DType::float64);
+}
+
 TEST_CASE("hard_sigmoid of a file of Keras 2 stays that of Keras 2") {
   const Sequential today({Input({.shape = {2}, .name = "in"}),
                           layers::Dense({.units = 2, .activation = "hard_sigmoid", .name = "d"})});
