@@ -43,6 +43,8 @@ class SequenceLayer {
   virtual ~SequenceLayer() = default;
   virtual SequenceOptions sequence_options() const = 0;
   virtual void set_zero_output_for_mask(bool zero) = 0;
+  /// The states that a stateful layer keeps between batches: no weights, and in no file of Keras's.
+  virtual std::vector<Variable> kept_states() const { return {}; }
 };
 
 /// The layer as a cell; throws ValueError, naming `who`, when it is none.
@@ -94,6 +96,7 @@ class RecurrentLayer : public LayerBase<Args>, public SequenceLayer, public Step
             args().unroll};
   }
   void set_zero_output_for_mask(bool zero) override { this->args_.zero_output_for_mask = zero; }
+  std::vector<Variable> kept_states() const override { return states_; }
   LayerTraits traits() const override {
     LayerTraits traits = LayerBase<Args>::traits();
     traits.couples_samples = args().stateful;

@@ -23,9 +23,10 @@ struct BackupAndRestoreArgs {
 
 /// Backs up the training as it goes on, and begins from the backup when there is one: a run killed
 /// at any moment and started again with the same model, data and arguments ends with the same bits
-/// as one that was not. A backup holds the weights, the optimizer, the generators, the metrics of
-/// the epoch, the place in the data and what other callbacks have seen. A backup is one file, which
-/// takes the place of the one before when all of it is on the disk.
+/// as one that was not. A backup holds the weights, the optimizer, the generators, the states of
+/// stateful layers, the metrics of the epoch, the place in the data and what other callbacks have
+/// seen. A backup is one file, which takes the place of the one before when all of it is on the
+/// disk.
 class BackupAndRestore : public Callback {
  public:
   /// Throws ValueError for an empty folder.

@@ -19,6 +19,7 @@ constexpr const char* kWeights = "weights";
 constexpr const char* kSeeds = "seeds";
 constexpr const char* kOptimizer = "optimizer";
 constexpr const char* kMetrics = "metrics";
+constexpr const char* kStates = "states";
 
 std::string numbered(const std::string& group, std::size_t i) {
   return group + "/" + std::to_string(i);
@@ -96,6 +97,7 @@ Checkpoint read(const Members& members) {
       .weights = members.group(kWeights),
       .optimizer = members.group(kOptimizer),
       .metrics = members.group(kMetrics),
+      .states = members.group(kStates),
       .generator = members.at(kGenerator),
       .seeds = members.group(kSeeds)};
   for (const Config& entry : state.at("callbacks").as_list()) {
@@ -117,6 +119,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   add(members, kSeeds, checkpoint.seeds);
   add(members, kOptimizer, checkpoint.optimizer);
   add(members, kMetrics, checkpoint.metrics);
+  add(members, kStates, checkpoint.states);
   for (const auto& [number, callback] : checkpoint.callbacks)
     add(members, callback_group(number), callback.tensors);
   saving::save_npz(path, members);

@@ -21,6 +21,8 @@ struct Checkpoint {
   std::vector<Tensor> weights = {};
   std::vector<Tensor> optimizer = {};
   std::vector<Tensor> metrics = {};
+  /// What stateful recurrent layers keep between batches.
+  std::vector<Tensor> states = {};
   /// The program's generator, and all others: those of layers.
   Tensor generator = {};
   std::vector<Tensor> seeds = {};

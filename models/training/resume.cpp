@@ -1,5 +1,6 @@
 // Checkpoints of a run of fit: taken from the trainer's state and put back.
 #include <nyala/autograd/seed_registry.hpp>
+#include <nyala/layers/recurrent/base.hpp>
 #include <nyala/models/training/trainer_state.hpp>
 
 namespace nyala {
@@ -32,6 +33,19 @@ void assign_all(const std::vector<Variable>& variables, const std::vector<Tensor
   for (std::size_t i = 0; i < values.size(); ++i) variables[i].assign(values[i]);
 }
 
+// Of a layer and of all layers inside.
+std::vector<Variable> kept_states(const Module& layer) {
+  std::vector<Variable> states;
+  const auto take = [&](const Module& module) {
+    const auto* sequence = dynamic_cast<const layers::SequenceLayer*>(&module);
+    if (sequence == nullptr) return;
+    for (const Variable& state : sequence->kept_states()) states.push_back(state);
+  };
+  take(layer);
+  for (const auto& inside : layer.submodules()) take(*inside);
+  return states;
+}
+
 const Variable& program_generator() { return random::global_seed_generator().state(); }
 
 }  // namespace
@@ -60,6 +74,7 @@ Checkpoint Trainer::checkpoint() const {
           .weights = values_of(layer_.variables()),
           .optimizer = values_of(optimizer()->variables()),
           .metrics = run.in_epoch ? values_of(metric_variables()) : std::vector<Tensor>(),
+          .states = values_of(kept_states(layer_)),
           .generator = random::global_seed_generator().peek(),
           .seeds = values_of(random::seed_states()),
           .callbacks = run.callbacks.states()};
@@ -74,6 +89,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   if (const std::vector<Variable> trainable = layer_.trainable_variables(); !trainable.empty())
     optimizer()->build(trainable);
   expect_fit("model", checkpoint.weights, layer_.variables());
+  expect_fit("model's stateful layers", checkpoint.states, kept_states(layer_));
   expect_fit("program's other generators", checkpoint.seeds, random::seed_states());
   expect_fit("optimizer", checkpoint.optimizer, optimizer()->variables());
   expect_fit("program's own generator", {checkpoint.generator}, {program_generator()});
@@ -89,6 +105,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 
 void Trainer::set_state(const Checkpoint& checkpoint) const {
   assign_all(layer_.variables(), checkpoint.weights);
+  assign_all(kept_states(layer_), checkpoint.states);
   assign_all(random::seed_states(), checkpoint.seeds);
   assign_all(optimizer()->variables(), checkpoint.optimizer);
   program_generator().assign(checkpoint.generator);

@@ -151,6 +151,36 @@ TEST_CASE("callbacks go on with what they had seen") {
   expect_same_end({.epochs = 6, .with_stop = true});
 }
 
+TEST_CASE("stateful layers go on with their states") {
+  const Tensor x = random::normal({12, 3, 2}, {.seed = 1});
+  const Tensor y = random::normal({12, 1}, {.seed = 2});
+  const auto run = [&](const std::string& folder, int batches) {
+    clear_session();
+    set_random_seed(3);
+    const Symbol in = Input({.batch_shape = {4, 3, 2}});
+    const layers::GRU inner({.units = 2, .return_sequences = true, .stateful = true});
+    const Symbol h = layers::Bidirectional(inner)(in);
+    const Model model(in,
+                      layers::Dense({.units = 1})(layers::LSTM({.units = 3, .stateful = true})(h)));
+    model.compile({.optimizer = "sgd", .loss = "mse"});
+    FitArgs args{.batch_size = 4, .epochs = 3, .verbose = 0};
+    if (!folder.empty())
+      args.callbacks.emplace_back(
+          callbacks::BackupAndRestore({.backup_dir = folder, .save_freq = 2}));
+    if (batches > 0) args.callbacks.emplace_back(Break(batches));
+    model.fit(x, y, args);
+    return std::vector<Tensor>{model.predict(x), model.predict(x)};
+  };
+  const std::vector<Tensor> whole = run("", 0);
+  CHECK(!ops::array_equal(whole[0], whole[1]));
+  for (const int batches : {3, 5, 7}) {
+    CAPTURE(batches);
+    const Folder folder;
+    CHECK_THROWS_WITH(run(folder / "backup", batches), "broken off");
+    expect_equal(run(folder / "backup", 0), whole);
+  }
+}
+
 TEST_CASE("a run that is broken off behind its last epoch ends with the averages all the same") {
   const Outcome whole = *train({}, "");
   const Folder folder;
