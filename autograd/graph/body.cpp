@@ -99,6 +99,33 @@ std::vector<Tensor> replay_tape(const Tape& tape, const std::vector<Tensor>& inp
   return outputs;
 }
 
+Tape part_of(const Tape& tape,
+             std::size_t first,
+             std::size_t end,
+             const std::vector<ValueId>& inputs,
+             const std::vector<ValueId>& outputs) {
+  Tape part;
+  std::vector<ValueId> to(tape.values.size(), -1);
+  const auto add = [&](ValueId id, Value value) {
+    part.values.push_back(std::move(value));
+    return to[at(id)] = static_cast<ValueId>(part.values.size() - 1);
+  };
+  const auto place_of = [&](ValueId id) {
+    return to[at(id)] >= 0 ? to[at(id)] : add(id, tape[id]);  // a constant
+  };
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    add(inputs[i], {.kind = Value::Kind::input, .spec = tape[inputs[i]].spec, .input = i});
+  for (std::size_t i = first; i < end; ++i) {
+    Step step{tape.steps[i].op, {}, {}};
+    for (const ValueId id : tape.steps[i].inputs) step.inputs.push_back(place_of(id));
+    for (const ValueId id : tape.steps[i].outputs)
+      step.outputs.push_back(add(id, {.spec = tape[id].spec}));
+    part.steps.push_back(std::move(step));
+  }
+  for (const ValueId id : outputs) part.outputs.push_back(place_of(id));
+  return part;
+}
+
 BoundBody bind_closure(const Closure& closure,
                        const std::vector<std::size_t>& varying,
                        const std::vector<Tensor>& inputs,

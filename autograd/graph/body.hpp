@@ -35,6 +35,14 @@ void note_custom_gradient();
 /// Makes each step of the tape again with these inputs; recorded where something listens.
 std::vector<Tensor> replay_tape(const Tape& tape, const std::vector<Tensor>& inputs);
 
+/// The steps of a tape from `first` to `end` - 1. What they read and do not make are `inputs`, or
+/// constants.
+Tape part_of(const Tape& tape,
+             std::size_t first,
+             std::size_t end,
+             const std::vector<ValueId>& inputs,
+             const std::vector<ValueId>& outputs);
+
 /// A closure as a function of its inputs alone. Copies of a handle share it.
 class Body {
  public:
