@@ -116,7 +116,17 @@ struct OptionalAxes : AxisList {
   OptionalAxes(AxisList axes) : AxisList(std::move(axes)) {}
 };
 
-/// The fields of the kernels and biases of attention.
+/// The options of the kernels and biases of attention, and their fields.
+#define NYALA_ATTENTION_WEIGHT_ARGS                                \
+  initializers::Initializer kernel_initializer = "glorot_uniform"; \
+  initializers::Initializer bias_initializer = "zeros";            \
+  regularizers::Regularizer kernel_regularizer = {};               \
+  regularizers::Regularizer bias_regularizer = {};                 \
+  regularizers::Regularizer activity_regularizer = {};             \
+  constraints::Constraint kernel_constraint = {};                  \
+  constraints::Constraint bias_constraint = {};                    \
+  bool use_gate = false;                                           \
+  std::optional<std::int64_t> seed = {}
 template <class A>
 constexpr auto attention_weight_fields() {
   return std::tuple{
@@ -142,15 +152,7 @@ struct MultiHeadAttentionArgs {
   OutputShape output_shape = {};
   OptionalAxes attention_axes = {};
   std::optional<int> sliding_window = {};
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  bool use_gate = false;
-  std::optional<std::int64_t> seed = {};
+  NYALA_ATTENTION_WEIGHT_ARGS;
   NYALA_LAYER_ARGS;
 
   using Call = MultiHeadAttentionCall;
@@ -186,15 +188,7 @@ struct GroupQueryAttentionArgs {
   double dropout = 0.0;
   bool use_bias = true;
   std::optional<int> sliding_window = {};
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  bool use_gate = false;
-  std::optional<std::int64_t> seed = {};
+  NYALA_ATTENTION_WEIGHT_ARGS;
   NYALA_LAYER_ARGS;
 
   using Call = MultiHeadAttentionCall;

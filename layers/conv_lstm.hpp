@@ -27,25 +27,13 @@ struct ConvLSTMLayerArgs {
   activations::Activation activation = "tanh";
   activations::Activation recurrent_activation = "sigmoid";
   bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer recurrent_initializer = "orthogonal";
-  initializers::Initializer bias_initializer = "zeros";
+  NYALA_RECURRENT_INITIALIZERS;
   bool unit_forget_bias = true;
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer recurrent_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
+  NYALA_RECURRENT_REGULARIZERS;
   regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint recurrent_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  double dropout = 0;
-  double recurrent_dropout = 0;
+  NYALA_RECURRENT_CONSTRAINTS;
   std::optional<std::int64_t> seed = {};
-  bool return_sequences = false;
-  bool return_state = false;
-  bool go_backwards = false;
-  bool stateful = false;
-  bool unroll = false;
+  NYALA_SEQUENCE_ARGS;
   bool zero_output_for_mask = false;
   NYALA_LAYER_ARGS;
 
@@ -67,11 +55,9 @@ struct ConvLSTMLayerArgs {
             Field{"recurrent_activation", &A::recurrent_activation, "Applied to the gates."},
             Field{"use_bias", &A::use_bias, "Whether a bias is added."}),
         recurrent_initializer_fields<A>(),
-        layer_fields(Field{"unit_forget_bias",
-                           &A::unit_forget_bias,
-                           "Whether the bias of the forget gate starts with ones."}),
+        forget_bias_field<A>(),
         recurrent_weight_fields<A>(),
-        layer_fields(Field{"seed", &A::seed, "Makes dropout repeatable."}));
+        seed_field<A>());
   }
   static constexpr auto ignored_keys() { return kOldRecurrentKeys; }
   static Config upgrade(Config config) { return upgrade_recurrent(std::move(config)); }

@@ -12,6 +12,30 @@ namespace nyala::layers {
 /// The options that an older Keras names otherwise, in today's names.
 Config upgrade_convolution(Config config);
 
+/// The options of a kernel and a bias, behind `activation`, and the fields of all.
+#define NYALA_KERNEL_AND_BIAS_ARGS                                 \
+  bool use_bias = true;                                            \
+  initializers::Initializer kernel_initializer = "glorot_uniform"; \
+  initializers::Initializer bias_initializer = "zeros";            \
+  regularizers::Regularizer kernel_regularizer = {};               \
+  regularizers::Regularizer bias_regularizer = {};                 \
+  regularizers::Regularizer activity_regularizer = {};             \
+  constraints::Constraint kernel_constraint = {};                  \
+  constraints::Constraint bias_constraint = {}
+template <class A>
+constexpr auto activation_and_bias_fields() {
+  return layer_fields(
+      Field{"activation", &A::activation, "Applied to the result."},
+      Field{"use_bias", &A::use_bias, "Whether a bias is added."},
+      Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
+      Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
+      Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
+      Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
+      Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
+      Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
+      Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
+}
+
 /// activation(conv(x, kernel) + bias) over kRank spatial axes: x (batch, spatial..., channels), or
 /// (batch, channels, spatial...) with "channels_first"; kernel (spatial..., channels / groups,
 /// filters). Throws ShapeError for other ranks and for windows larger than the input.
@@ -27,37 +51,23 @@ struct ConvLayerArgs {
   Extents dilation_rate = 1;
   int groups = 1;
   activations::Activation activation = {};
-  bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint bias_constraint = {};
+  NYALA_KERNEL_AND_BIAS_ARGS;
   NYALA_LAYER_ARGS;
 
   static Config upgrade(Config config) { return upgrade_convolution(std::move(config)); }
 
   template <class A = ConvLayerArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
-        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-        Field{"strides", &A::strides, "Steps between windows."},
-        Field{"padding", &A::padding, "valid, same or, for Conv1D, causal."},
-        Field{"data_format", &A::data_format, "Where the channels stand."},
-        Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
-        Field{"groups", &A::groups, "Parts of the channels.", Range::at_least(1)},
-        Field{"activation", &A::activation, "Applied to the result."},
-        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-        Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
-        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-        Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
-        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-        Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
-        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
+    return std::tuple_cat(
+        layer_fields(
+            Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
+            Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+            Field{"strides", &A::strides, "Steps between windows."},
+            Field{"padding", &A::padding, "valid, same or, for Conv1D, causal."},
+            Field{"data_format", &A::data_format, "Where the channels stand."},
+            Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
+            Field{"groups", &A::groups, "Parts of the channels.", Range::at_least(1)}),
+        activation_and_bias_fields<A>());
   }
 };
 
@@ -84,14 +94,7 @@ struct ConvTransposeLayerArgs {
   DataFormat data_format = {};
   Extents dilation_rate = 1;
   activations::Activation activation = {};
-  bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint bias_constraint = {};
+  NYALA_KERNEL_AND_BIAS_ARGS;
   NYALA_LAYER_ARGS;
 
   static Config upgrade(Config config) { return upgrade_convolution(std::move(config)); }
@@ -100,23 +103,16 @@ struct ConvTransposeLayerArgs {
 
   template <class A = ConvTransposeLayerArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
-        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-        Field{"strides", &A::strides, "Steps between windows."},
-        Field{"padding", &A::padding, "valid or same."},
-        Field{"output_padding", &A::output_padding, "Added to the output's sizes."},
-        Field{"data_format", &A::data_format, "Where the channels stand."},
-        Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."},
-        Field{"activation", &A::activation, "Applied to the result."},
-        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-        Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
-        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-        Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
-        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-        Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
-        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."});
+    return std::tuple_cat(
+        layer_fields(
+            Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
+            Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+            Field{"strides", &A::strides, "Steps between windows."},
+            Field{"padding", &A::padding, "valid or same."},
+            Field{"output_padding", &A::output_padding, "Added to the output's sizes."},
+            Field{"data_format", &A::data_format, "Where the channels stand."},
+            Field{"dilation_rate", &A::dilation_rate, "Steps between a window's elements."}),
+        activation_and_bias_fields<A>());
   }
 };
 
@@ -262,14 +258,7 @@ struct LocallyConnectedLayerArgs {
   std::string padding = "valid";
   DataFormat data_format = {};
   activations::Activation activation = {};
-  bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint bias_constraint = {};
+  NYALA_KERNEL_AND_BIAS_ARGS;
   int implementation = 1;
   NYALA_LAYER_ARGS;
 
@@ -277,22 +266,14 @@ struct LocallyConnectedLayerArgs {
 
   template <class A = LocallyConnectedLayerArgs>
   static constexpr auto fields() {
-    return layer_fields(
-        Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
-        Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
-        Field{"strides", &A::strides, "Steps between windows."},
-        Field{"padding", &A::padding, "valid or same."},
-        Field{"data_format", &A::data_format, "Where the channels stand."},
-        Field{"activation", &A::activation, "Applied to the result."},
-        Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-        Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel."},
-        Field{"bias_initializer", &A::bias_initializer, "Fills the bias."},
-        Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the kernel."},
-        Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."},
-        Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."},
-        Field{"kernel_constraint", &A::kernel_constraint, "Applied after each step."},
-        Field{"bias_constraint", &A::bias_constraint, "Applied after each step."},
-        Field{"implementation", &A::implementation, "1, as Keras calls it."});
+    return std::tuple_cat(
+        layer_fields(Field{"filters", &A::filters, "Channels of the output.", Range::at_least(1)},
+                     Field{"kernel_size", &A::kernel_size, "Of a window, for each spatial axis."},
+                     Field{"strides", &A::strides, "Steps between windows."},
+                     Field{"padding", &A::padding, "valid or same."},
+                     Field{"data_format", &A::data_format, "Where the channels stand."}),
+        activation_and_bias_fields<A>(),
+        layer_fields(Field{"implementation", &A::implementation, "1, as Keras calls it."}));
   }
 };
 

@@ -6,13 +6,9 @@
 /// units), and with `return_state` its states behind that. Steps where the mask
 /// is false change nothing: they repeat the output before them, or give zeros
 /// with `zero_output_for_mask`.
-#include <array>
 #include <vector>
 
-#include <nyala/layers/activations.hpp>
-#include <nyala/layers/layer.hpp>
-#include <nyala/layers/options.hpp>
-#include <nyala/layers/serialization.hpp>
+#include <nyala/layers/recurrent_args.hpp>
 
 #pragma GCC visibility push(default)
 
@@ -38,100 +34,6 @@ class RecurrentCell {
 
 namespace layers {
 
-/// What a recurrent layer's call takes by name.
-struct RecurrentCall {
-  /// The states before the first step, (batch, units) each: one, or a list.
-  /// Zeros without them.
-  CallValue initial_state = {};
-  CallValue mask = {};
-  std::optional<bool> training = {};
-
-  static constexpr std::array<const char*, 1> inputs = {"sequences"};
-
-  template <class A = RecurrentCall>
-  static constexpr auto call_fields() {
-    return std::tuple{CallField{"initial_state", &A::initial_state},
-                      CallField{"mask", &A::mask},
-                      CallField{"training", &A::training}};
-  }
-};
-
-/// What a cell's call takes: x and the states by position, in one list.
-struct RecurrentCellCall {
-  std::optional<bool> training = {};
-
-  static constexpr std::array<const char*, 2> inputs = {"inputs", "states"};
-
-  template <class A = RecurrentCellCall>
-  static constexpr auto call_fields() {
-    return std::tuple{CallField{"training", &A::training}};
-  }
-};
-
-inline constexpr LayerTraits kRecurrentTraits = {.training = DefaultTraining::off,
-                                                 .takes_mask = true};
-inline constexpr LayerTraits kRecurrentCellTraits = {.training = DefaultTraining::off};
-
-/// What tf.keras 2.x writes, or Keras takes, beside today's options.
-inline constexpr std::array<const char*, 3> kOldRecurrentKeys = {
-    "implementation", "use_cudnn", "time_major"};
-/// Throws UnsupportedError for sequences with the time first.
-Config upgrade_recurrent(Config config);
-
-/// Fields of several classes.
-template <class A>
-constexpr auto sequence_fields() {
-  return std::tuple{
-      Field{"return_sequences", &A::return_sequences, "Whether every output is returned."},
-      Field{"return_state", &A::return_state, "Whether the states are returned as well."},
-      Field{"go_backwards", &A::go_backwards, "Whether the last step comes first."},
-      Field{"stateful", &A::stateful, "Whether a batch starts with the states of the last one."},
-      Field{"unroll", &A::unroll, "Without effect on results."},
-      Field{"zero_output_for_mask",
-            &A::zero_output_for_mask,
-            "Whether steps that are masked give zeros."}};
-}
-template <class A>
-constexpr auto gate_fields() {
-  return std::tuple{
-      Field{"units", &A::units, "Size of the state.", Range::at_least(1)},
-      Field{"activation", &A::activation, "Applied to what becomes the state."},
-      Field{"recurrent_activation", &A::recurrent_activation, "Applied to the gates."}};
-}
-template <class A>
-constexpr auto recurrent_initializer_fields() {
-  return std::tuple{
-      Field{"kernel_initializer", &A::kernel_initializer, "Fills the kernel of the input."},
-      Field{"recurrent_initializer", &A::recurrent_initializer, "Fills the kernel of the state."},
-      Field{"bias_initializer", &A::bias_initializer, "Fills the bias."}};
-}
-template <class A>
-constexpr auto recurrent_weight_fields() {
-  const auto activity = [] {
-    if constexpr (requires(A & a) { a.activity_regularizer; })
-      return std::tuple{
-          Field{"activity_regularizer", &A::activity_regularizer, "Penalty on the output."}};
-    else
-      return std::tuple{};
-  }();
-  return std::tuple_cat(
-      std::tuple{
-          Field{"kernel_regularizer", &A::kernel_regularizer, "Penalty on the input's kernel."},
-          Field{
-              "recurrent_regularizer", &A::recurrent_regularizer, "Penalty on the state's kernel."},
-          Field{"bias_regularizer", &A::bias_regularizer, "Penalty on the bias."}},
-      activity,
-      std::tuple{
-          Field{"kernel_constraint", &A::kernel_constraint, "Applied to the input's kernel."},
-          Field{"recurrent_constraint", &A::recurrent_constraint, "Applied to the state's kernel."},
-          Field{"bias_constraint", &A::bias_constraint, "Applied to the bias."},
-          Field{"dropout", &A::dropout, "Share of the input dropped.", Range::from_0_to_1()},
-          Field{"recurrent_dropout",
-                &A::recurrent_dropout,
-                "Share of the state dropped.",
-                Range::from_0_to_1()}});
-}
-
 /// One step of SimpleRNN: activation(x W + h R + b), which is also the new
 /// state. Called with x (batch, features) and h (batch, units), it gives the
 /// output and the new h.
@@ -139,17 +41,9 @@ struct SimpleRNNCellArgs {
   Required<int> units;
   activations::Activation activation = "tanh";
   bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer recurrent_initializer = "orthogonal";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer recurrent_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint recurrent_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  double dropout = 0;
-  double recurrent_dropout = 0;
+  NYALA_RECURRENT_INITIALIZERS;
+  NYALA_RECURRENT_REGULARIZERS;
+  NYALA_RECURRENT_CONSTRAINTS;
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
@@ -158,13 +52,11 @@ struct SimpleRNNCellArgs {
 
   template <class A = SimpleRNNCellArgs>
   static constexpr auto fields() {
-    return std::tuple_cat(
-        layer_fields(Field{"units", &A::units, "Size of the state.", Range::at_least(1)},
-                     Field{"activation", &A::activation, "Applied to what becomes the state."}),
-        layer_fields(Field{"use_bias", &A::use_bias, "Whether a bias is added."}),
-        recurrent_initializer_fields<A>(),
-        recurrent_weight_fields<A>(),
-        layer_fields(Field{"seed", &A::seed, "Makes dropout repeatable."}));
+    return std::tuple_cat(simple_fields<A>(),
+                          bias_field<A>(),
+                          recurrent_initializer_fields<A>(),
+                          recurrent_weight_fields<A>(),
+                          seed_field<A>());
   }
   static constexpr auto ignored_keys() { return kOldRecurrentKeys; }
 };
@@ -176,23 +68,11 @@ struct SimpleRNNArgs {
   Required<int> units;
   activations::Activation activation = "tanh";
   bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer recurrent_initializer = "orthogonal";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer recurrent_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
+  NYALA_RECURRENT_INITIALIZERS;
+  NYALA_RECURRENT_REGULARIZERS;
   regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint recurrent_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  double dropout = 0;
-  double recurrent_dropout = 0;
-  bool return_sequences = false;
-  bool return_state = false;
-  bool go_backwards = false;
-  bool stateful = false;
-  bool unroll = false;
+  NYALA_RECURRENT_CONSTRAINTS;
+  NYALA_SEQUENCE_ARGS;
   IfSet<std::optional<std::int64_t>> seed = {};
   bool zero_output_for_mask = false;
   NYALA_LAYER_ARGS;
@@ -202,14 +82,12 @@ struct SimpleRNNArgs {
 
   template <class A = SimpleRNNArgs>
   static constexpr auto fields() {
-    return std::tuple_cat(
-        sequence_fields<A>(),
-        layer_fields(Field{"units", &A::units, "Size of the state.", Range::at_least(1)},
-                     Field{"activation", &A::activation, "Applied to what becomes the state."}),
-        layer_fields(Field{"use_bias", &A::use_bias, "Whether a bias is added."}),
-        recurrent_initializer_fields<A>(),
-        recurrent_weight_fields<A>(),
-        layer_fields(Field{"seed", &A::seed, "Makes dropout repeatable."}));
+    return std::tuple_cat(sequence_fields<A>(),
+                          simple_fields<A>(),
+                          bias_field<A>(),
+                          recurrent_initializer_fields<A>(),
+                          recurrent_weight_fields<A>(),
+                          seed_field<A>());
   }
   static constexpr auto ignored_keys() { return kOldRecurrentKeys; }
   static Config upgrade(Config config) { return upgrade_recurrent(std::move(config)); }
@@ -223,18 +101,10 @@ struct LSTMCellArgs {
   activations::Activation activation = "tanh";
   activations::Activation recurrent_activation = "sigmoid";
   bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer recurrent_initializer = "orthogonal";
-  initializers::Initializer bias_initializer = "zeros";
+  NYALA_RECURRENT_INITIALIZERS;
   bool unit_forget_bias = true;
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer recurrent_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint recurrent_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  double dropout = 0;
-  double recurrent_dropout = 0;
+  NYALA_RECURRENT_REGULARIZERS;
+  NYALA_RECURRENT_CONSTRAINTS;
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
@@ -243,15 +113,12 @@ struct LSTMCellArgs {
 
   template <class A = LSTMCellArgs>
   static constexpr auto fields() {
-    return std::tuple_cat(
-        gate_fields<A>(),
-        layer_fields(Field{"use_bias", &A::use_bias, "Whether a bias is added."},
-                     Field{"unit_forget_bias",
-                           &A::unit_forget_bias,
-                           "Whether the bias of the forget gate starts with ones."}),
-        recurrent_initializer_fields<A>(),
-        recurrent_weight_fields<A>(),
-        layer_fields(Field{"seed", &A::seed, "Makes dropout repeatable."}));
+    return std::tuple_cat(gate_fields<A>(),
+                          bias_field<A>(),
+                          forget_bias_field<A>(),
+                          recurrent_initializer_fields<A>(),
+                          recurrent_weight_fields<A>(),
+                          seed_field<A>());
   }
   static constexpr auto ignored_keys() { return kOldRecurrentKeys; }
 };
@@ -265,25 +132,13 @@ struct LSTMArgs {
   activations::Activation activation = "tanh";
   activations::Activation recurrent_activation = "sigmoid";
   bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer recurrent_initializer = "orthogonal";
-  initializers::Initializer bias_initializer = "zeros";
+  NYALA_RECURRENT_INITIALIZERS;
   bool unit_forget_bias = true;
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer recurrent_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
+  NYALA_RECURRENT_REGULARIZERS;
   regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint recurrent_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  double dropout = 0;
-  double recurrent_dropout = 0;
+  NYALA_RECURRENT_CONSTRAINTS;
   std::optional<std::int64_t> seed = {};
-  bool return_sequences = false;
-  bool return_state = false;
-  bool go_backwards = false;
-  bool stateful = false;
-  bool unroll = false;
+  NYALA_SEQUENCE_ARGS;
   bool zero_output_for_mask = false;
   NYALA_LAYER_ARGS;
 
@@ -292,16 +147,13 @@ struct LSTMArgs {
 
   template <class A = LSTMArgs>
   static constexpr auto fields() {
-    return std::tuple_cat(
-        sequence_fields<A>(),
-        gate_fields<A>(),
-        layer_fields(Field{"use_bias", &A::use_bias, "Whether a bias is added."}),
-        recurrent_initializer_fields<A>(),
-        layer_fields(Field{"unit_forget_bias",
-                           &A::unit_forget_bias,
-                           "Whether the bias of the forget gate starts with ones."}),
-        recurrent_weight_fields<A>(),
-        layer_fields(Field{"seed", &A::seed, "Makes dropout repeatable."}));
+    return std::tuple_cat(sequence_fields<A>(),
+                          gate_fields<A>(),
+                          bias_field<A>(),
+                          recurrent_initializer_fields<A>(),
+                          forget_bias_field<A>(),
+                          recurrent_weight_fields<A>(),
+                          seed_field<A>());
   }
   static constexpr auto ignored_keys() { return kOldRecurrentKeys; }
   static Config upgrade(Config config) { return upgrade_recurrent(std::move(config)); }
@@ -314,17 +166,9 @@ struct GRUCellArgs {
   activations::Activation activation = "tanh";
   activations::Activation recurrent_activation = "sigmoid";
   bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer recurrent_initializer = "orthogonal";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer recurrent_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint recurrent_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  double dropout = 0;
-  double recurrent_dropout = 0;
+  NYALA_RECURRENT_INITIALIZERS;
+  NYALA_RECURRENT_REGULARIZERS;
+  NYALA_RECURRENT_CONSTRAINTS;
   bool reset_after = true;
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
@@ -334,15 +178,12 @@ struct GRUCellArgs {
 
   template <class A = GRUCellArgs>
   static constexpr auto fields() {
-    return std::tuple_cat(
-        gate_fields<A>(),
-        layer_fields(Field{"use_bias", &A::use_bias, "Whether a bias is added."}),
-        recurrent_initializer_fields<A>(),
-        recurrent_weight_fields<A>(),
-        layer_fields(Field{"reset_after",
-                           &A::reset_after,
-                           "Whether the reset gate is applied after the product."}),
-        layer_fields(Field{"seed", &A::seed, "Makes dropout repeatable."}));
+    return std::tuple_cat(gate_fields<A>(),
+                          bias_field<A>(),
+                          recurrent_initializer_fields<A>(),
+                          recurrent_weight_fields<A>(),
+                          reset_field<A>(),
+                          seed_field<A>());
   }
   static constexpr auto ignored_keys() { return kOldRecurrentKeys; }
 };
@@ -356,24 +197,12 @@ struct GRUArgs {
   activations::Activation activation = "tanh";
   activations::Activation recurrent_activation = "sigmoid";
   bool use_bias = true;
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer recurrent_initializer = "orthogonal";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer recurrent_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
+  NYALA_RECURRENT_INITIALIZERS;
+  NYALA_RECURRENT_REGULARIZERS;
   regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint recurrent_constraint = {};
-  constraints::Constraint bias_constraint = {};
-  double dropout = 0;
-  double recurrent_dropout = 0;
+  NYALA_RECURRENT_CONSTRAINTS;
   std::optional<std::int64_t> seed = {};
-  bool return_sequences = false;
-  bool return_state = false;
-  bool go_backwards = false;
-  bool stateful = false;
-  bool unroll = false;
+  NYALA_SEQUENCE_ARGS;
   bool reset_after = true;
   bool zero_output_for_mask = false;
   NYALA_LAYER_ARGS;
@@ -383,78 +212,18 @@ struct GRUArgs {
 
   template <class A = GRUArgs>
   static constexpr auto fields() {
-    return std::tuple_cat(
-        sequence_fields<A>(),
-        gate_fields<A>(),
-        layer_fields(Field{"use_bias", &A::use_bias, "Whether a bias is added."}),
-        recurrent_initializer_fields<A>(),
-        recurrent_weight_fields<A>(),
-        layer_fields(Field{"reset_after",
-                           &A::reset_after,
-                           "Whether the reset gate is applied after the product."}),
-        layer_fields(Field{"seed", &A::seed, "Makes dropout repeatable."}));
+    return std::tuple_cat(sequence_fields<A>(),
+                          gate_fields<A>(),
+                          bias_field<A>(),
+                          recurrent_initializer_fields<A>(),
+                          recurrent_weight_fields<A>(),
+                          reset_field<A>(),
+                          seed_field<A>());
   }
   static constexpr auto ignored_keys() { return kOldRecurrentKeys; }
   static Config upgrade(Config config) { return upgrade_recurrent(std::move(config)); }
 };
 NYALA_DECLARE_LAYER(GRU);
-
-/// Layers that must be given: `.cells = {LSTMCell(2), GRUCell(3)}`.
-class RequiredLayers {
- public:
-  using List = std::vector<Layer>;
-
-  RequiredLayers(std::initializer_list<Layer> layers) : items_(layers) {}
-  RequiredLayers(std::vector<Layer> layers) : items_(std::move(layers)) {}
-  RequiredLayers(Unset) : is_set(false) {}
-  const std::vector<Layer>& items() const { return items_; }
-
- private:
-  std::vector<Layer> items_;
-
- public:
-  bool is_set = true;
-};
-
-/// A cell, or a list of cells, which is a StackedRNNCells of them.
-class RequiredCell {
- public:
-  RequiredCell(Layer cell) : cell_(std::move(cell)) {}
-  template <std::derived_from<Layer> L>
-  RequiredCell(const L& cell) : cell_(cell) {}
-  RequiredCell(std::initializer_list<Layer> cells) : RequiredCell(std::vector<Layer>(cells)) {}
-  RequiredCell(std::vector<Layer> cells);
-  RequiredCell(Unset) : is_set(false) {}
-  const Layer& cell() const { return cell_; }
-
- private:
-  Layer cell_;
-
- public:
-  bool is_set = true;
-};
-
-}  // namespace layers
-
-template <>
-struct ConfigCodec<layers::RequiredLayers> {
-  static Config to(const layers::RequiredLayers& layers) {
-    return ConfigCodec<std::vector<Layer>>::to(layers.items());
-  }
-  static layers::RequiredLayers from(const Config& config) {
-    return ConfigCodec<std::vector<Layer>>::from(config);
-  }
-};
-template <>
-struct ConfigCodec<layers::RequiredCell> {
-  static Config to(const layers::RequiredCell& cell) { return ConfigCodec<Layer>::to(cell.cell()); }
-  static layers::RequiredCell from(const Config& config) {
-    if (config.is_list()) return ConfigCodec<std::vector<Layer>>::from(config);
-    return ConfigCodec<Layer>::from(config);
-  }
-};
-
-namespace layers {
 
 /// Cells one above the other, as one: the output of each is the input of the
 /// next. https://keras.io/api/layers/recurrent_layers/stacked_rnn_cell/
@@ -476,11 +245,7 @@ NYALA_DECLARE_LAYER(StackedRNNCells);
 /// list of such. https://keras.io/api/layers/recurrent_layers/rnn/
 struct RNNArgs {
   RequiredCell cell;
-  bool return_sequences = false;
-  bool return_state = false;
-  bool go_backwards = false;
-  bool stateful = false;
-  bool unroll = false;
+  NYALA_SEQUENCE_ARGS;
   bool zero_output_for_mask = false;
   NYALA_LAYER_ARGS;
 
