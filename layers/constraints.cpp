@@ -1,11 +1,10 @@
 #include <nyala/layers/constraints.hpp>
 
+#include <nyala/core/epsilon.hpp>
 #include <nyala/core/ops.hpp>
 
 namespace nyala::constraints {
 namespace {
-
-constexpr double kEpsilon = 1e-7;
 
 Tensor norms_of(const Tensor& w, const NormAxis& axis) {
   return ops::sqrt(ops::sum(ops::square(w), {.axis = Axes(axis.axes), .keepdims = true}));

@@ -1,14 +1,12 @@
 #include <cmath>
 
+#include <nyala/core/epsilon.hpp>
 #include <nyala/core/ops/batch_norm.hpp>
 #include <nyala/layers/normalization.hpp>
 
 namespace nyala {
 namespace layers {
 namespace {
-
-// Keeps a batch that is masked everywhere from dividing by 0.
-constexpr double kEpsilon = 1e-7;
 
 class BatchNormalizationLayer final : public LayerBase<BatchNormalizationArgs> {
  public:
@@ -181,6 +179,7 @@ class BatchNormalizationLayer final : public LayerBase<BatchNormalizationArgs> {
     const Tensor counts = ops::expand_dims(ops::cast(mask, DType::bool_), -1);
     const ReduceArgs over{.axis = other_axes(x)};
     const Tensor weights = ops::where(counts, ops::ones_like(x), 0);
+    // A batch that is masked everywhere does not divide by 0.
     const Tensor count = ops::sum(weights, over) + kEpsilon;
     const Tensor mean = ops::sum(ops::where(counts, x, 0), over) / count;
     const Tensor distance = ops::where(counts, x - along_axis(mean, x.rank()), 0);

@@ -1,12 +1,10 @@
 #include <algorithm>
 
+#include <nyala/core/epsilon.hpp>
 #include <nyala/layers/preprocessing.hpp>
 
 namespace nyala::layers {
 namespace {
-
-// No divisor is smaller.
-constexpr double kEpsilon = 1e-7;
 
 class NormalizationLayer final : public LayerBase<NormalizationArgs> {
  public:
@@ -58,6 +56,7 @@ class NormalizationLayer final : public LayerBase<NormalizationArgs> {
         ops::cast(given_mean_.defined() ? given_mean_ : ops::reshape(mean_, broadcast_), dtype);
     const Tensor variance = ops::cast(
         given_variance_.defined() ? given_variance_ : ops::reshape(variance_, broadcast_), dtype);
+    // No divisor is smaller.
     const Tensor deviation = ops::maximum(ops::sqrt(variance), kEpsilon);
     return args().invert ? mean + x * deviation : (x - mean) / deviation;
   }

@@ -7,13 +7,13 @@
 #include <utility>
 
 #include <nyala/core/config.hpp>
+#include <nyala/core/epsilon.hpp>
 #include <nyala/core/ops.hpp>
 #include <nyala/models/losses/loss.hpp>
 
 namespace nyala::losses {
 
-/// Keras's `backend.epsilon()`.
-inline constexpr double kEpsilon = 1e-7;
+using nyala::kEpsilon;
 
 /// Adds or drops a last axis of size 1 where the ranks differ by one, so that (batch,) meets
 /// (batch, 1) and never broadcasts to (batch, batch).
