@@ -169,7 +169,8 @@ TEST_CASE("stateful layers go on with their states") {
           callbacks::BackupAndRestore({.backup_dir = folder, .save_freq = 2}));
     if (batches > 0) args.callbacks.emplace_back(Break(batches));
     model.fit(x, y, args);
-    return std::vector<Tensor>{model.predict(x), model.predict(x)};
+    return std::vector<Tensor>{model.predict(x, {.batch_size = 4, .verbose = 0}),
+                               model.predict(x, {.batch_size = 4, .verbose = 0})};
   };
   const std::vector<Tensor> whole = run("", 0);
   CHECK(!ops::array_equal(whole[0], whole[1]));
