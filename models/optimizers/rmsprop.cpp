@@ -82,13 +82,14 @@ class AdadeltaOptimizer final : public OptimizerOf<AdadeltaArgs, AdadeltaOptimiz
                    const Tensor& rate,
                    std::size_t index) override {
     const double rho = args_.rho, epsilon = args_.epsilon;
-    const Tensor square =
-        gradients_[index].value() * rho + map_gradient(gradient, ops::square) * (1 - rho);
+    const Tensor squares = map_gradient(gradient, ops::square);
+    const Tensor square = gradients_[index].value() * rho + squares * (1 - rho);
     assign(gradients_[index], square);
     const Tensor steps = steps_[index];
-    const Tensor step = ops::sqrt(steps + epsilon) * gradient / ops::sqrt(square + epsilon);
-    assign(steps_[index], steps * rho + ops::square(step) * (1 - rho));
-    assign_sub(variable, rate * step);
+    const Tensor factor = ops::sqrt(steps + epsilon) / ops::sqrt(square + epsilon);
+    // The squares of the steps: like those of the gradients, of each occurrence of a row by itself.
+    assign(steps_[index], steps * rho + squares * ops::square(factor) * (1 - rho));
+    assign_sub(variable, rate * (factor * gradient));
   }
 
   std::vector<Variable> gradients_;

@@ -52,6 +52,28 @@ TEST_CASE("every optimizer lowers a loss within a traced function") {
   CHECK(train(Ftrl({.learning_rate = 1}), 300) < 1e-2);
 }
 
+TEST_CASE("Adadelta counts the steps of a row that occurs several times as Keras does") {
+  const Symbol in = Input({.shape = {3}, .dtype = int32});
+  const Symbol rows =
+      layers::Embedding({.input_dim = 2, .output_dim = 1, .embeddings_initializer = "ones"})(in);
+  const Model model(in, layers::Flatten()(rows));
+  model.compile({.optimizer = Adadelta({.learning_rate = 1}), .loss = "mse"});
+  const Tensor x = ops::zeros({1, 3}, {.dtype = int32});
+  const Tensor y = Tensor::from(std::vector<float>{0, 1.5f, 3}, {1, 3});
+  // What Keras 3.15 on TensorFlow has after each step, in float32.
+  const double weight[] = {1.0009259, 1.0018619};
+  const double squares_of_steps[] = {9.9999895e-08, 1.975375e-07};
+  for (int step = 0; step < 2; ++step) {
+    CAPTURE(step);
+    model.train_on_batch(x, y);
+    CHECK(model.get_weights()[0].to_vector<float>()[0] ==
+          doctest::Approx(weight[step]).epsilon(2e-7));
+    const std::vector<Variable> slots = model.optimizer().variables();
+    CHECK(Tensor(slots[3]).to_vector<float>()[0] ==
+          doctest::Approx(squares_of_steps[step]).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("a learning rate set between replays, and one by schedule, take effect") {
   const Variable w(ops::zeros({1}));
   const Optimizer optimizer = SGD({.learning_rate = 1});
