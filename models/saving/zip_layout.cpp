@@ -64,8 +64,8 @@ std::optional<std::uint64_t> header_of(Bytes entry, std::uint64_t name_size) {
   const std::uint64_t at = number(entry, 42, 4);
   if (at != kElsewhere) return at;
   std::uint64_t before = 0;
-  for (const std::uint64_t field : {24, 20})
-    before += number(entry, field, 4) == kElsewhere ? 8 : 0;
+  for (const auto field : {std::uint64_t{24}, std::uint64_t{20}})
+    before += number(entry, field, 4) == kElsewhere ? std::uint64_t{8} : 0;
   Bytes extra = entry.subspan(kEntry + name_size, number(entry, 30, 2));
   while (extra.size() >= 4) {
     const std::uint64_t size = number(extra, 2, 2);
