@@ -197,3 +197,16 @@ TEST_CASE("a normalised batch_dot is its parts, however it is computed") {
   const Tensor x = unknown({None, None, 3});
   CHECK(normalized_batch_dot(x, x, {2, 2}).shape() == Shape{None, None, None});
 }
+
+TEST_CASE("uint64 is in order beyond the largest int64") {
+  constexpr std::uint64_t kHigh = 0x8000000000000000u;
+  const Tensor x =
+      Tensor::from(std::vector<std::uint64_t>{0, 5, kHigh - 1, kHigh, ~0u + kHigh}, {5});
+  const Tensor y = Tensor::from(std::vector<std::uint64_t>{kHigh, 5, kHigh, kHigh - 1, kHigh}, {5});
+  const auto bits = [](const std::vector<bool>& values) { return Tensor::from(values, {5}); };
+  CHECK(array_equal(x < y, bits({true, false, true, false, false})));
+  CHECK(array_equal(x <= y, bits({true, true, true, false, false})));
+  CHECK(array_equal(x > y, bits({false, false, false, true, true})));
+  CHECK(array_equal(x >= y, bits({false, true, false, true, true})));
+  CHECK(array_equal(greater(x, 5), bits({false, false, true, true, true})));
+}

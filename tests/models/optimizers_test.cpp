@@ -50,6 +50,31 @@ TEST_CASE("every optimizer lowers a loss within a traced function") {
   CHECK(train(Lamb({.learning_rate = 0.02}), 500) < 0.1);
   CHECK(train(Lion({.learning_rate = 0.01}), 600) < 0.1);
   CHECK(train(Ftrl({.learning_rate = 1}), 300) < 1e-2);
+  // Their steps are shares of the weights' size, or have a size of their own.
+  CHECK(train(Adafactor({.learning_rate = 0.1}), 500) < 0.5);
+  CHECK(train(Muon({.learning_rate = 0.02}), 600) < 0.5);
+  CHECK(train(ScheduleFreeAdamW({.learning_rate = 0.1}), 500) < 0.05);
+}
+
+TEST_CASE("optimizers over whole matrices refuse rows and bad patterns") {
+  CHECK_THROWS_AS(Adafactor({.lazy = true}), ValueError);
+  CHECK_THROWS_AS(Muon({.lazy = true}), ValueError);
+  CHECK_THROWS_AS(Muon({.exclude_layers = {"("}}), ValueError);
+}
+
+TEST_CASE("Muon leaves embeddings and excluded layers to Adam") {
+  const auto slots = [](const std::string& path, const MuonArgs& args) {
+    const Variable w(ops::ones({3, 2}), {.name = "w"});
+    w.set_path(path);
+    const Optimizer optimizer = Muon(args);
+    optimizer->build({w});
+    return optimizer->variables().size() - 2;  // besides iteration and learning_rate
+  };
+  CHECK(slots("dense/kernel", {}) == 1);
+  CHECK(slots("My_Embedding/embeddings", {}) == 2);
+  CHECK(slots("My_Embedding/embeddings", {.exclude_embeddings = false}) == 1);
+  CHECK(slots("tower/dense_1/kernel", {.exclude_layers = {"dense_[0-9]/"}}) == 2);
+  CHECK(slots("tower/dense/kernel", {.exclude_layers = {"dense_[0-9]/"}}) == 1);
 }
 
 TEST_CASE("Adadelta counts the steps of a row that occurs several times as Keras does") {
