@@ -28,12 +28,17 @@ struct ScanResult {
   std::vector<Tensor> carry;
   std::vector<Tensor> results;
 };
+struct WhileLoopArgs {
+  std::optional<std::int64_t> maximum_iterations = {};
+};
 struct AssociativeScanArgs {
   bool reverse = false;  ///< whether it goes from the last element to the first
   int axis = 0;
 };
 /// Tensors made of tensors.
 using TensorsFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+/// Whether a loop goes on: a scalar made of its values.
+using WhileCondition = std::function<Tensor(const std::vector<Tensor>&)>;
 using ScanBody =
     std::function<ScanResult(const std::vector<Tensor>& carry, const std::vector<Tensor>& x)>;
 
@@ -96,6 +101,37 @@ fori_loop(std::int64_t lower, std::int64_t upper, const F& body, const Tensor& i
   };
   return fori_loop(lower, upper, step, std::vector<Tensor>{init})[0];
 }
+
+/// What `true_fn` gives where `pred`, a scalar, holds, else what `false_fn` gives:
+/// `keras.ops.cond`. Only that function is called. In a compiled program that decides from tensors,
+/// both are traced and one op runs one of them; they then give tensors of the same shapes and
+/// dtypes (ValueError) and assign no variables (UnsupportedError).
+std::vector<Tensor> cond(const Tensor& pred,
+                         const std::function<std::vector<Tensor>()>& true_fn,
+                         const std::function<std::vector<Tensor>()>& false_fn);
+template <class F, class G>
+requires std::is_invocable_r_v<Tensor, const F&> && std::is_invocable_r_v<Tensor, const G&> Tensor
+cond(const Tensor& pred, const F& true_fn, const G& false_fn) {
+  using Branch = std::function<std::vector<Tensor>()>;
+  return cond(pred, Branch([&] { return std::vector<Tensor>{true_fn()}; }), Branch([&] {
+                return std::vector<Tensor>{false_fn()};
+              }))[0];
+}
+/// What the branch of that number gives of the operands: `keras.ops.switch`. A number that is too
+/// small or too large stands for the first or the last. Otherwise as `cond`.
+std::vector<Tensor> switch_case(const Tensor& index,
+                                const std::vector<TensorsFunction>& branches,
+                                const std::vector<Tensor>& operands = {});
+
+/// values = body(values) as long as `condition(values)` holds: `keras.ops.while_loop`. Where a
+/// traced function makes the values it is one op of the program. That one has no gradient, for it
+/// is not known how many steps it makes: `fori_loop` and `scan` have. Throws ValueError for an
+/// empty function, ValueError, ShapeError or TypeError where the body gives values that are not
+/// like those before, and UnsupportedError in a traced function where it assigns a variable.
+std::vector<Tensor> while_loop(const WhileCondition& condition,
+                               const TensorsFunction& body,
+                               const std::vector<Tensor>& values,
+                               const WhileLoopArgs& args = {});
 
 /// Running results of an associative function of two lists of tensors, in a number of calls that
 /// grows with the logarithm of the axis: `keras.ops.associative_scan`. `f` is called on slices

@@ -9,13 +9,15 @@
 namespace nyala {
 namespace detail {
 
-void check_carry(const std::vector<Tensor>& before, const std::vector<Tensor>& after) {
+void check_carry(const std::string& who,
+                 const std::vector<Tensor>& before,
+                 const std::vector<Tensor>& after) {
   if (after.size() != before.size()) {
-    throw ValueError("scan: its function returned " + std::to_string(after.size()) +
+    throw ValueError(who + ": its function returned " + std::to_string(after.size()) +
                      " tensors as the carry, expected " + std::to_string(before.size()));
   }
   for (std::size_t i = 0; i < before.size(); ++i) {
-    const std::string which = "scan: its function returned as carry " + std::to_string(i) + " ";
+    const std::string which = who + ": its function returned as carry " + std::to_string(i) + " ";
     if (!after[i].defined()) throw ValueError(which + "an undefined tensor");
     if (after[i].shape() != before[i].shape()) {
       throw ShapeError(which + "a tensor of shape " + after[i].shape().str() + ", expected " +
@@ -35,7 +37,7 @@ ScanResult scan_by_step(const ScanBody& f, const ScanInputs& in) {
     std::vector<Tensor> x;
     for (const Tensor& all : in.xs) x.push_back(all[in.reverse ? in.length - 1 - s : s]);
     ScanResult made = f(carry, x);
-    check_carry(carry, made.carry);
+    check_carry("scan", carry, made.carry);
     if (s == 0) results.resize(made.results.size());
     if (made.results.size() != results.size()) {
       throw ValueError("scan: its function returned " + std::to_string(made.results.size()) +
@@ -65,7 +67,7 @@ ScanResult scan_shapes(const ScanBody& f, const ScanInputs& in, std::int64_t len
   }
   for (const Tensor& one : in.carry) carry.push_back(Tensor::abstract(one.shape(), one.dtype()));
   ScanResult made = f(carry, x);
-  check_carry(carry, made.carry);
+  check_carry("scan", carry, made.carry);
   for (Tensor& result : made.results) {
     Shape all = result.shape();
     all.insert(0, length);

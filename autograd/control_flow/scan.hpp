@@ -1,6 +1,8 @@
 #pragma once
 /// The op of a loop. Not part of the public API.
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <nyala/autograd/control_flow.hpp>
@@ -27,6 +29,8 @@ std::optional<ScanResult> scan_as_op(const FixedBody& f, const ScanInputs& input
 /// A scan step by step.
 ScanResult scan_by_step(const ScanBody& f, const ScanInputs& inputs);
 /// Throws unless the body's carry is like the one that it was given.
-void check_carry(const std::vector<Tensor>& before, const std::vector<Tensor>& after);
+void check_carry(const std::string& who,
+                 const std::vector<Tensor>& before,
+                 const std::vector<Tensor>& after);
 
 }  // namespace nyala::detail

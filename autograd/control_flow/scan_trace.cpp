@@ -21,7 +21,7 @@ std::optional<ScanResult> scan_as_op(const FixedBody& f, const ScanInputs& in) {
     const auto fixed = x + static_cast<std::ptrdiff_t>(num_xs);
     const std::vector<Tensor> before(given.begin(), x);
     ScanResult made = f(before, {x, fixed}, {fixed, given.end()});
-    check_carry(before, made.carry);
+    check_carry("scan", before, made.carry);
     num_results = made.results.size();
     made.carry.insert(made.carry.end(), made.results.begin(), made.results.end());
     return made.carry;
