@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include <nyala/core/ops/support.hpp>
 
@@ -47,16 +48,29 @@ struct Where : NoOptions {
     const Shape both = broadcast_shapes(in[1].shape, in[2].shape, "where");
     return {broadcast_shapes(in[0].shape, both, "where"), in[1].dtype};
   }
-  void forward(Inputs<Tensor> x, Tensor& out) const {
-    const Shape c = broadcast_strides(x[0], out.shape());
-    const Shape a = broadcast_strides(x[1], out.shape());
-    const Shape b = broadcast_strides(x[2], out.shape());
-    kernels::select(out.dtype(),
-                    out.shape(),
-                    {x[0].data(), c.data()},
-                    {x[1].data(), a.data()},
-                    {x[2].data(), b.data()},
-                    out.mutable_data());
+  // How the inputs lie beside the result.
+  struct Layout {
+    DType dtype;
+    Shape shape, condition, x, y;
+  };
+  static Layout layout_of(Inputs<Tensor> x, const Tensor& out) {
+    const Shape& shape = out.shape();
+    return {out.dtype(),
+            shape,
+            broadcast_strides(x[0], shape),
+            broadcast_strides(x[1], shape),
+            broadcast_strides(x[2], shape)};
+  }
+  static bool reads_strided(std::size_t, const Tensor&) { return true; }
+  auto prepare(const Layouts& layouts, Workspace&) const {
+    return [as = layout_of(layouts.in, layouts.out[0])](const void* const* in, void* const* out) {
+      kernels::select(as.dtype,
+                      as.shape,
+                      {in[0], as.condition.data()},
+                      {in[1], as.x.data()},
+                      {in[2], as.y.data()},
+                      out[0]);
+    };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     Grads grads(3);
@@ -72,9 +86,18 @@ struct Where : NoOptions {
   }
 };
 
+// Kernels compute uint64 in int64, where its upper half is negative: with the first bit turned the
+// order is the same.
+Tensor in_order(const Tensor& x) {
+  if (x.dtype() != DType::uint64) return x;
+  const Tensor least = Tensor::scalar(std::numeric_limits<std::int64_t>::min(), DType::int64);
+  return bitwise_xor(cast(x, DType::int64), least);
+}
+const Tensor& as_it_is(const Tensor& x) { return x; }
+
 }  // namespace
 
-#define NYALA_COMPARE(Name, function, keeps, doc_)                                        \
+#define NYALA_COMPARE(Name, function, keeps, prepare, doc_)                               \
   namespace {                                                                             \
   struct Name : Compare<Name> {                                                           \
     static constexpr std::string_view name = #function;                                   \
@@ -85,23 +108,23 @@ struct Where : NoOptions {
   }                                                                                       \
   Tensor function(const Tensor& x, const Tensor& y) {                                     \
     const auto [a, b] = promote(x, y);                                                    \
-    return run_op(Name{}, {a, b});                                                        \
+    return run_op(Name{}, {prepare(a), prepare(b)});                                      \
   }                                                                                       \
   Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
   Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
 
-NYALA_COMPARE(Equal, equal, false, "Whether both are equal.")
-NYALA_COMPARE(NotEqual, not_equal, false, "Whether both differ.")
-NYALA_COMPARE(Less, less, false, "x < y")
-NYALA_COMPARE(LessEqual, less_equal, false, "x <= y")
-NYALA_COMPARE(Greater, greater, false, "x > y")
-NYALA_COMPARE(GreaterEqual, greater_equal, false, "x >= y")
-NYALA_COMPARE(LogicalAnd, logical_and, false, "Whether both are nonzero.")
-NYALA_COMPARE(LogicalOr, logical_or, false, "Whether one of both is nonzero.")
-NYALA_COMPARE(LogicalXor, logical_xor, false, "Whether exactly one of both is nonzero.")
-NYALA_COMPARE(BitwiseAnd, bitwise_and, true, "Bits that both have.")
-NYALA_COMPARE(BitwiseOr, bitwise_or, true, "Bits that one of both has.")
-NYALA_COMPARE(BitwiseXor, bitwise_xor, true, "Bits that exactly one of both has.")
+NYALA_COMPARE(Equal, equal, false, as_it_is, "Whether both are equal.")
+NYALA_COMPARE(NotEqual, not_equal, false, as_it_is, "Whether both differ.")
+NYALA_COMPARE(Less, less, false, in_order, "x < y")
+NYALA_COMPARE(LessEqual, less_equal, false, in_order, "x <= y")
+NYALA_COMPARE(Greater, greater, false, in_order, "x > y")
+NYALA_COMPARE(GreaterEqual, greater_equal, false, in_order, "x >= y")
+NYALA_COMPARE(LogicalAnd, logical_and, false, as_it_is, "Whether both are nonzero.")
+NYALA_COMPARE(LogicalOr, logical_or, false, as_it_is, "Whether one of both is nonzero.")
+NYALA_COMPARE(LogicalXor, logical_xor, false, as_it_is, "Whether exactly one of both is nonzero.")
+NYALA_COMPARE(BitwiseAnd, bitwise_and, true, as_it_is, "Bits that both have.")
+NYALA_COMPARE(BitwiseOr, bitwise_or, true, as_it_is, "Bits that one of both has.")
+NYALA_COMPARE(BitwiseXor, bitwise_xor, true, as_it_is, "Bits that exactly one of both has.")
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
   const auto [a, b] = promote(x, y);

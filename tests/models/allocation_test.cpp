@@ -95,6 +95,7 @@ TEST_CASE("recurrent layers allocate nothing, and the result alone in training")
 TEST_CASE("cells that run in a scan allocate nothing, and the result alone in training") {
   const Sequential model(
       {Input({.shape = {6, 4}}),
+       layers::Masking(),
        layers::RNN({.cell = std::vector<Layer>{layers::LSTMCell({.units = 8}),
                                                layers::GRUCell({.units = 8, .dropout = 0.1})}}),
        layers::Dense(1)});
