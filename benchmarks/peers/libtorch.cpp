@@ -1,6 +1,7 @@
 // The workloads in libtorch, the optimizers by its fused kernels.
 #include <torch/torch.h>
 
+#include <cmath>
 #include <memory>
 
 #include "../measure.hpp"
