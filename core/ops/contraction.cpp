@@ -279,6 +279,8 @@ struct DotGeneral {
     Operand y(in[1], y_batch, y_free(in[1].shape()), y_contract);
     const kernels::BatchedMatmulPlan product = plan(in[0].dtype(), x, y);
     const DType dtype = in[0].dtype();
+    if (!x.is_copied && !y.is_copied)
+      return product(in[0].data(), in[1].data(), out.mutable_data());
     const Tensor x_room = workspace_tensor(x.bytes_of_copy(dtype));
     const Tensor y_room = workspace_tensor(y.bytes_of_copy(dtype));
     product(x.read(dtype, in[0].data(), x_room.impl()->data),
