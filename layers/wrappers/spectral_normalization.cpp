@@ -24,6 +24,13 @@ class SpectralNormalizationLayer final : public LayerBase<SpectralNormalizationA
                             .trainable = false,
                             .name = "vector_u"});
   }
+  // A call in training leaves another kernel to the next one: around it, TimeDistributed goes step
+  // by step, as Keras does.
+  LayerTraits traits() const override {
+    LayerTraits traits = LayerBase::traits();
+    traits.couples_samples = true;
+    return traits;
+  }
   Tensor call(Inputs<Tensor> inputs, const CallArgs& call) override {
     if (call.is_training()) normalize_kernel();
     const Tensor y = layer()(inputs[0], {.training = call.training});

@@ -57,3 +57,29 @@ TEST_CASE("SpectralNormalization leaves a kernel of zeros and refuses layers wit
                   ValueError);
   CHECK_THROWS_AS(layers::SpectralNormalization({.layer = Layer()}), ValueError);
 }
+
+TEST_CASE("TimeDistributed calls SpectralNormalization at each step, as Keras does") {
+  const auto wrapped = [] {
+    const layers::SpectralNormalization layer({.layer = layers::Dense({.units = 3})});
+    layer(ops::ones({2, 4}));
+    std::vector<Tensor> weights;
+    int seed = 0;
+    for (const Variable& weight : layer.weights())
+      weights.push_back(random::normal(weight.shape(), {.seed = ++seed}));
+    layer.set_weights(weights);
+    return layer;
+  };
+  const layers::SpectralNormalization each = wrapped(), inner = wrapped();
+  const layers::TimeDistributed all({.layer = inner});
+  const Tensor x = random::normal({2, 5, 4}, {.seed = 9});
+  const Tensor y = all(x, {.training = true});
+  for (std::int64_t t = 0; t < 5; ++t) {
+    const Tensor step = ops::squeeze(ops::slice_axis(x, 1, t, t + 1), 1);
+    CHECK(ops::allclose(ops::squeeze(ops::slice_axis(y, 1, t, t + 1), 1),
+                        each(step, {.training = true}),
+                        {.rtol = 1e-5, .atol = 1e-6}));
+  }
+  const std::vector<Tensor> weights = inner.get_weights(), wanted = each.get_weights();
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    CHECK(ops::allclose(weights[i], wanted[i], {.rtol = 1e-5, .atol = 1e-6}));
+}
