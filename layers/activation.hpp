@@ -44,7 +44,7 @@ struct ActivationArgs {
   RequiredActivation activation;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::alone};
 
   template <class A = ActivationArgs>
   static constexpr auto fields() {
@@ -62,7 +62,7 @@ struct ReLUArgs {
   double threshold = 0;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::alone};
 
   template <class A = ReLUArgs>
   static constexpr auto fields() {
@@ -81,7 +81,7 @@ struct LeakyReLUArgs {
   double negative_slope = 0.3;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::alone};
 
   template <class A = LeakyReLUArgs>
   static constexpr auto fields() {
@@ -124,7 +124,7 @@ struct ELUArgs {
   double alpha = 1;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::alone};
 
   template <class A = ELUArgs>
   static constexpr auto fields() {
@@ -140,7 +140,8 @@ struct SoftmaxArgs {
   AxisList axis = -1;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.takes_mask = true, .built_early = true};
+  static constexpr LayerTraits kTraits = {
+      .takes_mask = true, .built_early = true, .steps = Steps::along_axis};
 
   template <class A = SoftmaxArgs>
   static constexpr auto fields() {

@@ -88,6 +88,8 @@ struct DenseArgs {
   AlwaysNull quantization_config = {};
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.steps = Steps::last_axis};
+
   template <class A = DenseArgs>
   static constexpr auto fields() {
     return std::tuple_cat(
@@ -114,6 +116,8 @@ struct EmbeddingArgs {
   bool mask_zero = false;
   AlwaysNull quantization_config = {};
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
 
   template <class A = EmbeddingArgs>
   static constexpr auto fields() {
@@ -160,6 +164,8 @@ struct ReversibleEmbeddingArgs {
   regularizers::Regularizer activity_regularizer = {};
   AlwaysNull quantization_config = {};
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
 
   using Call = ReversibleEmbeddingCall;
 
@@ -223,7 +229,7 @@ struct MaskingArgs {
   double mask_value = 0;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::last_axis};
 
   template <class A = MaskingArgs>
   static constexpr auto fields() {
@@ -237,7 +243,7 @@ NYALA_DECLARE_LAYER(Masking);
 struct IdentityArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::alone};
 
   template <class A = IdentityArgs>
   static constexpr auto fields() {

@@ -41,6 +41,8 @@ NYALA_DECLARE_LAYER(Dot);
 struct AddArgs {
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+
   template <class A = AddArgs>
   static constexpr auto fields() {
     return layer_fields();
@@ -52,6 +54,8 @@ NYALA_DECLARE_LAYER(Add);
 /// https://keras.io/api/layers/merging_layers/subtract/
 struct SubtractArgs {
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
 
   template <class A = SubtractArgs>
   static constexpr auto fields() {
@@ -65,6 +69,8 @@ NYALA_DECLARE_LAYER(Subtract);
 struct MultiplyArgs {
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+
   template <class A = MultiplyArgs>
   static constexpr auto fields() {
     return layer_fields();
@@ -76,6 +82,8 @@ NYALA_DECLARE_LAYER(Multiply);
 /// https://keras.io/api/layers/merging_layers/average/
 struct AverageArgs {
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
 
   template <class A = AverageArgs>
   static constexpr auto fields() {
@@ -90,6 +98,8 @@ NYALA_DECLARE_LAYER(Average);
 struct MaximumArgs {
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+
   template <class A = MaximumArgs>
   static constexpr auto fields() {
     return layer_fields();
@@ -103,6 +113,8 @@ NYALA_DECLARE_LAYER(Maximum);
 struct MinimumArgs {
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+
   template <class A = MinimumArgs>
   static constexpr auto fields() {
     return layer_fields();
@@ -115,6 +127,8 @@ NYALA_DECLARE_LAYER(Minimum);
 struct ConcatenateArgs {
   int axis = -1;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.steps = Steps::along_axis};
 
   template <class A = ConcatenateArgs>
   static constexpr auto fields() {

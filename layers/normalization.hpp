@@ -73,7 +73,8 @@ struct BatchNormalizationArgs {
   bool synchronized = false;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.takes_mask = true, .couples_samples = true};
+  static constexpr LayerTraits kTraits = {
+      .takes_mask = true, .couples_samples = true, .steps = Steps::along_axis};
 
   template <class A = BatchNormalizationArgs>
   static constexpr auto fields() {
@@ -113,6 +114,8 @@ struct LayerNormalizationArgs {
   /// Keras's deprecated variant: divided by the standard deviation without taking the mean off.
   bool rms_scaling = false;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.steps = Steps::along_axis};
 
   template <class A = LayerNormalizationArgs>
   static constexpr auto fields() {
@@ -162,6 +165,8 @@ struct RMSNormalizationArgs {
   double epsilon = 1e-6;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.steps = Steps::along_axis};
+
   template <class A = RMSNormalizationArgs>
   static constexpr auto fields() {
     return layer_fields(
@@ -177,7 +182,7 @@ struct UnitNormalizationArgs {
   AxisList axis = -1;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::along_axis};
 
   template <class A = UnitNormalizationArgs>
   static constexpr auto fields() {

@@ -14,6 +14,8 @@ struct RescalingArgs {
   Numbers offset = 0;
   NYALA_LAYER_ARGS;
 
+  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+
   template <class A = RescalingArgs>
   static constexpr auto fields() {
     return layer_fields(Field{"scale", &A::scale, "A number, or one for each channel."},
@@ -31,6 +33,8 @@ struct NormalizationArgs {
   Numbers variance = {};
   bool invert = false;
   NYALA_LAYER_ARGS;
+
+  static constexpr LayerTraits kTraits = {.steps = Steps::along_axis};
 
   template <class A = NormalizationArgs>
   static constexpr auto fields() {

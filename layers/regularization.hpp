@@ -20,7 +20,8 @@ struct DropoutArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+  static constexpr LayerTraits kTraits = {
+      .training = DefaultTraining::off, .built_early = true, .steps = Steps::alone};
 
   template <class A = DropoutArgs>
   static constexpr auto fields() {
@@ -40,7 +41,8 @@ struct SpatialDropout1DArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+  static constexpr LayerTraits kTraits = {
+      .training = DefaultTraining::off, .built_early = true, .steps = Steps::alone};
 
   template <class A = SpatialDropout1DArgs>
   static constexpr auto fields() {
@@ -87,7 +89,8 @@ struct AlphaDropoutArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+  static constexpr LayerTraits kTraits = {
+      .training = DefaultTraining::off, .built_early = true, .steps = Steps::alone};
 
   template <class A = AlphaDropoutArgs>
   static constexpr auto fields() {
@@ -107,7 +110,8 @@ struct GaussianNoiseArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+  static constexpr LayerTraits kTraits = {
+      .training = DefaultTraining::off, .built_early = true, .steps = Steps::alone};
 
   template <class A = GaussianNoiseArgs>
   static constexpr auto fields() {
@@ -125,7 +129,8 @@ struct GaussianDropoutArgs {
   std::optional<std::int64_t> seed = {};
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.training = DefaultTraining::off, .built_early = true};
+  static constexpr LayerTraits kTraits = {
+      .training = DefaultTraining::off, .built_early = true, .steps = Steps::alone};
 
   template <class A = GaussianDropoutArgs>
   static constexpr auto fields() {
@@ -145,7 +150,7 @@ struct ActivityRegularizationArgs {
   double l2 = 0;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.built_early = true};
+  static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::alone};
 
   template <class A = ActivityRegularizationArgs>
   static constexpr auto fields() {

@@ -13,6 +13,15 @@ enum class DefaultTraining : std::uint8_t {
   off    ///< False, which Keras writes into a model's JSON
 };
 
+/// What an output at a step, along axis 1 of (batch, steps, ...), depends on: a Session runs such
+/// layers as they are.
+enum class Steps : std::uint8_t {
+  together,   ///< on other steps, or the layer says otherwise (streaming.hpp)
+  alone,      ///< on the inputs at that step
+  last_axis,  ///< on the inputs at that step, where the last axis is another one
+  along_axis  ///< on the inputs at that step, unless the option `axis` names the steps
+};
+
 struct LayerTraits {
   DefaultTraining training = DefaultTraining::none;
   /// Whether `call` takes `mask`.
@@ -21,6 +30,8 @@ struct LayerTraits {
   bool built_early = false;
   /// In Nyala: samples of a batch depend on each other, or on the batch before.
   bool couples_samples = false;
+  /// In Nyala: how it works along steps.
+  Steps steps = Steps::together;
 };
 
 }  // namespace nyala

@@ -17,7 +17,7 @@ struct TimeDistributedArgs {
   Required<Layer> layer;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.takes_mask = true};
+  static constexpr LayerTraits kTraits = {.takes_mask = true, .steps = Steps::alone};
 
   template <class A = TimeDistributedArgs>
   static constexpr auto fields() {

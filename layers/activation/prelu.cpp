@@ -1,9 +1,12 @@
+#include <algorithm>
+
 #include <nyala/layers/activation.hpp>
+#include <nyala/layers/streaming.hpp>
 
 namespace nyala::layers {
 namespace {
 
-class PReLULayer final : public LayerBase<PReLUArgs> {
+class PReLULayer final : public LayerBase<PReLUArgs>, public PointwiseLayer {
  public:
   using LayerBase::LayerBase;
 
@@ -32,6 +35,12 @@ class PReLULayer final : public LayerBase<PReLUArgs> {
     return ops::relu(inputs[0]) - alpha * ops::relu(-inputs[0]);
   }
   bool supports_masking() const override { return true; }
+  // Where all steps share their slopes.
+  bool is_pointwise(int rank) const override {
+    const auto axes = args().shared_axes.value_or(std::vector<int>{});
+    return std::any_of(
+        axes.begin(), axes.end(), [&](int axis) { return axis == 1 || axis + rank == 1; });
+  }
 
  private:
   Variable alpha_;

@@ -1,7 +1,5 @@
-// Which of Keras's layers work step by step.
+// Which layers work step by step.
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include <nyala/models/streaming/plan.hpp>
 
@@ -18,44 +16,6 @@ bool names_axis(const Config& axis, int rank, const Is& is) {
   if (axis.is_null()) return false;  // Normalization: one number for all elements
   const std::int64_t number = axis.as_int();
   return is(number < 0 ? number + rank : number);
-}
-
-// Element by element, or over the last axis.
-constexpr std::array<std::string_view, 23> kPointwise = {"Activation",
-                                                         "ActivityRegularization",
-                                                         "Add",
-                                                         "AlphaDropout",
-                                                         "Average",
-                                                         "Dense",
-                                                         "Dropout",
-                                                         "ELU",
-                                                         "Embedding",
-                                                         "GaussianDropout",
-                                                         "GaussianNoise",
-                                                         "Identity",
-                                                         "LeakyReLU",
-                                                         "Masking",
-                                                         "Maximum",
-                                                         "Minimum",
-                                                         "Multiply",
-                                                         "ReLU",
-                                                         "Rescaling",
-                                                         "ReversibleEmbedding",
-                                                         "SpatialDropout1D",
-                                                         "Subtract",
-                                                         "TimeDistributed"};
-// Over the axes of their option.
-constexpr std::array<std::string_view, 7> kAlongAxis = {"BatchNormalization",
-                                                        "Concatenate",
-                                                        "LayerNormalization",
-                                                        "Normalization",
-                                                        "RMSNormalization",
-                                                        "Softmax",
-                                                        "UnitNormalization"};
-
-template <class Names>
-bool contains(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 bool names_steps(const Config& axis, int rank) {
@@ -86,20 +46,17 @@ void expect_pointwise(const GraphNode& node, const BaseLayer& layer) {
     if (!pointwise->is_pointwise(rank)) refuse("it works along the steps");
     return;
   }
-  const std::string& name = layer.class_name();
-  if (contains(kPointwise, name)) {
-    if (rank < 3 && (name == "Dense" || name == "Masking"))
-      refuse("its input has no axis beside the steps");
-    if (couples_samples(layer)) refuse("the layer that it runs keeps states");
-    return;
+  if (couples_samples(layer)) refuse("the layer that it runs keeps states");
+  switch (layer.traits().steps) {
+    case Steps::alone: return;
+    case Steps::last_axis:
+      if (rank < 3) refuse("its input has no axis beside the steps");
+      return;
+    case Steps::along_axis:
+      if (names_steps(layer.get_config().at("axis"), rank)) refuse("it works along the steps");
+      return;
+    case Steps::together: refuse("its output depends on more than the steps so far");
   }
-  const Config config = layer.get_config();
-  if (name == "PReLU") {
-    if (names_steps(config.at("shared_axes"), rank)) return;
-    refuse("its slopes are others at each step");
-  }
-  if (!contains(kAlongAxis, name)) refuse("its output depends on more than the steps so far");
-  if (names_steps(config.at("axis"), rank)) refuse("it works along the steps");
 }
 
 }  // namespace nyala::streaming
