@@ -78,7 +78,8 @@ TEST_CASE("no more CPUs are used than the thread may run on") {
     }
     REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
     CHECK(nyala::detail::usable_cpus() == 1);
-  }).join();
+  })
+      .join();
   CHECK(nyala::detail::usable_cpus() == before);
 }
 #endif
