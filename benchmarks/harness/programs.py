@@ -104,7 +104,9 @@ def commands(binaries, peers, python):
         found[name] = [python, os.path.join(HERE, "peers", script), *arguments], {}
     if os.path.exists(OLD_JAX):
         found["jax-0.4"] = [OLD_JAX, os.path.join(HERE, "peers", "jax_jit.py")], {}
-    return found
+    chosen = peers.split(",")
+    return {name: command for name, command in found.items()
+            if peers == "installed" or name in ("nyala", "roofline", *chosen)}
 
 
 def open_programs(binaries, peers, python, threads, clock="wall"):

@@ -60,21 +60,72 @@ def memory_table(row):
     return "| program | MiB |\n|---|---:|\n" + "".join(f"| {name} | {mib:.1f} |\n" for name, mib in pairs.items())
 
 
-def text(rows, counts, versions, peaks, workloads):
-    out = ["# Results\n\n", "Written by `benchmarks/run --results`; see README.md for how it measures.\n\n"]
+def growth_table(rows):
+    """A row for each size: a step, and a step by its size."""
+    out = []
+    series = None
+    for row in rows:
+        _, name, size = row["workload"].rsplit("_", 2)
+        if name != series:
+            series = name
+            out.append(f"\n| {name} | us a step | us by {name} |\n|---:|---:|---:|\n")
+        out.append(f"| {size} | {number(row['nyala_us'])} | {number(row['nyala_us'] / int(size))} |\n")
+    return "".join(out)
+
+
+def contention_table(rows):
+    columns = sorted({name for row in rows for name in row["busy"]}, key=lambda name: (name != "nyala", name))
+    lines = [["workload", *columns], ["---"] + ["---:"] * len(columns)]
+    for row in rows:
+        alone, busy = row["alone"], row["busy"]
+        lines.append([row["workload"], *(f"{number(alone[name])} -> {number(busy[name])} "
+                                         f"({ratio(busy[name], alone[name])})" if name in busy else ""
+                                         for name in columns)])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def versions_of(rows):
+    return sorted({version for row in rows for version in row.get("versions", [])})
+
+
+def peaks_line(rows):
+    peaks = {name: us for row in rows for name, us in row.get("peaks", {}).items()}
+    if "fma" not in peaks:
+        return ""
+    triads = {float(key[6:]): us for key, us in peaks.items() if key.startswith("triad_")}
+    return (f"- Peak of one core: {1e6 / peaks['fma']:.0f} Gflop/s (a loop of fused multiply-adds)" +
+            "".join(f", triad over {size / 1024:.0f} KiB {size / us / 1e3:.0f} GB/s"
+                    for size, us in sorted(triads.items())) + "\n")
+
+
+BUSY_MACHINE = ("- Other programs ran meanwhile. Steps on one core are timed by the process's own time, those on two "
+                "by the wall; programs took turns, so that ratios count, single figures less\n")
+
+
+def text(rows, meanings):
+    counts = [row for row in rows if "instructions" in row]
+    contended = [row for row in rows if "busy" in row]
+    growing = [row for row in rows if row["workload"].startswith("growth_")]
+    plain = [row for row in rows if "nyala_us" in row and row not in growing]
+    out = ["# Results\n\n", "Written by `benchmarks/run`; see README.md for how it measures.\n\n"]
     out.append(f"- Day: {date.today()}\n- CPU: {cpu()}\n- System: {platform.system()} {platform.release()}, "
-               f"glibc {platform.libc_ver()[1]}\n- Versions: {'; '.join(versions)}\n")
-    if "fma" in peaks:
-        out.append(f"- Peak of one core: {1e6 / peaks['fma']:.0f} Gflop/s (a loop of fused multiply-adds)")
-        triads = {float(key[6:]): us for key, us in peaks.items() if key.startswith("triad_")}
-        out += [f", triad over {size / 1024:.0f} KiB {size / us / 1e3:.0f} GB/s" for size, us in sorted(triads.items())]
-        out.append("\n")
+               f"glibc {platform.libc_ver()[1]}\n- Versions: {'; '.join(versions_of(rows))}\n")
+    if any(row.get("clock") == "cpu" for row in rows):
+        out.append(BUSY_MACHINE)
+    out.append(peaks_line(rows))
     for threads in (1, 2):
-        chosen = [row for row in rows if row["threads"] == threads]
+        chosen = [row for row in plain if row["threads"] == threads]
         if chosen:
             out.append(f"\n## {'One core' if threads == 1 else 'Two cores'}\n\nMicroseconds a step.\n\n")
             out.append(table(chosen))
-    shares = roofline_table(rows)
+    if growing:
+        out.append("\n## Growth\n\nOne core. What a step takes with more rows, steps and layers.\n" +
+                   growth_table(growing))
+    if contended:
+        out.append("\n## Beside a busy core\n\nTwo threads on two cores, one of which another program keeps busy: "
+                   "microseconds a step alone and beside it, and how many times as long. Who shares one of two cores "
+                   "evenly loses a quarter of the machine.\n\n" + contention_table(contended))
+    shares = roofline_table(plain)
     if shares.count("\n") > 2:
         out.append("\n## Roofline\n\nThe share that a kernel reaches of the measured peak of one core: of its "
                    "arithmetic, or of a triad over as many bytes.\n\n" + shares)
@@ -82,13 +133,14 @@ def text(rows, counts, versions, peaks, workloads):
         out.append("\n## Instructions\n\nA step (an op, for chains of ops) of Nyala, counted by callgrind, which "
                    "emulates a CPU with AVX2.\n\n| workload | instructions |\n|---|---:|\n")
         out += [f"| {row['workload']} | {row['instructions']:.0f} |\n" for row in counts]
-    for row in rows:
+    for row in plain:
         if "nyala_mib" in row:
             out.append("\n## Peak memory at the first prediction\n\n" + memory_table(row))
-    out.append("\n## What the workloads are\n\n" + "".join(f"- {name}: {what}\n" for name, what in workloads))
+    named = dict.fromkeys(row["workload"] for row in plain)
+    out.append("\n## What the workloads are\n\n" + "".join(f"- {name}: {meanings[name]}\n" for name in named))
     return "".join(out)
 
 
-def write(rows, counts, versions, peaks, workloads):
+def write(*parts):
     with open(os.path.join(HERE, "RESULTS.md"), "w") as out:
-        out.write(text(rows, counts, versions, peaks, workloads))
+        out.write(text(*parts))
