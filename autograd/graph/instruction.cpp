@@ -1,5 +1,6 @@
 // What one step of a loop does to the arrays that it is given.
 #include <algorithm>
+#include <iterator>
 
 #include <nyala/autograd/graph/support.hpp>
 
@@ -153,8 +154,12 @@ void fuse_updates(std::vector<Instruction>& all) {
   for (std::size_t k = 0; k < all.size(); ++k) {
     if (k + 3 <= all.size()) {
       const Three next = {all[k], all[k + 1], all[k + 2]};
-      if (are_fusible(next, kernels::kAdam)) {
-        all[kept++] = fused(next, kernels::kAdam);
+      const auto* const by =
+          std::find_if(std::begin(kernels::kFusedUpdates),
+                       std::end(kernels::kFusedUpdates),
+                       [&](const kernels::FusedUpdates& some) { return are_fusible(next, some); });
+      if (by != std::end(kernels::kFusedUpdates)) {
+        all[kept++] = fused(next, *by);
         k += 2;
         continue;
       }

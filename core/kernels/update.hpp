@@ -46,24 +46,30 @@ struct FusedUpdates {
   FusedUpdateLoop (*loop)(DType dtype);  ///< throws TypeError for what is not float32 or float64
 };
 
-FusedUpdateLoop adam_loop(DType dtype);
-/// Adam's step of a weight: m = lerp(m, g; w), v = lerp_square(v, g; w), x =
-/// root_step(x, m, v; r, e).
-inline constexpr FusedUpdates kAdam = {{Update::lerp, Update::lerp_square, Update::root_step},
-                                       {{{{0, 3}, {2, 1}}, {{1, 3}, {2, 2}}}},
-                                       {{{0, 0},
-                                         {0, 1},
-                                         {0, 2},
-                                         {1, 0},
-                                         {1, 1},
-                                         {1, 2},
-                                         {2, 0},
-                                         {2, 3},
-                                         {2, 4},
-                                         {0, 3},
-                                         {1, 3},
-                                         {2, 5}}},
-                                       adam_loop};
+/// The loop of Adam's step of a weight. Without `squares` the second update is a lerp too: its g is
+/// a square already. Throws TypeError for what is not float32 or float64.
+FusedUpdateLoop adam_loop(DType dtype, bool squares);
+/// m = lerp(m, g; w), v = second(v, g; w), x = root_step(x, m, v; r, e).
+constexpr FusedUpdates adam_updates(Update second, FusedUpdateLoop (*loop)(DType dtype)) {
+  return {{Update::lerp, second, Update::root_step},
+          {{{{0, 3}, {2, 1}}, {{1, 3}, {2, 2}}}},
+          {{{0, 0},
+            {0, 1},
+            {0, 2},
+            {1, 0},
+            {1, 1},
+            {1, 2},
+            {2, 0},
+            {2, 3},
+            {2, 4},
+            {0, 3},
+            {1, 3},
+            {2, 5}}},
+          loop};
+}
+inline constexpr FusedUpdates kFusedUpdates[] = {
+    adam_updates(Update::lerp_square, [](DType dtype) { return adam_loop(dtype, true); }),
+    adam_updates(Update::lerp, [](DType dtype) { return adam_loop(dtype, false); })};
 
 /// An update on the pool, where it is worth that.
 void update(Update op, DType dtype, std::int64_t n, const void* const* inputs, void* out);

@@ -96,7 +96,7 @@ void run(const void* const* inputs, void* out_data, std::int64_t n) {
   store_first(d, next(in), out + i, n - i);
 }
 
-template <class T>
+template <class T, Update second>
 void run_adam(void* const* arrays, std::int64_t n) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
@@ -108,7 +108,7 @@ void run_adam(void* const* arrays, std::int64_t n) {
   const auto step = [&](std::int64_t i, const auto& lanes_of) HWY_ATTR {
     const auto load = [&](std::size_t k) HWY_ATTR { return lanes_of.load(at[k] + i, zero); };
     const V m = apply<Update::lerp, V>({load(0), load(1), weight_1, zero, zero});
-    const V v = apply<Update::lerp_square, V>({load(3), load(4), weight_2, zero, zero});
+    const V v = apply<second, V>({load(3), load(4), weight_2, zero, zero});
     const V x = next({load(6), m, v, rate, e});
     lanes_of.store(m, at[9] + i);
     lanes_of.store(v, at[10] + i);
@@ -120,8 +120,10 @@ void run_adam(void* const* arrays, std::int64_t n) {
   if (i < n) step(i, Part<decltype(d)>{d, n - i});
 }
 
-FusedUpdateLoop find_adam(DType dtype) {
-  return select_float(dtype, &run_adam<float>, &run_adam<double>);
+FusedUpdateLoop find_adam(DType dtype, bool squares) {
+  constexpr Update square = Update::lerp_square, plain = Update::lerp;
+  if (squares) return select_float(dtype, &run_adam<float, square>, &run_adam<double, square>);
+  return select_float(dtype, &run_adam<float, plain>, &run_adam<double, plain>);
 }
 
 template <class T>
@@ -158,9 +160,9 @@ void need_floats(DType dtype) {
 
 }  // namespace
 
-FusedUpdateLoop adam_loop(DType dtype) {
+FusedUpdateLoop adam_loop(DType dtype, bool squares) {
   need_floats(dtype);
-  return HWY_DYNAMIC_DISPATCH(find_adam)(dtype);
+  return HWY_DYNAMIC_DISPATCH(find_adam)(dtype, squares);
 }
 
 UpdateLoop update_loop(Update op, DType dtype) {
