@@ -15,6 +15,9 @@ namespace {
 constexpr std::int64_t kRows = 16;
 // Multiplications below which threads do not pay.
 constexpr std::int64_t kThreadWork = std::int64_t{1} << 19;
+// The most rows that go through the recurrent kernel as it lies: a vector of sums for each row and
+// panel would keep the multipliers waiting.
+constexpr std::int64_t kFewRows = 2;
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -36,16 +39,23 @@ class Sequence {
         state(plan.units * item),
         wide(plan.width() * item),
         saved(plan.saved_width() * item),
-        // Of one row: with more of them a plan of one column is turned, and its parts with it.
+        packs(plan.batch > kFewRows),
+        // Of one row: a plan of one column with more rows is transposed, and its parts with it.
         whole(plan_matmul(plan.dtype, 1, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate})) {}
 
-  std::int64_t packed_bytes() const { return aligned(packed_size(whole) * item); }
+  std::int64_t packed_bytes() const { return packs ? aligned(packed_size(whole) * item) : 0; }
+  /// The right operand of the products, packed into `to` where that pays.
+  const void* right(const void* b, void* to) const {
+    if (!packs) return b;
+    pack_columns(whole, b, to);
+    return to;
+  }
 
   /// body(product, first row, rows) for each block of rows.
   template <class F>
   void each_block(F&& body) const {
     const auto part = [&](std::int64_t begin, std::int64_t end) {
-      MatmulPlan product = part_of(whole, kRows, whole.n, whole.n, true);
+      MatmulPlan product = part_of(whole, packs ? kRows : p.batch, whole.n, whole.n, packs);
       for (; begin < end; begin += kRows) {
         product.m = std::min(kRows, end - begin);
         body(product, begin, product.m);
@@ -76,6 +86,7 @@ class Sequence {
   const RecurrentPlan& p;
   const RecurrentLoops loops;
   const std::int64_t item, state, wide, saved;
+  const bool packs;
   const MatmulPlan whole;
 };
 
@@ -111,12 +122,12 @@ std::int64_t recurrent_workspace(const RecurrentPlan& plan, bool backward) {
 void recurrent_forward(const RecurrentPlan& plan, const RecurrentForward& a, void* workspace) {
   const Sequence q = forward_of(plan);
   void* inner = moved(workspace, q.packed_bytes());
-  pack_columns(q.whole, a.kernel, workspace);
+  const void* kernel = q.right(a.kernel, workspace);
   q.each_block([&](const MatmulPlan& product, std::int64_t first, std::int64_t rows) {
     void* own = moved(inner, first * q.wide);
     for (std::int64_t t = 0; t < plan.steps; ++t) {
       const std::int64_t before = q.at(t, first, q.state), after = q.at(t + 1, first, q.state);
-      product.run_tile(product, moved(a.h, before), workspace, a.bias, own);
+      product.run_tile(product, moved(a.h, before), kernel, a.bias, own);
       RecurrentStep s = q.step(a.mask, t, first, rows);
       s.x = moved(a.x, q.at(t, first, q.wide));
       s.inner = own;
@@ -135,7 +146,7 @@ void recurrent_backward(const RecurrentPlan& plan, const RecurrentBackward& a, v
   void* transposed = moved(workspace, q.packed_bytes());
   visit_float(plan.dtype,
               [&]<class T>() { transpose<T>(a.kernel, plan.units, plan.width(), transposed); });
-  pack_columns(q.whole, transposed, workspace);
+  const void* kernel = q.right(transposed, workspace);
   q.each_block([&](const MatmulPlan& product, std::int64_t first, std::int64_t rows) {
     void* dh = moved(a.dh0, first * q.state);
     void* dc = moved(a.dc0, first * q.state);
@@ -157,7 +168,7 @@ void recurrent_backward(const RecurrentPlan& plan, const RecurrentBackward& a, v
       s.dx = moved(a.dx, q.at(t, first, q.wide));
       s.dinner = moved(a.dinner, q.at(t, first, q.wide));
       q.loops.backward(s);
-      product.run_tile(product, s.dinner == nullptr ? s.dx : s.dinner, workspace, nullptr, dh);
+      product.run_tile(product, s.dinner == nullptr ? s.dx : s.dinner, kernel, nullptr, dh);
     }
     add_bytes(plan.dtype, moved(a.dh, first * q.state), dh, rows * plan.units);
     if (a.dc != nullptr) add_bytes(plan.dtype, moved(a.dc, first * q.state), dc, rows * plan.units);

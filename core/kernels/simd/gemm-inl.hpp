@@ -276,36 +276,43 @@ HWY_NOINLINE void tall_product(const Block<T>& block,
   column_product<rows>(block, count, a_step, n);
 }
 
-// One row of few columns, as the sum of four rows side by side: each takes a quarter of k.
-template <class T>
-void row_in_quarters(const Block<T>& block, std::int64_t n) {
-  const hn::ScalableTag<T> d;
-  const std::int64_t step = lanes(d), part = block.k / 4;
-  Block<T> x = block;
-  for (; n > 0; n -= step, x.skip_columns(step)) {
-    const std::int64_t count = HWY_MIN(n, step);
-    const auto load = [&](const T* from) HWY_ATTR {
-      return count == step ? hn::LoadU(d, from) : load_first(d, from, count);
-    };
-    const auto add = [&](std::int64_t p, hn::Vec<decltype(d)> sum) HWY_ATTR {
-      return hn::MulAdd(hn::Set(d, x.a[p * x.a_col]), load(x.b + p * x.b_row), sum);
-    };
-    auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
-    for (std::int64_t p = 0; p < part; ++p) {
-      s0 = add(p, s0);
-      s1 = add(part + p, s1);
-      s2 = add(2 * part + p, s2);
-      s3 = add(3 * part + p, s3);
-    }
-    for (std::int64_t p = 4 * part; p < x.k; ++p) s3 = add(p, s3);
-    auto sum = hn::Add(hn::Add(s0, s1), hn::Add(s2, s3));
-    sum = hn::Add(sum, addend(d, x, 0, 0, count == step ? 0 : count));
-    if (x.relu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
-    if (count == step)
-      hn::StoreU(sum, d, x.c);
-    else
-      store_first(d, sum, x.c, count);
+// One vector of a row's columns, `count` of its lanes (Whole or Part), as the sum of four sums side
+// by side: each takes a quarter of k.
+template <class Lanes, class T>
+HWY_INLINE void vector_in_quarters(const Lanes& lanes_of, const Block<T>& x, std::int64_t part) {
+  const auto d = lanes_of.d;
+  const auto zero = hn::Zero(d);
+  const auto add = [&](std::int64_t p, hn::Vec<decltype(d)> sum) HWY_ATTR {
+    return hn::MulAdd(hn::Set(d, x.a[p * x.a_col]), lanes_of.load(x.b + p * x.b_row, zero), sum);
+  };
+  const std::int64_t quarter = x.k / 4;
+  auto s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+  for (std::int64_t p = 0; p < quarter; ++p) {
+    s0 = add(p, s0);
+    s1 = add(quarter + p, s1);
+    s2 = add(2 * quarter + p, s2);
+    s3 = add(3 * quarter + p, s3);
   }
+  for (std::int64_t p = 4 * quarter; p < x.k; ++p) s3 = add(p, s3);
+  auto sum = hn::Add(hn::Add(s0, s1), hn::Add(s2, s3));
+  sum = hn::Add(sum, addend(d, x, 0, 0, part));
+  if (x.relu) sum = hn::IfThenElse(hn::Lt(sum, zero), zero, sum);
+  lanes_of.store(sum, x.c);
+}
+
+// One row of few columns. The last vector ends with the row: some columns may be computed twice,
+// which is quicker than to read a part of a vector for each row of b.
+template <class T>
+void row_in_quarters(const Block<T>& x, std::int64_t n) {
+  const hn::ScalableTag<T> d;
+  const std::int64_t step = lanes(d);
+  std::int64_t j = 0;
+  for (; j + step <= n; j += step) vector_in_quarters(Whole<decltype(d)>{d}, x.columns_from(j), 0);
+  if (j == n) return;
+  if (n > step && !x.accumulate)
+    vector_in_quarters(Whole<decltype(d)>{d}, x.columns_from(n - step), 0);
+  else
+    vector_in_quarters(Part<decltype(d)>{d, n - j}, x.columns_from(j), n - j);
 }
 
 // Calls f.template operator()<rows>(first row) for the blocks of rows that m is cut into.
