@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nyala/core/ops/support.hpp>
 
 namespace nyala {
@@ -85,17 +87,19 @@ Kernel prepare_on_copies(const OpDef& def,
   }
   Kernel kernel =
       def.prepare(options, {Inputs<Tensor>(inputs.data(), inputs.size()), layouts.out}, workspace);
-  return [copies = std::move(copies), count = inputs.size(), kernel = std::move(kernel)](
+  const std::size_t count = inputs.size();
+  const std::int64_t list = workspace.take(static_cast<std::int64_t>(count * sizeof(void*)));
+  return [copies = std::move(copies), count, list, kernel = std::move(kernel)](
              const void* const* from, void* const* to, std::byte* block) {
-    SmallVector<const void*, 10> all;
-    for (std::size_t i = 0; i < count; ++i) all.push_back(from[i]);
+    auto* const all = reinterpret_cast<const void**>(block + list);
+    std::copy_n(from, count, all);
     for (const InputCopy& copy : copies) {
       std::byte* const dense = block + copy.offset;
       kernels::copy(
           copy.spec.dtype, copy.spec.shape, {from[copy.input], copy.strides.data()}, dense);
       all[copy.input] = dense;
     }
-    kernel(all.data(), to, block);
+    kernel(all, to, block);
   };
 }
 

@@ -167,6 +167,6 @@ Tensor along_axes(const Tensor& x, const Axes& axes, const char* who, F&& f) {
 /// Enrols a struct whose line stands in ops.def.
 #define NYALA_OP(Name)                                                                   \
   const OpDef& ::nyala::detail::def_##Name() { return ::nyala::detail::op_def<Name>(); } \
-  std::vector<Sample> nyala::detail::samples_##Name() {                                  \
+  std::vector<::nyala::Sample> nyala::detail::samples_##Name() {                         \
     return ::nyala::detail::samples_erased<Name>();                                      \
   }
