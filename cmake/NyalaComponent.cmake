@@ -114,7 +114,8 @@ function(nyala_install library)
   set(from "${CMAKE_CURRENT_BINARY_DIR}/package-${kind}")
 
   install(TARGETS ${library} EXPORT nyala-${kind} DESTINATION ${CMAKE_INSTALL_LIBDIR} ${options})
-  install(EXPORT nyala-${kind} NAMESPACE nyala:: FILE nyala-targets.cmake
+  # A name for each kind: CMake writes exports of one destination and one name to one file.
+  install(EXPORT nyala-${kind} NAMESPACE nyala:: FILE nyala-${kind}-targets.cmake
     DESTINATION ${config_dir} ${options})
   set(NYALA_KIND ${kind})
   configure_package_config_file(cmake/nyala-config.cmake.in ${from}/nyala-config.cmake

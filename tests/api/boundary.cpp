@@ -37,7 +37,7 @@ int main() {
   CHECK(dynamic_cast<const LayerBase<layers::DropoutArgs>*>(dense.shared().get()) == nullptr);
 
   // The tape that the program begins is the one that the library's ops are recorded on.
-  const Variable x(ops::full({}, 3));
+  const Variable x(ops::full({}, 3.0f));
   GradientTape tape;
   const Tensor y = x * x;
   CHECK(tape.gradient(y, x).item<float>() == 6.0f);
