@@ -80,7 +80,7 @@ TEST_CASE("a kernel that an op prepares allocates nothing, whatever the layout o
     if (def->prepare == nullptr) continue;
     ++prepared;
     // Sorting takes a buffer, and LAPACK works on copies.
-    const bool allocates =
+    [[maybe_unused]] const bool allocates =
         name == "argsort" || name == "solve" || name == "det" || name == "cholesky";
     for (const Sample& sample : samples_of(*def)) {
       for (const bool transposed : {false, true}) {
@@ -95,11 +95,13 @@ TEST_CASE("a kernel that an op prepares allocates nothing, whatever the layout o
           program.run(inputs, outputs);
         }
         outputs.resize(0);
-        const std::uint64_t news = t_news, calls = memory_stats().system_calls;
+        [[maybe_unused]] const std::uint64_t news = t_news, calls = memory_stats().system_calls;
         program.run(inputs, outputs);
+#ifdef NYALA_COUNTS_NEWS  // under a sanitizer no memory is kept for later
         const std::uint64_t more_news = t_news - news;
         CHECK((more_news == 0 || allocates));
         CHECK((memory_stats().system_calls == calls || allocates));
+#endif
         for (std::size_t i = 0; i < outputs.size(); ++i) {
           CHECK(ops::allclose(
               outputs[i], expected[i], {.rtol = 1e-5, .atol = 1e-5, .equal_nan = true}));
