@@ -69,7 +69,8 @@ void expect_pointwise_operation(const GraphNode& node) {
   };
   const int rank = node.inputs[0].rank();
   if (contains(kAlongAxis, layer.class_name())) {
-    const Config& axis = layer.get_config().at("axis");
+    const Config config = layer.get_config();
+    const Config& axis = config.at("axis");
     if (axis.is_null() || names_first_axes(axis, rank)) refuse("it works along the steps");
     return;
   }
