@@ -62,12 +62,7 @@ struct ChooseBranch {
     const Body& body = *(*bodies)[which];
     Tensors made;
     body.program().replay({in.begin() + first_of(which), body.inputs().size()}, made);
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      kernels::copy(made[i].dtype(),
-                    made[i].shape(),
-                    {made[i].data(), made[i].strides().data()},
-                    out[i].mutable_data());
-    }
+    for (std::size_t i = 0; i < made.size(); ++i) graph::copy_to(out[i].mutable_data(), made[i]);
   }
   Grads vjp(const Saved& saved, Inputs<Tensor> dys) const;
   static std::vector<SampleOf<ChooseBranch>> samples() { return {}; }

@@ -105,9 +105,8 @@ Grads Scan::vjp_by_left(const Saved& saved, Inputs<Tensor> dys) const {
 }
 
 // The same where steps left nothing, or a gradient flows into what they left: each step is made
-// again from the carry before it.
-// It carries the gradients by the carry and, for what stays the same, their
-// sums; it goes along the carry before each step, xs, and the gradients by the results.
+// again from the carry before it. The scan carries the gradients by the carry and, for what stays
+// the same, their sums; it goes along the carry before each step, xs, and the gradients by results.
 Grads Scan::vjp_anew(const Saved& saved, Inputs<Tensor> dys) const {
   const std::size_t first_x = carries(), end_x = first_x + xs(), end = saved.num_inputs();
   const std::size_t first_kept = body->outputs().size();
@@ -124,8 +123,7 @@ Grads Scan::vjp_anew(const Saved& saved, Inputs<Tensor> dys) const {
   }
 
   ScanInputs loop{.length = length, .reverse = !reverse};
-  for (const std::size_t i : carried)
-    loop.carry.push_back(dys[i].defined() ? dys[i] : ops::zeros_like(saved.input(i)));
+  for (const std::size_t i : carried) loop.carry.push_back(or_zeros(dys[i], saved.input(i)));
   for (const std::size_t i : fixed) loop.carry.push_back(ops::zeros_like(saved.input(i)));
   const std::vector<Tensor> before = kept_carries(saved);
   loop.xs = before;
@@ -182,17 +180,6 @@ std::vector<ValueId> reads_of(const Tape& tape, std::size_t first_step, std::siz
   return reads;
 }
 
-std::vector<ValueId> input_ids(const Tape& tape) {
-  std::vector<ValueId> ids;
-  for (std::size_t i = 0; i < tape.values.size(); ++i) {
-    const graph::Value& value = tape.values[i];
-    if (value.kind != graph::Value::Kind::input) continue;
-    ids.resize(std::max(ids.size(), value.input + 1));
-    ids[value.input] = static_cast<ValueId>(i);
-  }
-  return ids;
-}
-
 }  // namespace
 
 // One tape holds a step and, behind it, its gradient; it is cut between them. What the gradient
@@ -243,7 +230,7 @@ PreparedScan prepare_scan(const graph::Body& body,
   };
   const Tape tape = graph::trace_closure(both, specs).tape;
 
-  const std::vector<ValueId> inputs = input_ids(tape);
+  const std::vector<ValueId> inputs = graph::input_ids(tape);
   const std::vector<ValueId> own(inputs.begin(),
                                  inputs.begin() + static_cast<std::ptrdiff_t>(num_inputs));
   const auto behind = inputs.begin() + static_cast<std::ptrdiff_t>(num_inputs);

@@ -1,9 +1,9 @@
 #include <nyala/autograd/control_flow/scan_op.hpp>
 
-#include <atomic>
 #include <memory>
 
 #include <nyala/autograd/graph/plan.hpp>
+#include <nyala/autograd/graph/spare.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/ops/support.hpp>
 
@@ -11,10 +11,6 @@ namespace nyala::detail {
 namespace {
 
 std::int64_t bytes_of(const Tensor& x) { return static_cast<std::int64_t>(x.nbytes()); }
-
-void copy_to(void* to, const Tensor& from) {
-  kernels::copy(from.dtype(), from.shape(), {from.data(), from.strides().data()}, to);
-}
 
 Shape stacked(const Shape& step, std::int64_t length) {
   Shape shape = step;
@@ -56,7 +52,7 @@ void Scan::run(Work& work, void* const* outputs) const {
   for (std::int64_t s = 0; s < length; ++s) {
     const std::int64_t t = reverse ? length - 1 - s : s;
     const auto put = [&](std::size_t output, const Tensor& x) {
-      copy_to(static_cast<std::byte*>(outputs[output]) + t * bytes_of(x), x);
+      graph::copy_to(static_cast<std::byte*>(outputs[output]) + t * bytes_of(x), x);
     };
     for (std::size_t i = first_x; i < end_x; ++i)
       step[i].impl()->data = work.inputs[i].impl()->data + t * bytes_of(step[i]);
@@ -66,38 +62,26 @@ void Scan::run(Work& work, void* const* outputs) const {
     for (std::size_t i = 0; i < first_x; ++i) step[i] = std::move(work.made[i]);
     for (std::size_t i = first_x; i < first_kept; ++i) put(i, work.made[i]);
   }
-  for (std::size_t i = 0; i < first_x; ++i) copy_to(outputs[i], step[i]);
+  for (std::size_t i = 0; i < first_x; ++i) graph::copy_to(outputs[i], step[i]);
   work.made.clear();
   step.clear();
   work.inputs.clear();
 }
 
-// A spare Work for one caller at a time; another one that comes meanwhile makes its own.
-class SpareWork {
- public:
-  ~SpareWork() { delete spare_.load(); }
-  std::unique_ptr<Scan::Work> take() {
-    std::unique_ptr<Scan::Work> work(spare_.exchange(nullptr));
-    return work ? std::move(work) : std::make_unique<Scan::Work>();
-  }
-  void give_back(std::unique_ptr<Scan::Work> work) { delete spare_.exchange(work.release()); }
-
- private:
-  std::atomic<Scan::Work*> spare_{nullptr};
-};
-
 Kernel Scan::prepare(const Layouts& layouts, Workspace&) const {
   std::vector<Spec> specs;
   for (const Tensor& x : layouts.in) specs.push_back(x.spec());
-  return [op = *this, specs = std::move(specs), spare = std::make_shared<SpareWork>()](
+  return [op = *this, specs = std::move(specs), spare = std::make_shared<graph::Spare<Work>>()](
              const void* const* from, void* const* to) {
+    // A caller that comes meanwhile makes its own.
     std::unique_ptr<Work> work = spare->take();
+    if (work == nullptr) work = std::make_unique<Work>();
     for (std::size_t i = 0; i < specs.size(); ++i) {
       auto* const data = static_cast<std::byte*>(const_cast<void*>(from[i]));
       work->inputs.push_back(bare_tensor(specs[i], contiguous_strides(specs[i].shape), data));
     }
     op.run(*work, to);
-    spare->give_back(std::move(work));
+    spare->put(std::move(work));
   };
 }
 

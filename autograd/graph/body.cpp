@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include <nyala/core/kernels/elementwise.hpp>
+
 namespace nyala::graph {
 namespace {
 
@@ -91,6 +93,21 @@ class Splitter {
 
 }  // namespace
 
+std::vector<ValueId> input_ids(const Tape& tape) {
+  std::vector<ValueId> ids;
+  for (std::size_t i = 0; i < tape.values.size(); ++i) {
+    const Value& value = tape.values[i];
+    if (value.kind != Value::Kind::input) continue;
+    ids.resize(std::max(ids.size(), value.input + 1));
+    ids[value.input] = static_cast<ValueId>(i);
+  }
+  return ids;
+}
+
+void copy_to(void* to, const Tensor& from) {
+  kernels::copy(from.dtype(), from.shape(), {from.data(), from.strides().data()}, to);
+}
+
 std::vector<Tensor> replay_tape(const Tape& tape, const std::vector<Tensor>& inputs) {
   std::vector<Tensor> values = sources_of(tape, inputs);
   for (const Step& step : tape.steps) make_step(step, values);
@@ -136,11 +153,7 @@ BoundBody bind_closure(const Closure& closure,
 Body::Body(Tape tape) : tape_(std::move(tape)) {
   static std::atomic<std::int64_t> count{0};
   id_ = count.fetch_add(1, std::memory_order_relaxed);
-  for (const Value& value : tape_.values) {
-    if (value.kind != Value::Kind::input) continue;
-    inputs_.resize(std::max(inputs_.size(), value.input + 1));
-    inputs_[value.input] = value.spec;
-  }
+  for (const ValueId id : input_ids(tape_)) inputs_.push_back(tape_[id].spec);
   for (const ValueId id : tape_.outputs) outputs_.push_back(tape_[id].spec);
 }
 

@@ -32,6 +32,12 @@ Closure trace_closure(const TensorFunction& f, const std::vector<Spec>& inputs);
 /// Tells the closure that this thread traces, if any, of a call of custom_gradient.
 void note_custom_gradient();
 
+/// Which values the inputs of a tape are, in their order.
+std::vector<ValueId> input_ids(const Tape& tape);
+
+/// Copies the elements to contiguous memory.
+void copy_to(void* to, const Tensor& from);
+
 /// Makes each step of the tape again with these inputs; recorded where something listens.
 std::vector<Tensor> replay_tape(const Tape& tape, const std::vector<Tensor>& inputs);
 

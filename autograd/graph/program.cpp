@@ -1,6 +1,5 @@
 #include <nyala/autograd/graph/program.hpp>
 
-#include <sys/single_threaded.h>
 #include <mutex>
 
 #include <nyala/autograd/graph/program_state.hpp>
@@ -8,15 +7,6 @@
 
 namespace nyala::graph {
 namespace {
-
-// Plain instructions while the process has one thread only: two locked ones would be a good part of
-// a small program's run.
-Instance* put_into(std::atomic<Instance*>& slot, Instance* instance) {
-  if (!__libc_single_threaded) return slot.exchange(instance, std::memory_order_acq_rel);
-  Instance* const old = slot.load(std::memory_order_relaxed);
-  slot.store(instance, std::memory_order_relaxed);
-  return old;
-}
 
 void check_inputs(const std::vector<Spec>& wanted, Inputs<Tensor> inputs) {
   if (inputs.size() != wanted.size()) {
@@ -46,10 +36,8 @@ Program::State::State(const TensorFunction& f, const std::vector<Spec>& specs)
   plan = make_plan(tape);
 }
 
-Program::State::~State() { delete spare_.load(); }
-
 std::unique_ptr<Instance> Program::State::take() const {
-  if (Instance* instance = put_into(spare_, nullptr)) return std::unique_ptr<Instance>(instance);
+  if (std::unique_ptr<Instance> instance = spare_.take()) return instance;
   {
     const std::lock_guard lock(mutex_);
     if (!spares_.empty()) {
@@ -62,7 +50,7 @@ std::unique_ptr<Instance> Program::State::take() const {
 }
 
 void Program::State::give_back(std::unique_ptr<Instance> instance) const noexcept {
-  std::unique_ptr<Instance> other(put_into(spare_, instance.release()));
+  std::unique_ptr<Instance> other = spare_.put(std::move(instance));
   if (other == nullptr) return;
   const std::lock_guard lock(mutex_);
   try {

@@ -1,18 +1,17 @@
 #pragma once
 /// What the handles of a program share. Not installed.
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include <nyala/autograd/graph/instance.hpp>
 #include <nyala/autograd/graph/program.hpp>
+#include <nyala/autograd/graph/spare.hpp>
 
 namespace nyala::graph {
 
 struct Program::State {
   State(const TensorFunction& f, const std::vector<Spec>& specs);
-  ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -28,7 +27,7 @@ struct Program::State {
   void give_back(std::unique_ptr<Instance> instance) const noexcept;
 
   // Instances that no thread uses: one at hand without a lock, more in a list.
-  mutable std::atomic<Instance*> spare_{nullptr};
+  mutable Spare<Instance> spare_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Instance>> spares_;
 };

@@ -188,12 +188,12 @@ TEST_CASE("a scan within a scan, and a delay line whose carry is the input") {
                      {line})
         .results[0];
   };
-  const Tensor turned = ops::transpose(uniform({3, 8}, 8));  // strided steps
-  CHECK(close(
-      delay(turned),
-      ops::concatenate({ops::zeros({3, 3}, {.dtype = float64}), ops::slice_axis(turned, 0, 0, 5)},
-                       {.axis = 0})));
-  CHECK(close(function(delay)(turned), delay(turned)));
+  const Tensor transposed = ops::transpose(uniform({3, 8}, 8));  // strided steps
+  CHECK(close(delay(transposed),
+              ops::concatenate(
+                  {ops::zeros({3, 3}, {.dtype = float64}), ops::slice_axis(transposed, 0, 0, 5)},
+                  {.axis = 0})));
+  CHECK(close(function(delay)(transposed), delay(transposed)));
 }
 
 TEST_CASE("the bits of a scan do not depend on threads") {
