@@ -15,8 +15,8 @@ namespace {
 constexpr std::int64_t kRows = 16;
 // Multiplications below which threads do not pay.
 constexpr std::int64_t kThreadWork = std::int64_t{1} << 19;
-// The most rows that go through the recurrent kernel as it lies: a vector of sums for each row and
-// panel would keep the multipliers waiting.
+// The most rows that are multiplied by an unpacked kernel: a vector of sums for each row and panel
+// of a packed one would leave the multipliers idle.
 constexpr std::int64_t kFewRows = 2;
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }

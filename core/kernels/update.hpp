@@ -22,14 +22,13 @@ constexpr std::size_t num_arrays(Update op) { return op == Update::root_step ? 3
 /// The arrays and the single elements.
 constexpr std::size_t num_inputs(Update op) { return op == Update::root_step ? 5 : 3; }
 
-/// Over contiguous arrays, on the calling thread; `out` may be one of the
-/// inputs.
+/// Over contiguous arrays, on the calling thread; `out` may be one of the inputs.
 using UpdateLoop = void (*)(const void* const* inputs, void* out, std::int64_t n);
 /// For float32 and float64; throws TypeError for any other dtype.
 UpdateLoop update_loop(Update op, DType dtype);
 
-/// Updates in one loop over all their arrays: at `arrays` are those that are
-/// read, then those that are written.
+/// Updates in one loop over all their arrays: at `arrays` are those that are read, then those that
+/// are written.
 using FusedUpdateLoop = void (*)(void* const* arrays, std::int64_t n);
 inline constexpr std::size_t kFusedInputs = 9, kFusedArrays = 12;
 

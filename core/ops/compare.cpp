@@ -48,7 +48,7 @@ struct Where : NoOptions {
     const Shape both = broadcast_shapes(in[1].shape, in[2].shape, "where");
     return {broadcast_shapes(in[0].shape, both, "where"), in[1].dtype};
   }
-  // How the inputs lie beside the result.
+  // The strides of the inputs, broadcast to the result.
   struct Layout {
     DType dtype;
     Shape shape, condition, x, y;
@@ -86,8 +86,8 @@ struct Where : NoOptions {
   }
 };
 
-// Kernels compute uint64 in int64, where its upper half is negative: with the first bit turned the
-// order is the same.
+// Kernels compute uint64 in int64, where its upper half is negative: flipping the sign bit keeps
+// the order.
 Tensor in_order(const Tensor& x) {
   if (x.dtype() != DType::uint64) return x;
   const Tensor least = Tensor::scalar(std::numeric_limits<std::int64_t>::min(), DType::int64);

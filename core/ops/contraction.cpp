@@ -4,7 +4,6 @@
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
-#include <nyala/core/ops/workspace.hpp>
 
 namespace nyala {
 namespace {
@@ -281,8 +280,8 @@ struct DotGeneral {
     const DType dtype = in[0].dtype();
     if (!x.is_copied && !y.is_copied)
       return product(in[0].data(), in[1].data(), out.mutable_data());
-    const Tensor x_room = workspace_tensor(x.bytes_of_copy(dtype));
-    const Tensor y_room = workspace_tensor(y.bytes_of_copy(dtype));
+    const Tensor x_room = Tensor::empty({x.bytes_of_copy(dtype)}, DType::uint8);
+    const Tensor y_room = Tensor::empty({y.bytes_of_copy(dtype)}, DType::uint8);
     product(x.read(dtype, in[0].data(), x_room.impl()->data),
             y.read(dtype, in[1].data(), y_room.impl()->data),
             out.mutable_data());

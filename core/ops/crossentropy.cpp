@@ -155,6 +155,24 @@ void check_classes(const std::int64_t* labels, std::int64_t count, std::int64_t 
                    " is out of bounds for " + std::to_string(num_classes) + " classes");
 }
 
+// The class numbers of rows, checked when they are read.
+class Labels {
+ public:
+  Labels(const Tensor& labels, const Tensor& rows, Workspace& workspace)
+      : input_(labels, workspace), count_(labels.size()), classes_(rows.shape().back()) {}
+  const std::int64_t* read(const void* data, std::byte* block) const {
+    const std::int64_t* const labels = input_.read(data, block);
+    check_classes(labels, count_, classes_);
+    return labels;
+  }
+  std::int64_t count() const { return count_; }
+  std::int64_t classes() const { return classes_; }
+
+ private:
+  IntegerInput input_;
+  std::int64_t count_, classes_;
+};
+
 Shape check_labels(const char* name, const Spec& rows, const Spec& labels) {
   Shape out = check_targets(name, rows, labels, 1);
   if (!is_integer(labels.dtype))
@@ -177,16 +195,12 @@ struct SparseCategoricalCrossentropyGrad : OfRows {
     return in[0];
   }
   auto prepare(const Layouts& at, Workspace& workspace) const {
-    const Tensor& x = at.in[0];
-    const IntegerInput input(at.in[1], workspace);
-    return [input,
-            logits = from_logits,
-            dtype = x.dtype(),
-            rows = at.in[2].size(),
-            n = x.shape().back()](const void* const* from, void* const* to, std::byte* block) {
-      const std::int64_t* const labels = input.read(from[1], block);
-      check_classes(labels, rows, n);
-      kernels::sparse_crossentropy_grad(dtype, logits, rows, n, from[0], labels, from[2], to[0]);
+    const Labels labels(at.in[1], at.in[0], workspace);
+    return [labels, logits = from_logits, dtype = at.in[0].dtype()](
+               const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const numbers = labels.read(from[1], block);
+      kernels::sparse_crossentropy_grad(
+          dtype, logits, labels.count(), labels.classes(), from[0], numbers, from[2], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {
@@ -235,16 +249,12 @@ struct SparseCategoricalCrossentropy : OfRows {
     return {check_labels(name.data(), in[0], in[1]), in[0].dtype};
   }
   auto prepare(const Layouts& at, Workspace& workspace) const {
-    const Tensor& x = at.in[0];
-    const IntegerInput input(at.in[1], workspace);
-    return [input,
-            logits = from_logits,
-            dtype = x.dtype(),
-            rows = at.out[0].size(),
-            n = x.shape().back()](const void* const* from, void* const* to, std::byte* block) {
-      const std::int64_t* const labels = input.read(from[1], block);
-      check_classes(labels, rows, n);
-      kernels::sparse_crossentropy(dtype, logits, rows, n, from[0], labels, to[0]);
+    const Labels labels(at.in[1], at.in[0], workspace);
+    return [labels, logits = from_logits, dtype = at.in[0].dtype()](
+               const void* const* from, void* const* to, std::byte* block) {
+      const std::int64_t* const numbers = labels.read(from[1], block);
+      kernels::sparse_crossentropy(
+          dtype, logits, labels.count(), labels.classes(), from[0], numbers, to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {

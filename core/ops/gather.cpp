@@ -254,8 +254,7 @@ struct OneHot {
     return {shape, dtype};
   }
   auto prepare(const Layouts& at, Workspace& workspace) const {
-    Workspace none;  // what is int64 already is read where it is
-    const IntegerInput indices(at.in[0], at.in[0].dtype() == DType::int64 ? none : workspace);
+    const IntegerInput indices(at.in[0], workspace);
     return [indices, op = *this, count = at.in[0].size(), floats = is_floating(at.in[0].dtype())](
                const void* const* from, void* const* to, std::byte* block) {
       const std::int64_t* const places = indices.read(from[0], block);

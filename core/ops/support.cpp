@@ -100,11 +100,12 @@ std::vector<int> inverse_order(const std::vector<int>& order) {
   return back;
 }
 
-IntegerInput::IntegerInput(const Tensor& layout, Workspace& workspace)
+IntegerInput::IntegerInput(const Tensor& layout, Workspace& workspace, bool written)
     : dtype_(layout.dtype()),
       shape_(layout.shape()),
       size_(layout.size()),
-      offset_(workspace.take(size_ * static_cast<std::int64_t>(sizeof(std::int64_t)))) {}
+      offset_(
+          workspace.take(written ? size_ * static_cast<std::int64_t>(sizeof(std::int64_t)) : 0)) {}
 
 const std::int64_t* IntegerInput::read(const void* data, std::byte* block) const {
   if (dtype_ == DType::int64) return static_cast<const std::int64_t*>(data);

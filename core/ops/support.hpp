@@ -64,10 +64,13 @@ std::vector<int> inverse_order(const std::vector<int>& order);
 /// Integers that a kernel reads as contiguous int64, from a contiguous input of any dtype.
 class IntegerInput {
  public:
-  IntegerInput(const Tensor& layout, Workspace& workspace);
+  IntegerInput(const Tensor& layout, Workspace& workspace)
+      : IntegerInput(layout, workspace, layout.dtype() != DType::int64) {}
   const std::int64_t* read(const void* data, std::byte* block) const;
 
  protected:
+  /// With room for the integers where they are `written`: cast, or changed.
+  IntegerInput(const Tensor& layout, Workspace& workspace, bool written);
   std::int64_t* room(std::byte* block) const {
     return reinterpret_cast<std::int64_t*>(block + offset_);
   }
@@ -80,7 +83,7 @@ class IntegerInput {
 class IndexInput : private IntegerInput {
  public:
   IndexInput(const Tensor& layout, std::int64_t size, const char* who, Workspace& workspace)
-      : IntegerInput(layout, workspace), axis_size_(size), who_(who) {}
+      : IntegerInput(layout, workspace, true), axis_size_(size), who_(who) {}
   /// Throws IndexError for one outside [-size, size).
   const std::int64_t* read(const void* data, std::byte* block) const;
   std::int64_t count() const { return size_; }
