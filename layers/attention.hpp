@@ -117,15 +117,9 @@ struct OptionalAxes : AxisList {
 };
 
 /// The options of the kernels and biases of attention, and their fields.
-#define NYALA_ATTENTION_WEIGHT_ARGS                                \
-  initializers::Initializer kernel_initializer = "glorot_uniform"; \
-  initializers::Initializer bias_initializer = "zeros";            \
-  regularizers::Regularizer kernel_regularizer = {};               \
-  regularizers::Regularizer bias_regularizer = {};                 \
-  regularizers::Regularizer activity_regularizer = {};             \
-  constraints::Constraint kernel_constraint = {};                  \
-  constraints::Constraint bias_constraint = {};                    \
-  bool use_gate = false;                                           \
+#define NYALA_ATTENTION_WEIGHT_ARGS \
+  NYALA_WEIGHT_ARGS;                \
+  bool use_gate = false;            \
   std::optional<std::int64_t> seed = {}
 template <class A>
 constexpr auto attention_weight_fields() {

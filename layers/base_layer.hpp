@@ -99,6 +99,8 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
 
   /// What Keras says of the class; LayerBase reads it from `Args::kTraits`.
   virtual LayerTraits traits() const { return {}; }
+  /// Whether a layer inside this one couples samples.
+  bool holds_coupled_samples() const;
   /// The parameters of `call`; LayerBase reads them from `Args::Call`.
   virtual CallSignature call_signature() const { return {kOneInput}; }
   /// Throws for inputs that the layer does not take, before it is built and before each call.

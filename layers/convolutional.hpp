@@ -13,15 +13,9 @@ namespace nyala::layers {
 Config upgrade_convolution(Config config);
 
 /// The options of a kernel and a bias, behind `activation`, and the fields of all.
-#define NYALA_KERNEL_AND_BIAS_ARGS                                 \
-  bool use_bias = true;                                            \
-  initializers::Initializer kernel_initializer = "glorot_uniform"; \
-  initializers::Initializer bias_initializer = "zeros";            \
-  regularizers::Regularizer kernel_regularizer = {};               \
-  regularizers::Regularizer bias_regularizer = {};                 \
-  regularizers::Regularizer activity_regularizer = {};             \
-  constraints::Constraint kernel_constraint = {};                  \
-  constraints::Constraint bias_constraint = {}
+#define NYALA_KERNEL_AND_BIAS_ARGS \
+  bool use_bias = true;            \
+  NYALA_WEIGHT_ARGS
 template <class A>
 constexpr auto activation_and_bias_fields() {
   return layer_fields(

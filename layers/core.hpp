@@ -58,7 +58,15 @@ struct InputLayerArgs {
 };
 NYALA_DECLARE_LAYER(InputLayer);
 
-/// The fields of a kernel and a bias.
+/// The options of a kernel and a bias, in Keras's order, and their fields.
+#define NYALA_WEIGHT_ARGS                                          \
+  initializers::Initializer kernel_initializer = "glorot_uniform"; \
+  initializers::Initializer bias_initializer = "zeros";            \
+  regularizers::Regularizer kernel_regularizer = {};               \
+  regularizers::Regularizer bias_regularizer = {};                 \
+  regularizers::Regularizer activity_regularizer = {};             \
+  constraints::Constraint kernel_constraint = {};                  \
+  constraints::Constraint bias_constraint = {}
 template <class A>
 constexpr auto kernel_and_bias_fields() {
   return std::tuple{
@@ -199,13 +207,7 @@ struct EinsumDenseArgs {
   RequiredSizes output_shape;
   activations::Activation activation = {};
   std::optional<std::string> bias_axes = {};
-  initializers::Initializer kernel_initializer = "glorot_uniform";
-  initializers::Initializer bias_initializer = "zeros";
-  regularizers::Regularizer kernel_regularizer = {};
-  regularizers::Regularizer bias_regularizer = {};
-  regularizers::Regularizer activity_regularizer = {};
-  constraints::Constraint kernel_constraint = {};
-  constraints::Constraint bias_constraint = {};
+  NYALA_WEIGHT_ARGS;
   AlwaysNull quantization_config = {};
   NYALA_LAYER_ARGS;
 

@@ -292,6 +292,14 @@ void BaseLayer::set_weights(const std::vector<Tensor>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) variables[i].assign(values[i].clone());
 }
 
+bool BaseLayer::holds_coupled_samples() const {
+  const auto inside = submodules();
+  return std::any_of(inside.begin(), inside.end(), [](const auto& module) {
+    const auto* layer = dynamic_cast<const BaseLayer*>(module.get());
+    return layer != nullptr && layer->traits().couples_samples;
+  });
+}
+
 std::vector<Tensor> BaseLayer::losses() const {
   std::vector<Tensor> all;
   append_call_losses(all);

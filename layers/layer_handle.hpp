@@ -234,7 +234,7 @@ class LayerOf : public detail::HandleBase<Args>::type {
   std::string layer_class_name(std::type_identity<Name##Args>);    \
   using Name = ::nyala::LayerOf<Name##Args>
 
-/// Beside the class `Name##Layer`: how a layer is made from its Args.
+/// In the source of the class `Name##Layer`: defines how a layer is made from its Args.
 #define NYALA_LAYER(Name)                                           \
   std::shared_ptr<::nyala::BaseLayer> make_layer(Name##Args args) { \
     auto layer = std::make_shared<Name##Layer>(std::move(args));    \

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <nyala/layers/wrappers.hpp>
 
 namespace nyala::layers {
@@ -30,7 +28,7 @@ class TimeDistributedLayer final : public LayerBase<TimeDistributedArgs> {
     const Tensor mask = call.mask.empty() ? Tensor() : call.mask[0];
     expect_mask(x.shape(), mask);
     if (x.is_abstract() && !x.shape().is_known()) return of_shapes(x, call.training);
-    if (couples_samples()) return step_by_step(x, mask, call.training);
+    if (holds_coupled_samples()) return step_by_step(x, mask, call.training);
     const Tensor y =
         run(flatten_steps(x), mask.defined() ? flatten_steps(mask) : mask, call.training);
     Shape shape = y.shape();
@@ -49,14 +47,6 @@ class TimeDistributedLayer final : public LayerBase<TimeDistributedArgs> {
   void validate() override {
     if (!layer().defined()) throw ValueError(label() + " was given no layer");
     track("layer", layer());
-  }
-  bool couples_samples() const {
-    const auto couples = [](const std::shared_ptr<Module>& module) {
-      const auto* inside = dynamic_cast<const BaseLayer*>(module.get());
-      return inside != nullptr && inside->traits().couples_samples;
-    };
-    const auto inside = submodules();
-    return std::any_of(inside.begin(), inside.end(), couples);
   }
   void expect_mask(const Shape& shape, const Tensor& mask) const {
     if (!mask.defined()) return;

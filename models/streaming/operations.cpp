@@ -64,23 +64,20 @@ bool is_steady(const Argument& argument, int rank) {
 
 void expect_pointwise_operation(const GraphNode& node) {
   const BaseLayer& layer = *node.layer;
-  const auto refuse = [&](const std::string& why) {
-    throw UnsupportedError(layer.label() + " cannot be run step by step: " + why);
-  };
   const int rank = node.inputs[0].rank();
   if (contains(kAlongAxis, layer.class_name())) {
     const Config config = layer.get_config();
     const Config& axis = config.at("axis");
-    if (axis.is_null() || names_first_axes(axis, rank)) refuse("it works along the steps");
+    if (axis.is_null() || names_first_axes(axis, rank)) refuse(layer, "it works along the steps");
     return;
   }
   if (!contains(kElementwise, layer.class_name()))
-    refuse("its output depends on more than the steps so far");
+    refuse(layer, "its output depends on more than the steps so far");
   for (const Symbol& input : node.inputs) {
-    if (input.rank() != rank) refuse("its inputs have different numbers of axes");
+    if (input.rank() != rank) refuse(layer, "its inputs have different numbers of axes");
   }
   const auto check = [&](const Argument& argument) {
-    if (!is_steady(argument, rank)) refuse("a constant of its is another one at each step");
+    if (!is_steady(argument, rank)) refuse(layer, "a constant of its is another one at each step");
   };
   for (const Argument& argument : node.arguments.positional) check(argument);
   for (const auto& [name, argument] : node.arguments.named) check(argument);

@@ -166,9 +166,6 @@ class Planner {
   static void expect_known(const BaseLayer& layer, const Shape& shape) {
     if (!shape.is_known()) refuse(layer, "what it keeps has the shape " + shape.str());
   }
-  [[noreturn]] static void refuse(const BaseLayer& layer, const std::string& why) {
-    throw UnsupportedError(layer.label() + " cannot be run step by step: " + why);
-  }
 
   Plan& plan_;
   std::int64_t batch_;

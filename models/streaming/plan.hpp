@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <nyala/autograd/variable.hpp>
@@ -59,6 +60,8 @@ struct Plan {
 /// Throws UnsupportedError, naming the layer, for a call that cannot be run block by block.
 Plan plan_of(const Graph& graph, std::int64_t batch);
 
+/// Throws UnsupportedError, naming the layer.
+[[noreturn]] void refuse(const BaseLayer& layer, const std::string& why);
 /// Throws UnsupportedError unless the call's output at a step depends on its inputs at that step
 /// alone. `layer` stands for the node's.
 void expect_pointwise(const GraphNode& node, const BaseLayer& layer);

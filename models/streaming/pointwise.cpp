@@ -22,40 +22,34 @@ bool names_steps(const Config& axis, int rank) {
   return names_axis(axis, rank, [](std::int64_t number) { return number == 1; });
 }
 
-bool couples_samples(const BaseLayer& layer) {
-  const auto inside = layer.submodules();
-  return std::any_of(inside.begin(), inside.end(), [](const auto& module) {
-    const auto* one = dynamic_cast<const BaseLayer*>(module.get());
-    return one != nullptr && one->traits().couples_samples;
-  });
-}
-
 }  // namespace
 
 bool names_first_axes(const Config& axis, int rank) {
   return names_axis(axis, rank, [](std::int64_t number) { return number <= 1; });
 }
 
+void refuse(const BaseLayer& layer, const std::string& why) {
+  throw UnsupportedError(layer.label() + " cannot be run step by step: " + why);
+}
+
 void expect_pointwise(const GraphNode& node, const BaseLayer& layer) {
   const int rank = node.inputs[0].rank();
   if (layer.is_operation()) return expect_pointwise_operation(node);
-  const auto refuse = [&](const std::string& why) {
-    throw UnsupportedError(layer.label() + " cannot be run step by step: " + why);
-  };
   if (const auto* pointwise = dynamic_cast<const PointwiseLayer*>(&layer)) {
-    if (!pointwise->is_pointwise(rank)) refuse("it works along the steps");
+    if (!pointwise->is_pointwise(rank)) refuse(layer, "it works along the steps");
     return;
   }
-  if (couples_samples(layer)) refuse("the layer that it runs keeps states");
+  if (layer.holds_coupled_samples()) refuse(layer, "the layer that it runs keeps states");
   switch (layer.traits().steps) {
     case Steps::alone: return;
     case Steps::last_axis:
-      if (rank < 3) refuse("its input has no axis beside the steps");
+      if (rank < 3) refuse(layer, "its input has no axis beside the steps");
       return;
     case Steps::along_axis:
-      if (names_steps(layer.get_config().at("axis"), rank)) refuse("it works along the steps");
+      if (names_steps(layer.get_config().at("axis"), rank))
+        refuse(layer, "it works along the steps");
       return;
-    case Steps::together: refuse("its output depends on more than the steps so far");
+    case Steps::together: refuse(layer, "its output depends on more than the steps so far");
   }
 }
 
