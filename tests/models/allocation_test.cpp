@@ -40,6 +40,16 @@ Sequential mlp() {
                      layers::Dense({.units = 10, .activation = "softmax"})});
 }
 
+// Of a compiled model, on these inputs and targets.
+void check_allocates_result_alone(const Model& model, const Tensor& x, const Tensor& y) {
+  const Count predicted = allocations([&] { model.predict_on_batch(x); });
+  CHECK(predicted.news == 0);
+  CHECK(predicted.system_calls == 0);
+  const Count trained = allocations([&] { model.train_on_batch(x, y); });
+  CHECK(trained.news <= 10);  // a list of one loss each
+  CHECK(trained.system_calls == 0);
+}
+
 }  // namespace
 
 TEST_CASE("predict_on_batch allocates nothing") {
@@ -84,12 +94,7 @@ TEST_CASE("recurrent layers allocate nothing, and the result alone in training")
   model.compile({.optimizer = optimizers::Adam(), .loss = "mse"});
   const Tensor x = random::uniform({32, 6, 4}, {.seed = 1});
   const Tensor y = random::uniform({32, 1}, {.seed = 2});
-  const Count predicted = allocations([&] { model.predict_on_batch(x); });
-  CHECK(predicted.news == 0);
-  CHECK(predicted.system_calls == 0);
-  const Count trained = allocations([&] { model.train_on_batch(x, y); });
-  CHECK(trained.news <= 10);  // a list of one loss each
-  CHECK(trained.system_calls == 0);
+  check_allocates_result_alone(model, x, y);
 }
 
 TEST_CASE("cells that run in a scan allocate nothing, and the result alone in training") {
@@ -102,12 +107,7 @@ TEST_CASE("cells that run in a scan allocate nothing, and the result alone in tr
   model.compile({.optimizer = optimizers::Adam(), .loss = "mse"});
   const Tensor x = random::uniform({32, 6, 4}, {.seed = 1});
   const Tensor y = random::uniform({32, 1}, {.seed = 2});
-  const Count predicted = allocations([&] { model.predict_on_batch(x); });
-  CHECK(predicted.news == 0);
-  CHECK(predicted.system_calls == 0);
-  const Count trained = allocations([&] { model.train_on_batch(x, y); });
-  CHECK(trained.news <= 10);  // a list of one loss each
-  CHECK(trained.system_calls == 0);
+  check_allocates_result_alone(model, x, y);
 }
 
 TEST_CASE("attention allocates nothing, and the result alone in training") {
@@ -119,12 +119,7 @@ TEST_CASE("attention allocates nothing, and the result alone in training") {
   model.compile({.optimizer = optimizers::Adam(), .loss = "mse"});
   const Tensor at = random::uniform({8, 6, 8}, {.seed = 1});
   const Tensor y = random::uniform({8, 6, 1}, {.seed = 2});
-  const Count predicted = allocations([&] { model.predict_on_batch(at); });
-  CHECK(predicted.news == 0);
-  CHECK(predicted.system_calls == 0);
-  const Count trained = allocations([&] { model.train_on_batch(at, y); });
-  CHECK(trained.news <= 10);
-  CHECK(trained.system_calls == 0);
+  check_allocates_result_alone(model, at, y);
 }
 
 TEST_CASE("the steps of a session allocate nothing") {

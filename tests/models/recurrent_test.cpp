@@ -7,6 +7,7 @@
 #include <nyala/nyala.hpp>
 
 #include "message_of.hpp"
+#include "models/kernel_cell.hpp"
 
 using namespace nyala;
 
@@ -37,22 +38,14 @@ struct LeakyCellArgs {
   }
 };
 
-class LeakyCellLayer final : public LayerBase<LeakyCellArgs>, public RecurrentCell {
+class LeakyCellLayer final : public testing::KernelCell<LeakyCellArgs> {
  public:
-  using LayerBase::LayerBase;
+  using KernelCell::KernelCell;
 
-  std::vector<Shape> state_shapes() const override { return {{std::int64_t{args().units}}}; }
-  void build(Inputs<Shape> inputs) override {
-    kernel_ =
-        add_weight({.shape = {inputs[0].back(), std::int64_t{args().units}}, .name = "kernel"});
-  }
   std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs&) override {
     const Tensor h = inputs[1] * args().decay + ops::matmul(inputs[0], kernel_);
     return {h, h};
   }
-
- private:
-  Variable kernel_;
 };
 
 using LeakyCell = LayerOf<LeakyCellArgs>;

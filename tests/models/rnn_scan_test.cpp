@@ -4,6 +4,8 @@
 
 #include <nyala/nyala.hpp>
 
+#include "models/kernel_cell.hpp"
+
 using namespace nyala;
 
 namespace rnn_scan_test {
@@ -21,14 +23,12 @@ struct BusyCellArgs {
   }
 };
 
-class BusyCellLayer final : public LayerBase<BusyCellArgs>, public RecurrentCell {
+class BusyCellLayer final : public testing::KernelCell<BusyCellArgs> {
  public:
-  using LayerBase::LayerBase;
+  using KernelCell::KernelCell;
 
-  std::vector<Shape> state_shapes() const override { return {{std::int64_t{args().units}}}; }
   void build(Inputs<Shape> inputs) override {
-    kernel_ =
-        add_weight({.shape = {inputs[0].back(), std::int64_t{args().units}}, .name = "kernel"});
+    KernelCell::build(inputs);
     decay_ = add_weight({.shape = {std::int64_t{args().units}}, .name = "decay"});
     calls_ = add_weight({.shape = {}, .initializer = "zeros", .trainable = false, .name = "calls"});
   }
@@ -44,7 +44,7 @@ class BusyCellLayer final : public LayerBase<BusyCellArgs>, public RecurrentCell
   }
 
  private:
-  Variable kernel_, decay_, calls_;
+  Variable decay_, calls_;
   random::SeedGenerator generator_{7};
 };
 

@@ -10,6 +10,7 @@
 #include <nyala/models/session.hpp>
 
 #include "message_of.hpp"
+#include "models/kernel_cell.hpp"
 
 using namespace nyala;
 
@@ -27,22 +28,14 @@ struct DoublingCellArgs {
   }
 };
 
-class DoublingCellLayer final : public LayerBase<DoublingCellArgs>, public RecurrentCell {
+class DoublingCellLayer final : public testing::KernelCell<DoublingCellArgs> {
  public:
-  using LayerBase::LayerBase;
+  using KernelCell::KernelCell;
 
-  std::vector<Shape> state_shapes() const override { return {{std::int64_t{args().units}}}; }
-  void build(Inputs<Shape> inputs) override {
-    kernel_ =
-        add_weight({.shape = {inputs[0].back(), std::int64_t{args().units}}, .name = "kernel"});
-  }
   std::vector<Tensor> call_all(Inputs<Tensor> inputs, const CallArgs&) override {
     const Tensor h = (inputs[1] + ops::matmul(inputs[0], kernel_)) * 0.5;
     return {h * 2, h};
   }
-
- private:
-  Variable kernel_;
 };
 
 using DoublingCell = LayerOf<DoublingCellArgs>;
@@ -351,7 +344,7 @@ TEST_CASE("a session starts from states that the model makes of an input without
   Session session(model, 2);
   for (int round = 0; round < 2; ++round) {
     for (const auto& [from, to] : {std::pair{0, 1}, {1, 2}, {2, 5}, {5, 6}, {6, 7}}) {
-      // Only the first call looks at it.
+      // Only the first call reads the initial state.
       const Tensor given = from == 0 ? start : ops::zeros_like(start);
       const Tensor now = session.step_all({given, ops::slice_axis(steps, 1, from, to)})[0];
       CHECK(distance(now, ops::slice_axis(whole, 1, from, to)) < kTolerance);
