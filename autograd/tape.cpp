@@ -283,7 +283,7 @@ std::vector<Tensor> GradientTape::gradient(const std::vector<Tensor>& targets,
 }
 
 IndexedSlices GradientTape::indexed_gradient(const Tensor& target, const Variable& source) {
-  const IndexedSlices slices = indexed_gradients(target, {source})[0];
+  IndexedSlices slices = indexed_gradients(target, {source})[0];
   if (!slices.values.defined())
     throw ValueError("indexed_gradient: the target does not depend on variable \"" + source.name() +
                      "\"");

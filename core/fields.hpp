@@ -361,14 +361,9 @@ void check_keys(const std::string& who,
 
 /// In a header, in namespace nyala: this type of option is compiled where
 /// NYALA_DEFINE_OPTION_TYPE stands.
-#define NYALA_DECLARE_OPTION_TYPE(...)                          \
-  namespace detail {                                            \
-  extern template const OptionType& option_type<__VA_ARGS__>(); \
-  }
-#define NYALA_DEFINE_OPTION_TYPE(...)                    \
-  namespace detail {                                     \
-  template const OptionType& option_type<__VA_ARGS__>(); \
-  }
+#define NYALA_DECLARE_OPTION_TYPE(...) \
+  extern template const OptionType& detail::option_type<__VA_ARGS__>();
+#define NYALA_DEFINE_OPTION_TYPE(...) template const OptionType& detail::option_type<__VA_ARGS__>();
 
 NYALA_DECLARE_OPTION_TYPE(bool)
 NYALA_DECLARE_OPTION_TYPE(int)

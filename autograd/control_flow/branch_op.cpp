@@ -76,7 +76,7 @@ Grads ChooseBranch::vjp(const Saved& saved, Inputs<Tensor> dys) const {
   }
   std::vector<Branch> branches;
   for (std::size_t which = 0; which < bodies->size(); ++which) {
-    branches.push_back([&, which] {
+    branches.emplace_back([&, which] {
       const Body& body = *(*bodies)[which];
       const std::size_t first = first_of(which), end = first + body.inputs().size();
       std::vector<Tensor> inputs, targets;

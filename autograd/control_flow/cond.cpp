@@ -43,7 +43,7 @@ std::vector<Tensor> switch_case(const Tensor& index,
     if (nyala::detail::listeners().tracer == nullptr) return branches[0](operands);  // its shapes
     std::vector<nyala::detail::Branch> bound;
     for (const TensorsFunction& branch : branches)
-      bound.push_back([&] { return branch(operands); });
+      bound.emplace_back([&] { return branch(operands); });
     return nyala::detail::branch_as_op(number, bound);
   });
 }

@@ -56,7 +56,7 @@ class AssociativeScan {
     const std::int64_t pairs = b.shape()[axis_];
     Shape shape = b.shape();
     shape[axis_] = 2 * pairs;
-    const Tensor both = reshape(stack({slice_axis(a, axis_, 0, pairs), b}, axis_ + 1), shape);
+    Tensor both = reshape(stack({slice_axis(a, axis_, 0, pairs), b}, axis_ + 1), shape);
     if (a.shape()[axis_] == pairs) return both;
     return concatenate({both, slice_axis(a, axis_, pairs, pairs + 1)}, {.axis = axis_});
   }

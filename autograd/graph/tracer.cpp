@@ -135,7 +135,7 @@ class Tracer final : public Listener, public detail::VariableListener {
     const detail::AutocastScope none(std::nullopt);
     detail::VariableListener* const own =
         std::exchange(detail::variable_listener(), saved_variables_);
-    const Tensor value = variable.value();
+    Tensor value = variable.value();
     detail::variable_listener() = own;
     return value;
   }
