@@ -73,7 +73,7 @@ struct OfAttention {
                       ", " + std::string(name_of(in[1].dtype)) + " and " +
                       std::string(name_of(in[2].dtype)) + ", expected one floating dtype");
     }
-    const Shape scores = shape_of_scores(in[0].shape, in[1].shape);
+    Shape scores = shape_of_scores(in[0].shape, in[1].shape);
     if (biased) expect_beside(scores, in[kBias], dtype);
     if (masked) expect_beside(scores, in[mask_at()], DType::bool_);
     return scores;

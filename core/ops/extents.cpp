@@ -38,7 +38,7 @@ Extents Extents::spread(int rank, const std::string& who, const char* option, in
     throw ValueError(who + ": received " + option + " " + str() + ", expected numbers of " +
                      std::to_string(least) + " or more");
   }
-  for (std::size_t i = static_cast<std::size_t>(rank); i < 3; ++i) each.values_[i] = 0;
+  for (auto i = static_cast<std::size_t>(rank); i < 3; ++i) each.values_[i] = 0;
   return each;
 }
 

@@ -140,7 +140,7 @@ std::int64_t num_segments_of(const Tensor& ids, const SegmentArgs& args, const c
   }
   if (args.num_segments) return *args.num_segments;
   if (ids.size() == 0) return 0;
-  const std::int64_t most = max(cast(ids, DType::int64)).item<std::int64_t>();
+  const auto most = max(cast(ids, DType::int64)).item<std::int64_t>();
   return std::max<std::int64_t>(checked_add(most, 1, who), 0);
 }
 

@@ -42,7 +42,7 @@ Moments float_moments(const Tensor& x, const ReduceArgs& args) {
 }  // namespace
 
 Moments moments(const Tensor& x, const ReduceArgs& args) {
-  const Moments found = float_moments(x, args);
+  Moments found = float_moments(x, args);
   if (!is_integer(x.dtype())) return found;
   return {cast(found.mean, x.dtype()), cast(found.variance, x.dtype())};
 }
