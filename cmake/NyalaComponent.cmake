@@ -25,6 +25,16 @@ function(nyala_link_folder component)
   file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/${component}" "${link}" SYMBOLIC)
 endfunction()
 
+# Whether linker and loader know packed relocations: a program that has them is run.
+function(nyala_check_relr)
+  if(NOT CMAKE_CROSSCOMPILING)
+    include(CheckCXXSourceRuns)
+    set(CMAKE_REQUIRED_LINK_OPTIONS "LINKER:-z,pack-relative-relocs" "LINKER:--fatal-warnings")
+    check_cxx_source_runs(
+      "int x; int* volatile p = &x; int main() { return p == &x ? 0 : 1; }" NYALA_HAS_RELR)
+  endif()
+endfunction()
+
 # The library from the objects of all components: these are position-independent and show only what
 # public headers declare, so the same objects serve both kinds. `nyala` is of the kind that
 # BUILD_SHARED_LIBS asks for, the other kind is built on request. `nyala_static` is the archive in
@@ -54,6 +64,12 @@ function(nyala_library)
     set_property(TARGET ${shared} PROPERTY LINK_DEPENDS "${script}")
     # What a program does not reach is left out of it.
     target_link_options(${static} INTERFACE "LINKER:--gc-sections")
+    # The addresses in its tables take a bit each. Only here: who links an installed package may have
+    # another linker.
+    nyala_check_relr()
+    if(NYALA_HAS_RELR)
+      target_link_options(${static} INTERFACE $<BUILD_INTERFACE:LINKER:-z,pack-relative-relocs>)
+    endif()
   endif()
   set(NYALA_SHARED ${shared} PARENT_SCOPE)
   set(NYALA_STATIC ${static} PARENT_SCOPE)

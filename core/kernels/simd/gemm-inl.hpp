@@ -67,16 +67,17 @@ struct Block {
   }
 };
 
-// What is added to the sums of one vector of columns, for a block that is not plain.
+// What is added to the sums of one vector of columns, which go to `to`, for a block that is not
+// plain.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> addend(
-    D d, const Block<T>& x, std::int64_t row, std::int64_t column, std::int64_t part) {
+    D d, const Block<T>& x, const T* to, std::int64_t column, std::int64_t part) {
   const auto load = [&](const T* from) HWY_ATTR {
     return part > 0 ? load_first(d, from, part) : hn::LoadU(d, from);
   };
   auto sum = hn::Zero(d);
   if (x.bias != nullptr) sum = x.bias_step == 0 ? hn::Set(d, *x.bias) : load(x.bias + column);
-  if (x.accumulate) sum = hn::Add(sum, load(x.c + row * x.c_row + column));
+  if (x.accumulate) sum = hn::Add(sum, load(to));
   return sum;
 }
 
@@ -87,8 +88,8 @@ HWY_INLINE void fetch(const void* data) {
 #endif
 }
 
-// `rows` rows and `vectors` vectors of columns, all kept in registers; of the last vector only
-// `last` lanes where `partial` is set.
+// `rows` rows, which begin at first_a and first_c, and `vectors` vectors of columns from `column`
+// on, all kept in registers; of the last vector only `last` lanes where `partial` is set.
 enum class Beside { nothing, copy, fetch };
 template <int rows,
           int vectors,
@@ -96,7 +97,8 @@ template <int rows,
           Beside beside = Beside::nothing,
           class D,
           class T = hn::TFromD<D>>
-HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
+HWY_INLINE void block_product(
+    D d, const Block<T>& x, const T* first_a, T* first_c, std::int64_t column, std::int64_t last) {
   using V = hn::Vec<D>;
   const std::int64_t step = lanes(d);
   V sum[rows][vectors];
@@ -109,15 +111,15 @@ HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
     NYALA_UNROLL
     for (int i = 0; i < rows; ++i) {
       NYALA_UNROLL
-      for (int v = 0; v < vectors; ++v) hwy::Prefetch(x.c + i * x.c_row + v * step);
+      for (int v = 0; v < vectors; ++v) hwy::Prefetch(first_c + i * x.c_row + v * step);
     }
   }
   // Of three rows one is pointed to: for each of them a register would be too many.
   constexpr int pointers = (rows + 2) / 3;
   const T* a[pointers];
   NYALA_UNROLL
-  for (int i = 0; i < pointers; ++i) a[i] = x.a + 3 * i * x.a_row;
-  const T* b = x.b;
+  for (int i = 0; i < pointers; ++i) a[i] = first_a + 3 * i * x.a_row;
+  const T* b = x.b + column;
   for (std::int64_t p = 0; p < x.k; ++p, b += x.b_row) {
     V right[vectors];
     if (beside == Beside::fetch) fetch(x.ahead + p * x.ahead_row);
@@ -142,7 +144,8 @@ HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
       NYALA_UNROLL
       for (int v = 0; v < vectors; ++v) {
         const std::int64_t part = partial && v == vectors - 1 ? last : 0;
-        sum[i][v] = hn::Add(sum[i][v], addend(d, x, i, v * step, part));
+        const T* to = first_c + i * x.c_row + v * step;
+        sum[i][v] = hn::Add(sum[i][v], addend(d, x, to, column + v * step, part));
       }
     }
   }
@@ -158,7 +161,7 @@ HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
   for (int i = 0; i < rows; ++i) {
     NYALA_UNROLL
     for (int v = 0; v < vectors; ++v) {
-      T* to = x.c + i * x.c_row + v * step;
+      T* to = first_c + i * x.c_row + v * step;
       if (partial && v == vectors - 1)
         store_first(d, sum[i][v], to, last);
       else
@@ -171,41 +174,46 @@ HWY_INLINE void block_product(D d, const Block<T>& x, std::int64_t last) {
 // its own for each shape: several loops in one would share the registers that addresses are kept
 // in.
 template <int rows, int vectors, bool partial, Beside beside, class D, class T = hn::TFromD<D>>
-HWY_NOINLINE void block_column(
-    D d, const Block<T>& first, std::int64_t count, std::int64_t a_step, std::int64_t last) {
-  Block<T> x = first;
-  for (; count > 0; --count, x.a += a_step, x.c += rows * x.c_row)
-    block_product<rows, vectors, partial, beside>(d, x, last);
+HWY_NOINLINE void block_column(D d,
+                               const Block<T>& x,
+                               std::int64_t column,
+                               std::int64_t count,
+                               std::int64_t a_step,
+                               std::int64_t last) {
+  const T* a = x.a;
+  T* c = x.c + column;
+  for (; count > 0; --count, a += a_step, c += rows * x.c_row)
+    block_product<rows, vectors, partial, beside>(d, x, a, c, column, last);
 }
 
-// The same for n columns, at most `vectors` vectors. A vector that is no more than half full is a
-// vector of half the size: on many CPUs two of these are as quick as one whole.
+// The same for n columns from `column` on, at most `vectors` vectors. A vector that is no more than
+// half full is a vector of half the size: on many CPUs two of these are as quick as one whole.
 template <int rows, int vectors = kBlockVectors, class T>
 HWY_INLINE void column_product(const Block<T>& x,
+                               std::int64_t column,
                                std::int64_t count,
                                std::int64_t a_step,
                                std::int64_t n) {
-  const auto run = [&]<int width, bool partial, class D>(
-                       D d, const Block<T>& y, std::int64_t last) HWY_ATTR {
-    if (count == 1)
-      block_product<rows, width, partial>(d, y, last);
-    else
-      block_column<rows, width, partial, Beside::nothing>(d, y, count, a_step, last);
-  };
   const hn::ScalableTag<T> d;
   const std::int64_t step = lanes(d), whole = (vectors - 1) * step;
-  if (n == vectors * step) return run.template operator()<vectors, false>(d, x, 0);
+  if (n == vectors * step)
+    return block_column<rows, vectors, false, Beside::nothing>(d, x, column, count, a_step, 0);
   if constexpr (vectors > 1) {
-    if (n <= whole) return column_product<rows, vectors - 1>(x, count, a_step, n);
+    if (n <= whole) return column_product<rows, vectors - 1>(x, column, count, a_step, n);
   }
+#if HWY_TARGET != HWY_SCALAR  // whose vectors have no part
+  const std::int64_t last = n - whole;
 #if HWY_MAX_BYTES >= 32 && HWY_MAX_BYTES <= 64
-  if (n <= whole + step / 2) {
-    if constexpr (vectors > 1) run.template operator()<vectors - 1, false>(d, x, 0);
+  if (last <= step / 2) {
+    if constexpr (vectors > 1)
+      block_column<rows, vectors - 1, false, Beside::nothing>(d, x, column, count, a_step, 0);
     const hn::Half<decltype(d)> half;
-    return run.template operator()<1, true>(half, x.columns_from(whole), n - whole);
+    return block_column<rows, 1, true, Beside::nothing>(
+        half, x, column + whole, count, a_step, last);
   }
 #endif
-  run.template operator()<vectors, true>(d, x, n - whole);
+  block_column<rows, vectors, true, Beside::nothing>(d, x, column, count, a_step, last);
+#endif
 }
 
 // How many of n columns are taken at once: a block's, but where one vector would be left over,
@@ -219,21 +227,18 @@ HWY_INLINE std::int64_t panel_width(std::int64_t n) {
 
 // `rows` rows of all n columns. With few rows more columns keep the multipliers busy.
 template <int rows, class T>
-HWY_NOINLINE void rows_product(const Block<T>& block, std::int64_t n) {
+HWY_NOINLINE void rows_product(const Block<T>& x, std::int64_t n) {
   const hn::ScalableTag<T> d;
   const std::int64_t step = lanes(d);
-  Block<T> x = block;
+  std::int64_t column = 0;
   if constexpr (rows <= 2) {
     constexpr int vectors = rows == 1 ? 8 : 4;
-    for (; n >= vectors * step; n -= vectors * step, x.skip_columns(vectors * step)) {
-      block_product<rows, vectors, false>(d, x, 0);
-    }
+    for (; n - column >= vectors * step; column += vectors * step)
+      block_product<rows, vectors, false>(d, x, x.a, x.c + column, column, 0);
   }
-  while (n > 0) {
-    const std::int64_t width = panel_width<T>(n);
-    column_product<rows>(x, 1, 0, width);
-    x.skip_columns(width);
-    n -= width;
+  for (std::int64_t width; column < n; column += width) {
+    width = panel_width<T>(n - column);
+    column_product<rows>(x, column, 1, 0, width);
   }
 }
 
@@ -258,22 +263,22 @@ HWY_NOINLINE void tall_product(const Block<T>& block,
       };
       if (x.b_copy != nullptr) {
         if (whole)
-          block_column<rows, kBlockVectors, false, Beside::copy>(d, x, 1, 0, 0);
+          block_column<rows, kBlockVectors, false, Beside::copy>(d, x, 0, 1, 0, 0);
         else
-          block_column<rows, kBlockVectors - 1, false, Beside::copy>(d, x, 1, 0, 0);
+          block_column<rows, kBlockVectors - 1, false, Beside::copy>(d, x, 0, 1, 0, 0);
         x.b = x.b_copy;
         x.b_row = n;
         next();
       }
       for (int v = 0; whole && x.ahead != nullptr && v < kBlockVectors && count > 0; ++v) {
-        block_column<rows, kBlockVectors, false, Beside::fetch>(d, x, 1, 0, 0);
+        block_column<rows, kBlockVectors, false, Beside::fetch>(d, x, 0, 1, 0, 0);
         x.ahead += x.ahead_block;
         next();
       }
-      return column_product<rows>(x, count, a_step, n);
+      return column_product<rows>(x, 0, count, a_step, n);
     }
   }
-  column_product<rows>(block, count, a_step, n);
+  column_product<rows>(block, 0, count, a_step, n);
 }
 
 // One vector of a row's columns, `count` of its lanes (Whole or Part), as the sum of four sums side
@@ -295,7 +300,7 @@ HWY_INLINE void vector_in_quarters(const Lanes& lanes_of, const Block<T>& x, std
   }
   for (std::int64_t p = 4 * quarter; p < x.k; ++p) s3 = add(p, s3);
   auto sum = hn::Add(hn::Add(s0, s1), hn::Add(s2, s3));
-  sum = hn::Add(sum, addend(d, x, 0, 0, part));
+  sum = hn::Add(sum, addend(d, x, x.c, 0, part));
   if (x.relu) sum = hn::IfThenElse(hn::Lt(sum, zero), zero, sum);
   lanes_of.store(sum, x.c);
 }
