@@ -54,7 +54,11 @@ UnaryLoop unary_loop(Unary op, DType dtype) {
 }
 
 BinaryLoops binary_loops(Binary op, DType dtype) {
-  if (const BinaryLoops loops = vector_binary_loops(op, dtype); loops.both != nullptr) return loops;
+  if (dtype == DType::float32 || dtype == DType::float64) {
+    if (const BinaryLoops loops = vector_binary_loops(op, dtype); loops.both != nullptr)
+      return loops;
+  }
+  if (const BinaryLoops loops = plain_binary_loops(op, dtype); loops.both != nullptr) return loops;
   if (const BinaryLoops loops = scalar_binary_loops(op, dtype); loops.both != nullptr) return loops;
   refuse(op, dtype, !is_floating(dtype));
 }

@@ -17,7 +17,11 @@ BinaryLoops scalar_binary_loops(Binary op, DType dtype);
 /// With the widest vectors of this CPU; null where there is no such loop. For float32 and float64.
 UnaryLoop vector_unary_loop(Unary op, DType dtype);
 
-/// With the widest vectors of this CPU; null where there are no such loops.
+/// The same of two inputs.
 BinaryLoops vector_binary_loops(Binary op, DType dtype);
+
+/// Plain loops compiled for vectors, of comparisons and integers; null where there are no such
+/// loops.
+BinaryLoops plain_binary_loops(Binary op, DType dtype);
 
 }  // namespace nyala::kernels

@@ -3,7 +3,7 @@
 namespace nyala::kernels {
 namespace {
 
-// What the loops of simd/binary.cpp leave out.
+// What the loops of simd/binary.cpp and simd/plain_binary.cpp leave out.
 constexpr bool is_left_out(Binary op) { return traits_of(op).loop == Loop::library; }
 
 template <Binary op, class T>

@@ -10,37 +10,15 @@
 namespace nyala {
 namespace ops {
 
-#define NYALA_BINARY(name)                       \
+// Each row BINARY of core/elementwise.def is a function of two tensors, or of one and a number:
+// add, maximum, less, ...
+#define BINARY(Struct, name, ...)                \
   Tensor name(const Tensor& x, const Tensor& y); \
   Tensor name(const Tensor& x, Scalar y);        \
-  Tensor name(Scalar x, const Tensor& y)
-
-NYALA_BINARY(add);
-NYALA_BINARY(subtract);
-NYALA_BINARY(multiply);
-/// Integers are divided as floats.
-NYALA_BINARY(divide);
-NYALA_BINARY(floor_divide);
-/// With the sign of the divisor, as in Python.
-NYALA_BINARY(mod);
-NYALA_BINARY(power);
-/// Where both are equal the gradient goes to the first.
-NYALA_BINARY(maximum);
-NYALA_BINARY(minimum);
-NYALA_BINARY(arctan2);
-NYALA_BINARY(equal);
-NYALA_BINARY(not_equal);
-NYALA_BINARY(less);
-NYALA_BINARY(less_equal);
-NYALA_BINARY(greater);
-NYALA_BINARY(greater_equal);
-NYALA_BINARY(logical_and);
-NYALA_BINARY(logical_or);
-NYALA_BINARY(logical_xor);
-NYALA_BINARY(bitwise_and);
-NYALA_BINARY(bitwise_or);
-NYALA_BINARY(bitwise_xor);
-#undef NYALA_BINARY
+  Tensor name(Scalar x, const Tensor& y);
+#define BINARY_PRIVATE(...)
+#define UNARY(...)
+#include <nyala/core/elementwise.def>
 
 /// Elements of x where the condition holds, of y elsewhere; all three broadcast.
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);

@@ -22,53 +22,15 @@ struct NanToNumArgs {
 
 namespace ops {
 
-Tensor negative(const Tensor& x);
-/// |x|. Its gradient is sign(x), 0 at 0.
-Tensor abs(const Tensor& x);
+// Each row UNARY of core/elementwise.def is a function of one tensor: exp, sqrt, tanh, ...
+#define UNARY(Struct, name, ...) Tensor name(const Tensor& x);
+#define UNARY_PRIVATE(...)
+#define BINARY(...)
+#include <nyala/core/elementwise.def>
+
 inline Tensor absolute(const Tensor& x) { return abs(x); }
-Tensor sign(const Tensor& x);
-Tensor square(const Tensor& x);
-Tensor sqrt(const Tensor& x);
-/// 1 / sqrt(x)
-Tensor rsqrt(const Tensor& x);
-Tensor reciprocal(const Tensor& x);
-Tensor exp(const Tensor& x);
-/// exp(x) - 1, accurate near 0
-Tensor expm1(const Tensor& x);
-Tensor log(const Tensor& x);
-/// log(1 + x), accurate near 0
-Tensor log1p(const Tensor& x);
-Tensor log2(const Tensor& x);
-Tensor log10(const Tensor& x);
-Tensor sin(const Tensor& x);
-Tensor cos(const Tensor& x);
-Tensor tan(const Tensor& x);
-Tensor arcsin(const Tensor& x);
-Tensor arccos(const Tensor& x);
-Tensor arctan(const Tensor& x);
-Tensor sinh(const Tensor& x);
-Tensor cosh(const Tensor& x);
-Tensor tanh(const Tensor& x);
-Tensor arcsinh(const Tensor& x);
-Tensor arccosh(const Tensor& x);
-Tensor arctanh(const Tensor& x);
-/// The error function.
-Tensor erf(const Tensor& x);
-/// 1 - erf(x), accurate for large x
-Tensor erfc(const Tensor& x);
 /// The inverse of erf: infinite at -1 and 1, NaN beyond.
 Tensor erfinv(const Tensor& x);
-// No gradient flows through the next four.
-Tensor floor(const Tensor& x);
-Tensor ceil(const Tensor& x);
-/// To the nearest whole number, halves to the even one.
-Tensor round(const Tensor& x);
-Tensor trunc(const Tensor& x);
-Tensor logical_not(const Tensor& x);
-Tensor isnan(const Tensor& x);
-Tensor isinf(const Tensor& x);
-Tensor isfinite(const Tensor& x);
-
 /// 2 to the power x
 Tensor exp2(const Tensor& x);
 /// The real cube root.
@@ -80,16 +42,8 @@ Tensor sinc(const Tensor& x);
 /// x with numbers in place of NaN (0) and infinities (the largest and lowest finite numbers).
 Tensor nan_to_num(const Tensor& x, const NanToNumArgs& args = {});
 
-/// 1 / (1 + exp(-x))
-Tensor sigmoid(const Tensor& x);
-/// log(1 + exp(x))
-Tensor softplus(const Tensor& x);
-/// max(x, 0); gradient 0 at 0
-Tensor relu(const Tensor& x);
 /// x * P(X <= x) for a standard normal X; `approximate` uses tanh.
 Tensor gelu(const Tensor& x, bool approximate = true);
-/// x * sigmoid(x)
-Tensor silu(const Tensor& x);
 
 /// x in another dtype; itself when it has it already. Floats become integers by truncation: one
 /// beyond the integers' range the nearest of them, NaN the lowest (0 where they have no sign).

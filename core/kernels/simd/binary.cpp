@@ -15,18 +15,6 @@ HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
 namespace {
 
-// Floating arithmetic is written with vectors. Comparisons and integers are plain loops, which the
-// compiler turns into this instruction set's vectors; the library's functions gain nothing from
-// that.
-template <class T>
-constexpr bool has_vectors(Binary op) {
-  return std::is_floating_point_v<T> && traits_of(op).loop == Loop::vectors;
-}
-template <class T>
-constexpr bool has_plain_loop(Binary op) {
-  return scalar::takes<T>(op) && traits_of(op).loop != Loop::library;
-}
-
 // A probability p and a target t.
 template <Binary op, class D, class V>
 HWY_INLINE V crossentropy(D d, V p, V t) {
@@ -72,7 +60,7 @@ HWY_INLINE V apply(D d, V x, V y) {
 }
 
 template <Binary op, class T, int x_step, int y_step>
-void run_vectors(const void* x_data, const void* y_data, void* out_data, std::int64_t n) {
+void run(const void* x_data, const void* y_data, void* out_data, std::int64_t n) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const T* x = static_cast<const T*>(x_data);
@@ -93,26 +81,12 @@ void run_vectors(const void* x_data, const void* y_data, void* out_data, std::in
   store_first(d, apply<op>(d, a, b), out + i, n - i);
 }
 
-template <Binary op, class T, int x_step, int y_step>
-void run_plain(const void* x_data, const void* y_data, void* out_data, std::int64_t n) {
-  const T* x = static_cast<const T*>(x_data);
-  const T* y = static_cast<const T*>(y_data);
-  auto* out = static_cast<decltype(scalar::binary<op>(T{}, T{}))*>(out_data);
-  const T x0 = *x, y0 = *y;
-  for (std::int64_t i = 0; i < n; ++i) {
-    out[i] = scalar::binary<op>(x_step == 0 ? x0 : x[i], y_step == 0 ? y0 : y[i]);
-  }
-}
-
 template <Binary op, class T>
 constexpr BinaryLoops entry() {
-  if constexpr (has_vectors<T>(op)) {
-    return {run_vectors<op, T, 1, 1>, run_vectors<op, T, 1, 0>, run_vectors<op, T, 0, 1>};
-  } else if constexpr (has_plain_loop<T>(op)) {
-    return {run_plain<op, T, 1, 1>, run_plain<op, T, 1, 0>, run_plain<op, T, 0, 1>};
-  } else {
+  if constexpr (traits_of(op).loop == Loop::vectors)
+    return {run<op, T, 1, 1>, run<op, T, 1, 0>, run<op, T, 0, 1>};
+  else
     return {nullptr, nullptr, nullptr};
-  }
 }
 
 template <class T, std::size_t... I>
@@ -121,10 +95,9 @@ constexpr std::array<BinaryLoops, kNumBinary> table(std::index_sequence<I...>) {
 }
 
 const BinaryLoops* find_binary(Binary op, DType dtype) {
-  return visit_dtype(dtype, [op]<class T>() {
-    static constexpr auto loops = table<T>(std::make_index_sequence<kNumBinary>());
-    return &loops[static_cast<std::size_t>(op)];
-  });
+  static constexpr auto single = table<float>(std::make_index_sequence<kNumBinary>());
+  static constexpr auto dual = table<double>(std::make_index_sequence<kNumBinary>());
+  return &select_float(dtype, single, dual)[static_cast<std::size_t>(op)];
 }
 
 }  // namespace
