@@ -49,7 +49,7 @@ class Products {
                           MatrixStrides b,
                           std::int64_t c_row,
                           MatmulOptions options = {}) {
-      return plan_matmul(p.dtype, m, n, k, a, b, c_row, options);
+      return plan_matmul({p.dtype, m, n, k, a, b, c_row, options});
     };
     // Elements from one query, or key, to the next, for heads of `size` elements.
     const auto query_row = [&](std::int64_t size) { return p.heads * size; };

@@ -107,27 +107,19 @@ void channel_moments(DType dtype, const Channels& size, const void* x, void* mea
   loops.merge_moments(parts, means, squares, mean, variance);
 }
 
-void batch_norm(DType dtype,
-                const Channels& size,
-                const void* x,
-                const void* mean,
-                const void* variance,
-                const void* gamma,
-                const void* beta,
-                double epsilon,
-                void* y) {
+void batch_norm(DType dtype, const Channels& size, const BatchNormArrays& arrays, double epsilon) {
   const Grid grid(dtype, size);
   if (grid.is_empty()) return;
   const BatchNormLoops loops = batch_norm_loops(dtype);
   std::byte* scale = Rows(grid, 1)[0];
-  loops.scale(size.n, variance, gamma, epsilon, scale);
+  loops.scale(size.n, arrays.variance, arrays.gamma, epsilon, scale);
   grid.each(true, [&](const Grid::Place& to) {
     loops.normalize(to.block,
-                    bytes(x) + to.at,
-                    bytes(mean) + to.channel,
+                    bytes(arrays.x) + to.at,
+                    bytes(arrays.mean) + to.channel,
                     scale + to.channel,
-                    bytes(beta) + to.channel,
-                    bytes(y) + to.at);
+                    bytes(arrays.beta) + to.channel,
+                    bytes(arrays.y) + to.at);
   });
 }
 
@@ -147,15 +139,13 @@ void batch_norm_grad(DType dtype,
     loops.grad_sums(
         to.block, x + to.at, mean + to.channel, dy + to.at, sums + to.part, products + to.part);
   });
-  loops.merge_grad(parts, sums, products, arrays, epsilon, scale, offset, slope);
+  loops.merge_grad(parts, sums, products, arrays, epsilon, {scale, offset, slope});
   grid.each(true, [&](const Grid::Place& to) {
     loops.grad(to.block,
                x + to.at,
                mean + to.channel,
                dy + to.at,
-               scale + to.channel,
-               offset + to.channel,
-               slope + to.channel,
+               {scale + to.channel, offset + to.channel, slope + to.channel},
                bytes(arrays.dx) + to.at);
   });
 }

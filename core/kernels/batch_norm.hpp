@@ -16,15 +16,11 @@ struct Channels {
 /// The mean and the variance (biased) of each channel; NaN for channels of no elements.
 void channel_moments(DType dtype, const Channels& size, const void* x, void* mean, void* variance);
 /// y = (x - mean) / sqrt(variance + epsilon) gamma + beta
-void batch_norm(DType dtype,
-                const Channels& size,
-                const void* x,
-                const void* mean,
-                const void* variance,
-                const void* gamma,
-                const void* beta,
-                double epsilon,
-                void* y);
+struct BatchNormArrays {
+  const void *x, *mean, *variance, *gamma, *beta;
+  void* y;
+};
+void batch_norm(DType dtype, const Channels& size, const BatchNormArrays& arrays, double epsilon);
 
 /// With h = (x - mean) factor and factor = 1 / sqrt(variance + epsilon), for channels of m
 /// elements: dgamma = sum(dy h), dbeta = sum(dy), and dx = gamma factor (dy - dbeta / m - h dgamma

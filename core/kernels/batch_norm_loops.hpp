@@ -20,6 +20,11 @@ struct ChannelParts {
   double elements, last_elements;
 };
 
+/// What `grad` computes dx with, for each channel.
+struct GradLines {
+  void *scale, *offset, *slope;
+};
+
 struct BatchNormLoops {
   /// Means and sums of squared distances from them.
   void (*moments)(const ChannelBlock& block, const void* x, void* means, void* squares);
@@ -51,17 +56,13 @@ struct BatchNormLoops {
                      const void* products,
                      const BatchNormGradArrays& arrays,
                      double epsilon,
-                     void* scale,
-                     void* offset,
-                     void* slope);
+                     const GradLines& to);
   /// dx = scale dy + offset + slope (x - mean)
   void (*grad)(const ChannelBlock& block,
                const void* x,
                const void* mean,
                const void* dy,
-               const void* scale,
-               const void* offset,
-               const void* slope,
+               const GradLines& lines,
                void* dx);
 };
 

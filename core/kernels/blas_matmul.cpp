@@ -166,20 +166,14 @@ void run_blas(const MatmulPlan& p, const void* a, const void* b, const void* bia
 }
 
 template <class T>
-void run_blas_batch(const MatmulPlan& p,
-                    std::int64_t count,
-                    const void* a,
-                    std::int64_t a_step,
-                    const void* b,
-                    std::int64_t b_step,
-                    void* c,
-                    std::int64_t c_step) {
-  for (std::int64_t i = 0; i < count; ++i) {
+void run_blas_batch(
+    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
+  for (std::int64_t i = 0; i < batch.count; ++i) {
     run_blas<T>(p,
-                static_cast<const T*>(a) + i * a_step,
-                static_cast<const T*>(b) + i * b_step,
+                static_cast<const T*>(a) + i * batch.a_step,
+                static_cast<const T*>(b) + i * batch.b_step,
                 nullptr,
-                static_cast<T*>(c) + i * c_step);
+                static_cast<T*>(c) + i * batch.c_step);
   }
 }
 

@@ -74,11 +74,11 @@ class ConvByTaps final : public ConvPlan {
     const MatmulOptions options{.accumulate = true};
     switch (kind_) {
       case ConvKind::forward:
-        return plan_matmul(dtype, pixels, group_out, group_in, {step, 1}, {oc, 1}, oc, options);
+        return plan_matmul({dtype, pixels, group_out, group_in, {step, 1}, {oc, 1}, oc, options});
       case ConvKind::input_grad:
-        return plan_matmul(dtype, pixels, group_in, group_out, {oc, 1}, {1, oc}, step, options);
+        return plan_matmul({dtype, pixels, group_in, group_out, {oc, 1}, {1, oc}, step, options});
       default:
-        return plan_matmul(dtype, group_in, group_out, pixels, {1, step}, {oc, 1}, oc, options);
+        return plan_matmul({dtype, group_in, group_out, pixels, {1, step}, {oc, 1}, oc, options});
     }
   }
 

@@ -36,22 +36,20 @@ void choose_loop(
 
 // Copies two innermost axes: the input is fastest along one, the output along the other, so square
 // tiles keep both in the cache.
+struct Steps {
+  std::int64_t row, column;
+};
 template <class T>
-void copy_tiled(const T* x,
-                std::int64_t x0,
-                std::int64_t x1,
-                T* out,
-                std::int64_t out0,
-                std::int64_t out1,
-                std::int64_t rows,
-                std::int64_t columns) {
+void copy_tiled(const T* x, Steps from, T* out, Steps to, std::int64_t rows, std::int64_t columns) {
   constexpr std::int64_t tile = 8;
   for (std::int64_t r = 0; r < rows; r += tile) {
     const std::int64_t r_end = std::min(rows, r + tile);
     for (std::int64_t c = 0; c < columns; c += tile) {
       const std::int64_t c_end = std::min(columns, c + tile);
       for (std::int64_t i = r; i < r_end; ++i) {
-        for (std::int64_t j = c; j < c_end; ++j) out[i * out0 + j * out1] = x[i * x0 + j * x1];
+        for (std::int64_t j = c; j < c_end; ++j) {
+          out[i * to.row + j * to.column] = x[i * from.row + j * from.column];
+        }
       }
     }
   }
@@ -106,11 +104,9 @@ void copy_transposed(Layout<2> layout, const T* x, T* out) {
                    const Odometer<2> at(layout, layout.rank - 2, i / bands);
                    const std::int64_t first = i % bands * band;
                    copy_tiled(x + at.offset(0) + first * layout.strides[0][second],
-                              layout.strides[0][second],
-                              layout.strides[0][last],
+                              {layout.strides[0][second], layout.strides[0][last]},
                               out + at.offset(1) + first * layout.strides[1][second],
-                              layout.strides[1][second],
-                              layout.strides[1][last],
+                              {layout.strides[1][second], layout.strides[1][last]},
                               std::min(band, rows - first),
                               columns);
                  }

@@ -13,10 +13,11 @@ constexpr std::int64_t kGrain = 16384;
 
 // f(first row, number of rows) over all rows.
 template <class F>
-void over_rows(DType dtype, std::int64_t rows, std::int64_t n, F&& f) {
-  if (dtype != DType::float32 && dtype != DType::float64) throw_no_kernel(dtype);
-  const std::int64_t grain = std::max<std::int64_t>(kGrain / std::max<std::int64_t>(n, 1), 1);
-  parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) { f(begin, end - begin); });
+void over_rows(const CrossentropyRows& of, F&& f) {
+  if (of.dtype != DType::float32 && of.dtype != DType::float64) throw_no_kernel(of.dtype);
+  const std::int64_t grain = std::max<std::int64_t>(kGrain / std::max<std::int64_t>(of.n, 1), 1);
+  parallel_for(
+      of.rows, grain, [&](std::int64_t begin, std::int64_t end) { f(begin, end - begin); });
 }
 
 const std::byte* at(const void* data, DType dtype, std::int64_t index) {
@@ -28,65 +29,58 @@ std::byte* at(void* data, DType dtype, std::int64_t index) {
 
 }  // namespace
 
-void sparse_crossentropy(DType dtype,
-                         bool from_logits,
-                         std::int64_t rows,
-                         std::int64_t n,
+void sparse_crossentropy(const CrossentropyRows& of,
                          const void* x,
                          const std::int64_t* labels,
                          void* loss) {
-  over_rows(dtype, rows, n, [&](std::int64_t i, std::int64_t count) {
+  const DType dtype = of.dtype;
+  const std::int64_t n = of.n;
+  over_rows(of, [&](std::int64_t i, std::int64_t count) {
     const CrossentropyLoops& loops = crossentropy_loops(dtype);
-    (from_logits ? loops.sparse_logits : loops.sparse)(
+    (of.from_logits ? loops.sparse_logits : loops.sparse)(
         at(x, dtype, i * n), labels + i, at(loss, dtype, i), count, n);
   });
 }
 
-void sparse_crossentropy_grad(DType dtype,
-                              bool from_logits,
-                              std::int64_t rows,
-                              std::int64_t n,
+void sparse_crossentropy_grad(const CrossentropyRows& of,
                               const void* x,
                               const std::int64_t* labels,
                               const void* dloss,
                               void* dx) {
-  over_rows(dtype, rows, n, [&](std::int64_t i, std::int64_t count) {
+  const DType dtype = of.dtype;
+  const std::int64_t n = of.n;
+  over_rows(of, [&](std::int64_t i, std::int64_t count) {
     const CrossentropyLoops& loops = crossentropy_loops(dtype);
-    (from_logits ? loops.sparse_logits_grad : loops.sparse_grad)(
+    (of.from_logits ? loops.sparse_logits_grad : loops.sparse_grad)(
         at(x, dtype, i * n), labels + i, at(dloss, dtype, i), at(dx, dtype, i * n), count, n);
   });
 }
 
-void categorical_crossentropy(DType dtype,
-                              bool from_logits,
-                              std::int64_t rows,
-                              std::int64_t n,
+void categorical_crossentropy(const CrossentropyRows& of,
                               const void* x,
                               const void* t,
                               void* loss) {
-  over_rows(dtype, rows, n, [&](std::int64_t i, std::int64_t count) {
+  const DType dtype = of.dtype;
+  const std::int64_t n = of.n;
+  over_rows(of, [&](std::int64_t i, std::int64_t count) {
     const CrossentropyLoops& loops = crossentropy_loops(dtype);
-    (from_logits ? loops.logits : loops.categorical)(
+    (of.from_logits ? loops.logits : loops.categorical)(
         at(x, dtype, i * n), at(t, dtype, i * n), at(loss, dtype, i), count, n);
   });
 }
 
-void categorical_crossentropy_grad(DType dtype,
-                                   bool from_logits,
-                                   std::int64_t rows,
-                                   std::int64_t n,
-                                   const void* x,
-                                   const void* t,
-                                   const void* dloss,
-                                   void* dx) {
-  over_rows(dtype, rows, n, [&](std::int64_t i, std::int64_t count) {
+void categorical_crossentropy_grad(
+    const CrossentropyRows& of, const void* x, const void* t, const void* dloss, void* dx) {
+  const DType dtype = of.dtype;
+  const std::int64_t n = of.n;
+  over_rows(of, [&](std::int64_t i, std::int64_t count) {
     const CrossentropyLoops& loops = crossentropy_loops(dtype);
-    (from_logits ? loops.logits_grad : loops.categorical_grad)(at(x, dtype, i * n),
-                                                               at(t, dtype, i * n),
-                                                               at(dloss, dtype, i),
-                                                               at(dx, dtype, i * n),
-                                                               count,
-                                                               n);
+    (of.from_logits ? loops.logits_grad : loops.categorical_grad)(at(x, dtype, i * n),
+                                                                  at(t, dtype, i * n),
+                                                                  at(dloss, dtype, i),
+                                                                  at(dx, dtype, i * n),
+                                                                  count,
+                                                                  n);
   });
 }
 

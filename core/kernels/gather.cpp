@@ -32,14 +32,9 @@ void copy_row(std::byte* to, const std::byte* from, std::int64_t bytes) {
 
 }  // namespace
 
-void gather(DType dtype,
-            const void* table,
-            std::int64_t outer,
-            std::int64_t axis_size,
-            std::int64_t inner,
-            const std::int64_t* indices,
-            std::int64_t count,
-            void* out) {
+void gather(const IndexedAxis& at, const void* table, const std::int64_t* indices, void* out) {
+  const DType dtype = at.dtype;
+  const std::int64_t outer = at.outer, axis_size = at.axis_size, inner = at.inner, count = at.count;
   const std::int64_t row = inner * static_cast<std::int64_t>(size_of(dtype));
   if (row == 0 || outer == 0 || count == 0) return;
   const auto* from = static_cast<const std::byte*>(table);
@@ -49,28 +44,26 @@ void gather(DType dtype,
                [&](std::int64_t begin, std::int64_t end) {
                  visit_size(
                      row == 4 || row == 8 ? static_cast<std::size_t>(row) : 1, [&]<class T>(T) {
-                       std::int64_t at = begin % count;
+                       std::int64_t next = begin % count;
                        const std::byte* rows = from + begin / count * axis_size * row;
                        for (std::int64_t i = begin; i < end; ++i) {
                          std::memcpy(to + i * row,
-                                     rows + indices[at] * row,
+                                     rows + indices[next] * row,
                                      sizeof(T) > 1 ? sizeof(T) : static_cast<std::size_t>(row));
-                         if (++at < count) continue;
-                         at = 0;
+                         if (++next < count) continue;
+                         next = 0;
                          rows += axis_size * row;
                        }
                      });
                });
 }
 
-void scatter_add(DType dtype,
+void scatter_add(const IndexedAxis& at,
                  void* table,
-                 std::int64_t outer,
-                 std::int64_t axis_size,
-                 std::int64_t inner,
                  const std::int64_t* indices,
-                 std::int64_t count,
                  const void* updates) {
+  const DType dtype = at.dtype;
+  const std::int64_t outer = at.outer, axis_size = at.axis_size, inner = at.inner, count = at.count;
   if (inner == 0 || outer == 0) return;
   visit_dtype(dtype, [&]<class T>() {
     T* into = static_cast<T*>(table);
@@ -94,14 +87,12 @@ void scatter_add(DType dtype,
   });
 }
 
-void gather_elements(DType dtype,
+void gather_elements(const IndexedAxis& at,
                      const void* table,
-                     std::int64_t outer,
-                     std::int64_t axis_size,
-                     std::int64_t inner,
                      const std::int64_t* indices,
-                     std::int64_t count,
                      void* out) {
+  const DType dtype = at.dtype;
+  const std::int64_t outer = at.outer, axis_size = at.axis_size, inner = at.inner, count = at.count;
   if (inner == 0 || count == 0) return;
   visit_size(size_of(dtype), [&]<class T>(T) {
     const T* from = static_cast<const T*>(table);
@@ -117,14 +108,12 @@ void gather_elements(DType dtype,
   });
 }
 
-void scatter_add_elements(DType dtype,
+void scatter_add_elements(const IndexedAxis& at,
                           void* table,
-                          std::int64_t outer,
-                          std::int64_t axis_size,
-                          std::int64_t inner,
                           const std::int64_t* indices,
-                          std::int64_t count,
                           const void* updates) {
+  const DType dtype = at.dtype;
+  const std::int64_t outer = at.outer, axis_size = at.axis_size, inner = at.inner, count = at.count;
   if (inner == 0 || count == 0) return;
   visit_dtype(dtype, [&]<class T>() {
     T* into = static_cast<T*>(table);

@@ -6,42 +6,29 @@
 
 namespace nyala::kernels {
 
-/// out[o][i][k] = table[o][indices[i]][k], for a table (outer, axis_size, inner).
-void gather(DType dtype,
-            const void* table,
-            std::int64_t outer,
-            std::int64_t axis_size,
-            std::int64_t inner,
-            const std::int64_t* indices,
-            std::int64_t count,
-            void* out);
+/// The axis of a table (outer, axis_size, inner) that `count` indices choose from.
+struct IndexedAxis {
+  DType dtype;
+  std::int64_t outer, axis_size, inner, count;
+};
+
+/// out[o][i][k] = table[o][indices[i]][k]
+void gather(const IndexedAxis& at, const void* table, const std::int64_t* indices, void* out);
 /// table[o][indices[i]][k] += updates[o][i][k], in the order of i.
-void scatter_add(DType dtype,
+void scatter_add(const IndexedAxis& at,
                  void* table,
-                 std::int64_t outer,
-                 std::int64_t axis_size,
-                 std::int64_t inner,
                  const std::int64_t* indices,
-                 std::int64_t count,
                  const void* updates);
 /// out[o][i][k] = table[o][indices[o][i][k]][k]: take_along_axis. `indices` is (outer, count,
 /// inner).
-void gather_elements(DType dtype,
+void gather_elements(const IndexedAxis& at,
                      const void* table,
-                     std::int64_t outer,
-                     std::int64_t axis_size,
-                     std::int64_t inner,
                      const std::int64_t* indices,
-                     std::int64_t count,
                      void* out);
 /// table[o][indices[o][i][k]][k] += updates[o][i][k], in the order of i.
-void scatter_add_elements(DType dtype,
+void scatter_add_elements(const IndexedAxis& at,
                           void* table,
-                          std::int64_t outer,
-                          std::int64_t axis_size,
-                          std::int64_t inner,
                           const std::int64_t* indices,
-                          std::int64_t count,
                           const void* updates);
 /// The distinct ones of `indices`, in the order in which they first come, and for each index where
 /// it stands among them. Gives how many there are; `rows` has room for that many.

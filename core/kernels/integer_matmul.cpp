@@ -26,64 +26,44 @@ void add_scaled(T factor, const T* b, T* c, std::int64_t n) {
 
 // Rows [begin, end) of c, for a b whose columns are adjacent.
 template <class T>
-void multiply_rows(std::int64_t begin,
-                   std::int64_t end,
-                   std::int64_t n,
-                   std::int64_t k,
-                   Matrix a,
-                   const T* b,
-                   std::int64_t b_row,
-                   T* c,
-                   std::int64_t c_row) {
+void multiply_rows(std::int64_t begin, std::int64_t end, const IntegerProduct& p, T* c) {
   constexpr std::int64_t width = 1024;  // columns of c that stay in the nearest cache
-  const T* a_data = static_cast<const T*>(a.data);
+  const T* a = static_cast<const T*>(p.a.data);
+  const T* b = static_cast<const T*>(p.b.data);
   for (std::int64_t i = begin; i < end; ++i) {
-    std::fill_n(c + i * c_row, n, T{0});
-    for (std::int64_t j = 0; j < n; j += width) {
-      const std::int64_t run = std::min(width, n - j);
-      for (std::int64_t p = 0; p < k; ++p) {
-        const T factor = a_data[i * a.row_stride + p * a.col_stride];
-        if (factor != 0) add_scaled(factor, b + p * b_row + j, c + i * c_row + j, run);
+    T* row = c + i * p.c_row_stride;
+    std::fill_n(row, p.n, T{0});
+    for (std::int64_t j = 0; j < p.n; j += width) {
+      const std::int64_t run = std::min(width, p.n - j);
+      for (std::int64_t q = 0; q < p.k; ++q) {
+        const T factor = a[i * p.a.row_stride + q * p.a.col_stride];
+        if (factor != 0) add_scaled(factor, b + q * p.b.row_stride + j, row + j, run);
       }
     }
   }
 }
 
 template <class T>
-void multiply(DType dtype,
-              std::int64_t m,
-              std::int64_t n,
-              std::int64_t k,
-              Matrix a,
-              Matrix b,
-              T* c,
-              std::int64_t c_row) {
+void multiply(IntegerProduct p, T* c) {
   std::vector<std::uint64_t> packed;  // holds any dtype, aligned
-  if (b.col_stride != 1 && n > 1 && k > 0) {
-    packed.resize(static_cast<std::size_t>(k * n) * sizeof(T) / 8 + 1);
-    const std::array<std::int64_t, 2> shape = {k, n}, strides = {b.row_stride, b.col_stride};
-    copy(dtype, shape, {b.data, strides.data()}, packed.data());
-    b = {packed.data(), n, 1};
+  if (p.b.col_stride != 1 && p.n > 1 && p.k > 0) {
+    packed.resize(static_cast<std::size_t>(p.k * p.n) * sizeof(T) / 8 + 1);
+    const std::array<std::int64_t, 2> shape = {p.k, p.n};
+    const std::array<std::int64_t, 2> strides = {p.b.row_stride, p.b.col_stride};
+    copy(p.dtype, shape, {p.b.data, strides.data()}, packed.data());
+    p.b = {packed.data(), p.n, 1};
   }
-  const std::int64_t grain = std::max<std::int64_t>(65536 / std::max<std::int64_t>(n * k, 1), 1);
-  parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
-    multiply_rows(begin, end, n, k, a, static_cast<const T*>(b.data), b.row_stride, c, c_row);
-  });
+  const std::int64_t work = std::max<std::int64_t>(p.n * p.k, 1);
+  parallel_for(p.m,
+               std::max<std::int64_t>(65536 / work, 1),
+               [&](std::int64_t begin, std::int64_t end) { multiply_rows(begin, end, p, c); });
 }
 
 }  // namespace
 
-void integer_matmul(DType dtype,
-                    std::int64_t m,
-                    std::int64_t n,
-                    std::int64_t k,
-                    Matrix a,
-                    Matrix b,
-                    void* c,
-                    std::int64_t c_row_stride) {
-  visit_dtype(dtype, [&]<class T>() {
-    if constexpr (std::is_integral_v<T>)
-      multiply(dtype, m, n, k, a, b, static_cast<T*>(c), c_row_stride);
+void integer_matmul(const IntegerProduct& product, void* c) {
+  visit_dtype(product.dtype, [&]<class T>() {
+    if constexpr (std::is_integral_v<T>) multiply(product, static_cast<T*>(c));
   });
 }
 

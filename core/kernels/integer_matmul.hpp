@@ -12,14 +12,14 @@ struct Matrix {
   std::int64_t col_stride;
 };
 
-/// c = a b for bool and integers, exactly (integers wrap, bool is "or" of "and"). k may be 0.
-void integer_matmul(DType dtype,
-                    std::int64_t m,
-                    std::int64_t n,
-                    std::int64_t k,
-                    Matrix a,
-                    Matrix b,
-                    void* c,
-                    std::int64_t c_row_stride);
+/// A product of a (m, k) and b (k, n), of bool or integers. k may be 0.
+struct IntegerProduct {
+  DType dtype;
+  std::int64_t m, n, k;
+  Matrix a, b;
+  std::int64_t c_row_stride;
+};
+/// c = a b, exactly: integers wrap, bool is "or" of "and".
+void integer_matmul(const IntegerProduct& product, void* c);
 
 }  // namespace nyala::kernels

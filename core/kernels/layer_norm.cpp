@@ -28,63 +28,51 @@ std::byte* bytes(void* data) { return static_cast<std::byte*>(data); }
 
 }  // namespace
 
-void layer_norm(DType dtype,
-                std::int64_t rows,
-                std::int64_t n,
-                const void* x,
-                const void* gamma,
-                const void* beta,
-                double epsilon,
-                void* y) {
+void layer_norm(
+    const LayerNormRows& of, const void* x, const void* gamma, const void* beta, void* y) {
+  const DType dtype = of.dtype;
+  const std::int64_t n = of.n;
   check_floating(dtype);
   const LayerNormLoops loops = layer_norm_loops(dtype);
   const std::int64_t row = n * static_cast<std::int64_t>(size_of(dtype));
-  parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(of.rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t at = begin * row;
-    loops.forward(bytes(x) + at, gamma, beta, epsilon, bytes(y) + at, end - begin, n);
+    loops.forward(bytes(x) + at, gamma, beta, of.epsilon, bytes(y) + at, end - begin, n);
   });
 }
 
-void layer_norm_grad(DType dtype,
-                     std::int64_t rows,
-                     std::int64_t n,
-                     const void* x,
-                     const void* gamma,
-                     const void* dy,
-                     double epsilon,
-                     void* dx) {
+void layer_norm_grad(
+    const LayerNormRows& of, const void* x, const void* gamma, const void* dy, void* dx) {
+  const DType dtype = of.dtype;
+  const std::int64_t n = of.n;
   check_floating(dtype);
   const LayerNormLoops loops = layer_norm_loops(dtype);
   const std::int64_t row = n * static_cast<std::int64_t>(size_of(dtype));
-  parallel_for(rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(of.rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t at = begin * row;
-    loops.grad(bytes(x) + at, gamma, bytes(dy) + at, epsilon, bytes(dx) + at, end - begin, n);
+    loops.grad(bytes(x) + at, gamma, bytes(dy) + at, of.epsilon, bytes(dx) + at, end - begin, n);
   });
 }
 
-void layer_norm_scale_grad(DType dtype,
-                           std::int64_t rows,
-                           std::int64_t n,
-                           const void* x,
-                           const void* dy,
-                           double epsilon,
-                           void* dgamma) {
+void layer_norm_scale_grad(const LayerNormRows& of, const void* x, const void* dy, void* dgamma) {
+  const DType dtype = of.dtype;
+  const std::int64_t n = of.n;
   check_floating(dtype);
   const auto item = static_cast<std::int64_t>(size_of(dtype));
-  if (rows == 0) std::fill_n(bytes(dgamma), n * item, std::byte{0});
-  if (rows == 0 || n == 0) return;
+  if (of.rows == 0) std::fill_n(bytes(dgamma), n * item, std::byte{0});
+  if (of.rows == 0 || n == 0) return;
   const LayerNormLoops loops = layer_norm_loops(dtype);
   // A sum for each piece, and then theirs. A piece is no longer than rounding errors allow.
   const std::int64_t grain = std::min<std::int64_t>(rows_of_work(n), 256);
-  const std::int64_t pieces = (rows - 1) / grain + 1;
+  const std::int64_t pieces = (of.rows - 1) / grain + 1;
   const std::int64_t row = n * item;
   std::byte* sums = bytes(dgamma);
   if (pieces > 1)
     sums = static_cast<std::byte*>(matmul_workspace(static_cast<std::size_t>(pieces * row)));
-  parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(of.rows, grain, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t at = begin * row;
     std::byte* sum = sums + begin / grain * row;
-    loops.scale_grad(bytes(x) + at, bytes(dy) + at, epsilon, sum, end - begin, n);
+    loops.scale_grad(bytes(x) + at, bytes(dy) + at, of.epsilon, sum, end - begin, n);
   });
   if (pieces == 1) return;
   const std::array<std::int64_t, 2> shape = {pieces, n}, strides = {n, 1};

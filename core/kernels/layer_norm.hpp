@@ -6,32 +6,21 @@
 
 namespace nyala::kernels {
 
+/// What is normalised: `rows` rows of n elements.
+struct LayerNormRows {
+  DType dtype;
+  std::int64_t rows, n;
+  double epsilon;
+};
+
 /// y = h gamma + beta, where h is x less its row's mean, over sqrt(the row's variance + epsilon);
 /// gamma and beta have n elements.
-void layer_norm(DType dtype,
-                std::int64_t rows,
-                std::int64_t n,
-                const void* x,
-                const void* gamma,
-                const void* beta,
-                double epsilon,
-                void* y);
+void layer_norm(
+    const LayerNormRows& of, const void* x, const void* gamma, const void* beta, void* y);
 /// The gradient by x, for dy by y. `dx` may be `dy`.
-void layer_norm_grad(DType dtype,
-                     std::int64_t rows,
-                     std::int64_t n,
-                     const void* x,
-                     const void* gamma,
-                     const void* dy,
-                     double epsilon,
-                     void* dx);
+void layer_norm_grad(
+    const LayerNormRows& of, const void* x, const void* gamma, const void* dy, void* dx);
 /// The gradient by gamma: the sums of dy h over all rows. The same for any number of threads.
-void layer_norm_scale_grad(DType dtype,
-                           std::int64_t rows,
-                           std::int64_t n,
-                           const void* x,
-                           const void* dy,
-                           double epsilon,
-                           void* dgamma);
+void layer_norm_scale_grad(const LayerNormRows& of, const void* x, const void* dy, void* dgamma);
 
 }  // namespace nyala::kernels

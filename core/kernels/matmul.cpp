@@ -92,25 +92,19 @@ void run_empty(const MatmulPlan& p, const void*, const void*, const void* bias, 
 }
 
 void run_integers(const MatmulPlan& p, const void* a, const void* b, const void*, void* c) {
-  integer_matmul(
-      p.dtype, p.m, p.n, p.k, {a, p.a.row, p.a.column}, {b, p.b.row, p.b.column}, c, p.c_row);
+  const Matrix left{a, p.a.row, p.a.column}, right{b, p.b.row, p.b.column};
+  integer_matmul({p.dtype, p.m, p.n, p.k, left, right, p.c_row}, c);
 }
 
-void run_one_by_one(const MatmulPlan& p,
-                    std::int64_t count,
-                    const void* a,
-                    std::int64_t a_step,
-                    const void* b,
-                    std::int64_t b_step,
-                    void* c,
-                    std::int64_t c_step) {
+void run_one_by_one(
+    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
   const auto item = static_cast<std::int64_t>(size_of(p.dtype));
-  for (std::int64_t i = 0; i < count; ++i) {
+  for (std::int64_t i = 0; i < batch.count; ++i) {
     p.run_tile(p,
-               moved(a, i * a_step * item),
-               moved(b, i * b_step * item),
+               moved(a, i * batch.a_step * item),
+               moved(b, i * batch.b_step * item),
                nullptr,
-               moved(c, i * c_step * item));
+               moved(c, i * batch.c_step * item));
   }
 }
 
@@ -141,14 +135,10 @@ void choose_floats(MatmulPlan& p) {
 
 }  // namespace
 
-MatmulPlan plan_matmul(DType dtype,
-                       std::int64_t m,
-                       std::int64_t n,
-                       std::int64_t k,
-                       MatrixStrides a,
-                       MatrixStrides b,
-                       std::int64_t c_row,
-                       MatmulOptions options) {
+MatmulPlan plan_matmul(const MatrixProduct& product) {
+  const DType dtype = product.dtype;
+  const std::int64_t m = product.m, n = product.n, k = product.k;
+  const MatmulOptions& options = product.options;
   MatmulPlan p{.run = nullptr,
                .dtype = dtype,
                .accumulate = options.accumulate,
@@ -157,9 +147,9 @@ MatmulPlan plan_matmul(DType dtype,
                .m = m,
                .n = n,
                .k = k,
-               .a = a,
-               .b = b,
-               .c_row = m == 1 ? n : c_row,
+               .a = product.a,
+               .b = product.b,
+               .c_row = m == 1 ? n : product.c_row,
                .bias_step = 1,
                .tile_rows = m,
                .tile_columns = n,
@@ -228,24 +218,21 @@ std::int64_t cost_of(const MatmulPlan& p) {
 
 }  // namespace
 
-BatchedMatmulPlan plan_batched_matmul(DType dtype,
+BatchedMatmulPlan plan_batched_matmul(const MatrixProduct& one,
                                       std::span<const std::int64_t> batch_shape,
                                       const std::int64_t* a_batch_strides,
-                                      const std::int64_t* b_batch_strides,
-                                      std::int64_t m,
-                                      std::int64_t n,
-                                      std::int64_t k,
-                                      MatrixStrides a,
-                                      MatrixStrides b) {
+                                      const std::int64_t* b_batch_strides) {
   BatchedMatmulPlan p;
   p.batch = product(batch_shape);
   if (p.batch == 1 || (is_one_element(batch_shape, b_batch_strides) &&
-                       is_one_matrix(batch_shape, a_batch_strides, m, a.row))) {
-    p.one = plan_matmul(dtype, p.batch * m, n, k, a, b, n);
+                       is_one_matrix(batch_shape, a_batch_strides, one.m, one.a.row))) {
+    MatrixProduct all = one;
+    all.m *= p.batch;
+    p.one = plan_matmul(all);
     p.batch = 1;
     return p;
   }
-  p.one = plan_matmul(dtype, m, n, k, a, b, n);
+  p.one = plan_matmul(one);
   p.layout = Layout<2>(batch_shape, {a_batch_strides, b_batch_strides});
   return p;
 }
@@ -274,9 +261,9 @@ void BatchedMatmulPlan::operator()(const void* a, const void* b, void* c) const 
               moved(to, i * size * item));
         }
       } else if (one.turned) {
-        one.run_batch(one, count, right, b_step, left, a_step, to, size);
+        one.run_batch(one, {count, b_step, a_step, size}, right, left, to);
       } else {
-        one.run_batch(one, count, left, a_step, right, b_step, to, size);
+        one.run_batch(one, {count, a_step, b_step, size}, left, right, to);
       }
       begin += count;
     }

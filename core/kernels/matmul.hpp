@@ -35,14 +35,10 @@ struct MatmulPlan {
   /// `bias` is null or, for float32 and float64, n elements, which are added to every row.
   using Run = void (*)(const MatmulPlan&, const void* a, const void* b, const void* bias, void* c);
   /// `count` products one after the other; steps are in elements.
-  using RunBatch = void (*)(const MatmulPlan&,
-                            std::int64_t count,
-                            const void* a,
-                            std::int64_t a_step,
-                            const void* b,
-                            std::int64_t b_step,
-                            void* c,
-                            std::int64_t c_step);
+  struct Batch {
+    std::int64_t count, a_step, b_step, c_step;
+  };
+  using RunBatch = void (*)(const MatmulPlan&, const Batch&, const void* a, const void* b, void* c);
 
   /// What to call; large products run on the pool.
   Run run;
@@ -70,16 +66,18 @@ struct MatmulPlan {
   }
 };
 
+/// A product to plan: c (m, n) = a (m, k) b (k, n).
+struct MatrixProduct {
+  DType dtype;
+  std::int64_t m, n, k;
+  MatrixStrides a, b;
+  std::int64_t c_row;  ///< from one row of c to the next
+  MatmulOptions options = {};
+};
+
 /// Plans a product of any sizes, 0 included; k == 0 gives zeros. The operands may not overlap c.
 /// Throws TypeError for options with integers.
-MatmulPlan plan_matmul(DType dtype,
-                       std::int64_t m,
-                       std::int64_t n,
-                       std::int64_t k,
-                       MatrixStrides a,
-                       MatrixStrides b,
-                       std::int64_t c_row,
-                       MatmulOptions options = {});
+MatmulPlan plan_matmul(const MatrixProduct& product);
 
 /// The plan of a part of a product of floats whose right operand has adjacent columns: of `rows`
 /// rows and `columns` columns, c's rows being `c_row` apart. With `packed`, of all columns, for a
@@ -102,15 +100,10 @@ struct BatchedMatmulPlan {
   void operator()(const void* a, const void* b, void* c) const;
 };
 
-/// The batch strides of a and b may be 0.
-BatchedMatmulPlan plan_batched_matmul(DType dtype,
+/// The batch strides of a and b may be 0. `one` is each product; its c_row is n.
+BatchedMatmulPlan plan_batched_matmul(const MatrixProduct& one,
                                       std::span<const std::int64_t> batch_shape,
                                       const std::int64_t* a_batch_strides,
-                                      const std::int64_t* b_batch_strides,
-                                      std::int64_t m,
-                                      std::int64_t n,
-                                      std::int64_t k,
-                                      MatrixStrides a,
-                                      MatrixStrides b);
+                                      const std::int64_t* b_batch_strides);
 
 }  // namespace nyala::kernels

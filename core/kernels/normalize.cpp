@@ -21,11 +21,9 @@ std::byte* moved(void* data, std::int64_t bytes) {
   return data == nullptr ? nullptr : static_cast<std::byte*>(data) + bytes;
 }
 
-void run(DType dtype,
-         std::int64_t outer,
-         std::int64_t n,
-         std::int64_t inner,
-         const NormalizeData& data) {
+void run(const NormalizedLines& of, const NormalizeData& data) {
+  const std::int64_t outer = of.outer, n = of.n, inner = of.inner;
+  const DType dtype = of.dtype;
   if (dtype != DType::float32 && dtype != DType::float64) throw_no_kernel(dtype);
   if (outer == 0 || n == 0 || inner == 0) return;
   const NormalizeLoops loops = normalize_loops(dtype);
@@ -59,14 +57,10 @@ void run(DType dtype,
                });
 }
 
-void run_dots(DType dtype,
-              std::int64_t rows,
-              std::int64_t n,
-              const void* x,
-              const void* y,
-              const void* ddot,
-              LengthClamp clamp,
-              void* out) {
+void run_dots(
+    const NormalizedLines& of, const void* x, const void* y, const void* ddot, void* out) {
+  const std::int64_t rows = of.outer, n = of.n;
+  const DType dtype = of.dtype;
   if (dtype != DType::float32 && dtype != DType::float64) throw_no_kernel(dtype);
   if (n == 0 && ddot == nullptr)
     std::memset(out, 0, static_cast<std::size_t>(rows) * size_of(dtype));
@@ -85,64 +79,32 @@ void run_dots(DType dtype,
          static_cast<std::byte*>(out) + begin * row_out * item,
          end - begin,
          n,
-         clamp);
+         of.clamp);
   });
 }
 
 }  // namespace
 
-void normalized_dot(DType dtype,
-                    std::int64_t rows,
-                    std::int64_t n,
-                    const void* x,
-                    const void* y,
-                    LengthClamp clamp,
-                    void* dot) {
-  run_dots(dtype, rows, n, x, y, nullptr, clamp, dot);
+void normalized_dot(const NormalizedLines& of, const void* x, const void* y, void* dot) {
+  run_dots(of, x, y, nullptr, dot);
 }
 
-void normalized_dot_grad(DType dtype,
-                         std::int64_t rows,
-                         std::int64_t n,
-                         const void* x,
-                         const void* y,
-                         const void* ddot,
-                         LengthClamp clamp,
-                         void* dx) {
-  run_dots(dtype, rows, n, x, y, ddot, clamp, dx);
+void normalized_dot_grad(
+    const NormalizedLines& of, const void* x, const void* y, const void* ddot, void* dx) {
+  run_dots(of, x, y, ddot, dx);
 }
 
-void l2_normalize(DType dtype,
-                  std::int64_t outer,
-                  std::int64_t n,
-                  std::int64_t inner,
-                  const void* x,
-                  LengthClamp clamp,
-                  void* y,
-                  void* factors) {
-  run(dtype, outer, n, inner, {x, nullptr, y, factors, clamp});
+void l2_normalize(const NormalizedLines& of, const void* x, void* y, void* factors) {
+  run(of, {x, nullptr, y, factors, of.clamp});
 }
 
-void l2_normalize_grad(DType dtype,
-                       std::int64_t outer,
-                       std::int64_t n,
-                       std::int64_t inner,
-                       const void* x,
-                       const void* dy,
-                       LengthClamp clamp,
-                       void* dx) {
-  run(dtype, outer, n, inner, {x, dy, dx, nullptr, clamp});
+void l2_normalize_grad(const NormalizedLines& of, const void* x, const void* dy, void* dx) {
+  run(of, {x, dy, dx, nullptr, of.clamp});
 }
 
-void l2_normalize_grad(DType dtype,
-                       std::int64_t outer,
-                       std::int64_t n,
-                       std::int64_t inner,
-                       const void* x,
-                       const void* dy,
-                       const void* factors,
-                       void* dx) {
-  run(dtype, outer, n, inner, {x, dy, dx, const_cast<void*>(factors), {}});
+void l2_normalize_grad(
+    const NormalizedLines& of, const void* x, const void* dy, const void* factors, void* dx) {
+  run(of, {x, dy, dx, const_cast<void*>(factors), {}});
 }
 
 }  // namespace nyala::kernels

@@ -58,7 +58,7 @@ struct Part {
   // The rows of an operand, scaled to length one.
   Matrices scaled(const Operand& of, std::byte* to, std::byte* factors = nullptr) const {
     const std::byte* from = at(of.data, of.rows * p.k);
-    l2_normalize(p.dtype, count * of.rows, p.k, 1, from, p.clamp, to, factors);
+    l2_normalize(lines(of), from, to, factors);
     return {to, of.rows * p.k, {p.k, 1}};
   }
 
@@ -70,23 +70,29 @@ struct Part {
                 const Matrices& b,
                 std::byte* c) const {
     const std::array<std::int64_t, 1> batch = {count};
-    plan_batched_matmul(p.dtype, batch, &a.size, &b.size, m, n, k, a.strides, b.strides)(
+    plan_batched_matmul({p.dtype, m, n, k, a.strides, b.strides, n}, batch, &a.size, &b.size)(
         a.data, b.data, c);
   }
 
-  // The gradient of an operand, from d (rows, others), the scaled rows of the other one and what
-  // l2_normalize_grad takes beside: the factors or the clamp.
-  template <class Lengths>
+  NormalizedLines lines(const Operand& of) const {
+    return {p.dtype, count * of.rows, p.k, 1, p.clamp};
+  }
+
+  // The gradient of an operand, from d (rows, others), the scaled rows of the other one and the
+  // factors of its own rows, if there are any.
   void gradient(const Operand& of,
                 const Matrices& d,
                 std::int64_t others,
                 const Matrices& scaled_others,
-                const Lengths& lengths,
+                const std::byte* factors,
                 void* gradient_data) const {
     const std::byte* from = at(of.data, of.rows * p.k);
     std::byte* to = at(gradient_data, of.rows * p.k);
     multiply(of.rows, p.k, others, d, scaled_others, to);
-    l2_normalize_grad(p.dtype, count * of.rows, p.k, 1, from, to, lengths, to);
+    if (factors != nullptr)
+      l2_normalize_grad(lines(of), from, to, factors, to);
+    else
+      l2_normalize_grad(lines(of), from, to, to);
   }
 };
 
@@ -133,9 +139,9 @@ void normalized_product_grad(const NormalizedProduct& product,
     const Scratch scratch(part.bytes(x) + part.bytes(y));
     std::byte* const of_y = scratch.data() + part.bytes(x);
     if (dx == nullptr || dy == nullptr) {
-      if (dx != nullptr) part.gradient(x, d, p.n, part.scaled(y, of_y), p.clamp, dx);
+      if (dx != nullptr) part.gradient(x, d, p.n, part.scaled(y, of_y), nullptr, dx);
       if (dy != nullptr)
-        part.gradient(y, d.transposed(), p.m, part.scaled(x, scratch.data()), p.clamp, dy);
+        part.gradient(y, d.transposed(), p.m, part.scaled(x, scratch.data()), nullptr, dy);
       return;
     }
     const Scratch factors(part.count * (p.m + p.n) * part.item());

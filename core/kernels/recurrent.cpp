@@ -41,7 +41,7 @@ class Sequence {
         saved(plan.saved_width() * item),
         packs(plan.batch > kFewRows),
         // Of one row: a plan of one column with more rows is transposed, and its parts with it.
-        whole(plan_matmul(plan.dtype, 1, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate})) {}
+        whole(plan_matmul({plan.dtype, 1, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate}})) {}
 
   std::int64_t packed_bytes() const { return packs ? aligned(packed_size(whole) * item) : 0; }
   /// The right operand of the products, packed into `to` where that pays.

@@ -30,17 +30,20 @@ void argreduce(bool max,
                const void* x,
                std::int64_t* out);
 
-/// Running sum or product along the middle axis of (outer, n, inner), in `dtype`; `reverse` runs
-/// from the end, `exclusive` leaves the element itself out.
-void cumulative(bool product,
+/// A running sum or product.
+struct Cumulation {
+  bool product = false;
+  bool reverse = false;    ///< runs from the end
+  bool exclusive = false;  ///< leaves the element itself out
+};
+/// The same along the middle axis of (outer, n, inner), in `dtype`.
+void cumulative(const Cumulation& how,
                 DType dtype,
                 std::int64_t outer,
                 std::int64_t n,
                 std::int64_t inner,
                 const void* x,
-                void* out,
-                bool reverse,
-                bool exclusive);
+                void* out);
 
 /// out[i] = a[i] out[i - 1] + b[i] along the middle axis of (outer, n, inner), out[-1] being 0: for
 /// float32 and float64.

@@ -82,27 +82,25 @@ void argreduce(bool max,
   });
 }
 
-void cumulative(bool use_product,
+void cumulative(const Cumulation& how,
                 DType dtype,
                 std::int64_t outer,
                 std::int64_t n,
                 std::int64_t inner,
                 const void* x_data,
-                void* out_data,
-                bool reverse,
-                bool exclusive) {
+                void* out_data) {
   if (n == 0) return;
   visit_dtype(dtype, [&]<class T>() {
     const T* x = static_cast<const T*>(x_data);
     T* out = static_cast<T*>(out_data);
-    const std::int64_t last = reverse ? (n - 1) * inner : 0;
+    const std::int64_t last = how.reverse ? (n - 1) * inner : 0;
     for_each_line(outer, n, inner, [&](std::int64_t, std::int64_t first) {
-      run_along(use_product,
+      run_along(how.product,
                 x + first + last,
                 out + first + last,
                 n,
-                reverse ? -inner : inner,
-                exclusive);
+                how.reverse ? -inner : inner,
+                how.exclusive);
     });
   });
 }

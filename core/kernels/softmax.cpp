@@ -14,14 +14,18 @@ std::int64_t rows_of_work(std::int64_t n) {
   return std::max<std::int64_t>(kGrain / std::max<std::int64_t>(n, 1), 1);
 }
 
+// An array (outer, n, inner).
+struct Axes {
+  std::int64_t outer, n, inner;
+};
+
 void run(SoftmaxOp op,
          DType dtype,
-         std::int64_t outer,
-         std::int64_t n,
-         std::int64_t inner,
+         const Axes& size,
          const void* x_data,
          const void* y_data,
          void* out_data) {
+  const std::int64_t outer = size.outer, n = size.n, inner = size.inner;
   if (dtype != float32 && dtype != float64) throw_no_kernel(dtype);
   if (outer == 0 || inner == 0) return;
   const SoftmaxLoops loops = softmax_loops(op, dtype);
@@ -63,12 +67,12 @@ void run(SoftmaxOp op,
 
 void softmax(
     DType dtype, std::int64_t outer, std::int64_t n, std::int64_t inner, const void* x, void* y) {
-  run(SoftmaxOp::softmax, dtype, outer, n, inner, x, nullptr, y);
+  run(SoftmaxOp::softmax, dtype, {outer, n, inner}, x, nullptr, y);
 }
 
 void log_softmax(
     DType dtype, std::int64_t outer, std::int64_t n, std::int64_t inner, const void* x, void* y) {
-  run(SoftmaxOp::log_softmax, dtype, outer, n, inner, x, nullptr, y);
+  run(SoftmaxOp::log_softmax, dtype, {outer, n, inner}, x, nullptr, y);
 }
 
 void softmax_grad(DType dtype,
@@ -78,7 +82,7 @@ void softmax_grad(DType dtype,
                   const void* y,
                   const void* dy,
                   void* dx) {
-  run(SoftmaxOp::softmax_grad, dtype, outer, n, inner, y, dy, dx);
+  run(SoftmaxOp::softmax_grad, dtype, {outer, n, inner}, y, dy, dx);
 }
 
 void log_softmax_grad(DType dtype,
@@ -88,12 +92,12 @@ void log_softmax_grad(DType dtype,
                       const void* y,
                       const void* dy,
                       void* dx) {
-  run(SoftmaxOp::log_softmax_grad, dtype, outer, n, inner, y, dy, dx);
+  run(SoftmaxOp::log_softmax_grad, dtype, {outer, n, inner}, y, dy, dx);
 }
 
 void logsumexp(
     DType dtype, std::int64_t outer, std::int64_t n, std::int64_t inner, const void* x, void* out) {
-  run(SoftmaxOp::logsumexp, dtype, outer, n, inner, x, nullptr, out);
+  run(SoftmaxOp::logsumexp, dtype, {outer, n, inner}, x, nullptr, out);
 }
 
 }  // namespace nyala::kernels

@@ -170,7 +170,7 @@ struct BatchNorm : OfChannels<BatchNorm> {
                   const void* const* from,
                   void* const* to) {
     kernels::channel_moments(dtype, size, from[0], to[1], to[2]);
-    kernels::batch_norm(dtype, size, from[0], to[1], to[2], from[1], from[2], epsilon, to[0]);
+    kernels::batch_norm(dtype, size, {from[0], to[1], to[2], from[1], from[2], to[0]}, epsilon);
   }
   Grads vjp(const Saved& saved, Inputs<Tensor> dys) const {
     const Tensors grads = run_multi(
@@ -206,7 +206,7 @@ struct BatchNormWith : OfChannels<BatchNormWith> {
                   double epsilon,
                   const void* const* from,
                   void* const* to) {
-    kernels::batch_norm(dtype, size, from[0], from[1], from[2], from[3], from[4], epsilon, to[0]);
+    kernels::batch_norm(dtype, size, {from[0], from[1], from[2], from[3], from[4], to[0]}, epsilon);
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
     const Tensor &x = saved.input(0), &gamma = saved.input(3);

@@ -244,15 +244,11 @@ struct DotGeneral {
       x_strides.push_back(x.free[i].stride);
       y_strides.push_back(0);
     }
-    return kernels::plan_batched_matmul(dtype,
-                                        {sizes.data(), sizes.size()},
-                                        x_strides.data(),
-                                        y_strides.data(),
-                                        m.size,
-                                        n.size,
-                                        x_k.size,
-                                        {m.stride, x_k.stride},
-                                        {y_k.stride, n.stride});
+    return kernels::plan_batched_matmul(
+        {dtype, m.size, n.size, x_k.size, {m.stride, x_k.stride}, {y_k.stride, n.stride}, n.size},
+        {sizes.data(), sizes.size()},
+        x_strides.data(),
+        y_strides.data());
   }
 
   kernels::MatmulPlan plan_matrices(Inputs<Tensor> in) const {
@@ -262,13 +258,13 @@ struct DotGeneral {
     };
     const Axis x_k = axis(in[0], x_contract[0]), m = axis(in[0], 1 - x_contract[0]);
     const Axis y_k = axis(in[1], y_contract[0]), n = axis(in[1], 1 - y_contract[0]);
-    return kernels::plan_matmul(in[0].dtype(),
-                                m.size,
-                                n.size,
-                                x_k.size,
-                                {m.stride, x_k.stride},
-                                {y_k.stride, n.stride},
-                                n.size);
+    return kernels::plan_matmul({in[0].dtype(),
+                                 m.size,
+                                 n.size,
+                                 x_k.size,
+                                 {m.stride, x_k.stride},
+                                 {y_k.stride, n.stride},
+                                 n.size});
   }
 
   void forward(Inputs<Tensor> in, Tensor& out) const {

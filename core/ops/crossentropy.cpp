@@ -87,6 +87,9 @@ struct OfRows {
     return std::tuple{
         Field{"from_logits", &OfRows::from_logits, "Whether rows hold logits, not probabilities."}};
   }
+  kernels::CrossentropyRows rows_of(const Tensor& x, std::int64_t count) const {
+    return {x.dtype(), from_logits, count, x.shape().back()};
+  }
 };
 
 template <class Op>
@@ -166,7 +169,6 @@ class Labels {
     return labels;
   }
   std::int64_t count() const { return count_; }
-  std::int64_t classes() const { return classes_; }
 
  private:
   IntegerInput input_;
@@ -196,11 +198,10 @@ struct SparseCategoricalCrossentropyGrad : OfRows {
   }
   auto prepare(const Layouts& at, Workspace& workspace) const {
     const Labels labels(at.in[1], at.in[0], workspace);
-    return [labels, logits = from_logits, dtype = at.in[0].dtype()](
+    return [labels, of = rows_of(at.in[0], labels.count())](
                const void* const* from, void* const* to, std::byte* block) {
       const std::int64_t* const numbers = labels.read(from[1], block);
-      kernels::sparse_crossentropy_grad(
-          dtype, logits, labels.count(), labels.classes(), from[0], numbers, from[2], to[0]);
+      kernels::sparse_crossentropy_grad(of, from[0], numbers, from[2], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {
@@ -250,11 +251,9 @@ struct SparseCategoricalCrossentropy : OfRows {
   }
   auto prepare(const Layouts& at, Workspace& workspace) const {
     const Labels labels(at.in[1], at.in[0], workspace);
-    return [labels, logits = from_logits, dtype = at.in[0].dtype()](
+    return [labels, of = rows_of(at.in[0], labels.count())](
                const void* const* from, void* const* to, std::byte* block) {
-      const std::int64_t* const numbers = labels.read(from[1], block);
-      kernels::sparse_crossentropy(
-          dtype, logits, labels.count(), labels.classes(), from[0], numbers, to[0]);
+      kernels::sparse_crossentropy(of, from[0], labels.read(from[1], block), to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {
@@ -294,11 +293,8 @@ struct CategoricalCrossentropyGrad : OfRows {
     return in[0];
   }
   auto prepare(const Layouts& at, Workspace&) const {
-    const Tensor& x = at.in[0];
-    return [logits = from_logits, dtype = x.dtype(), rows = at.in[2].size(), n = x.shape().back()](
-               const void* const* from, void* const* to) {
-      kernels::categorical_crossentropy_grad(
-          dtype, logits, rows, n, from[0], from[1], from[2], to[0]);
+    return [of = rows_of(at.in[0], at.in[2].size())](const void* const* from, void* const* to) {
+      kernels::categorical_crossentropy_grad(of, from[0], from[1], from[2], to[0]);
     };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
@@ -338,10 +334,8 @@ struct CategoricalCrossentropy : OfRows {
 
   Spec infer(Inputs<Spec> in) const { return {check_rows(name.data(), in[0], in[1]), in[0].dtype}; }
   auto prepare(const Layouts& at, Workspace&) const {
-    const Tensor& x = at.in[0];
-    return [logits = from_logits, dtype = x.dtype(), rows = at.out[0].size(), n = x.shape().back()](
-               const void* const* from, void* const* to) {
-      kernels::categorical_crossentropy(dtype, logits, rows, n, from[0], from[1], to[0]);
+    return [of = rows_of(at.in[0], at.out[0].size())](const void* const* from, void* const* to) {
+      kernels::categorical_crossentropy(of, from[0], from[1], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {

@@ -25,17 +25,9 @@ struct Cumulative {
     const Tensor& x = at.in[0];
     return [lines = lines_along(x.shape(), normalize_axis(axis, x.rank(), Self::name.data())),
             dtype = x.dtype(),
-            backwards = reverse,
-            without = exclusive](const void* const* from, void* const* to) {
-      kernels::cumulative(Self::is_product,
-                          dtype,
-                          lines.outer,
-                          lines.n,
-                          lines.inner,
-                          from[0],
-                          to[0],
-                          backwards,
-                          without);
+            how = kernels::Cumulation{Self::is_product, reverse, exclusive}](
+               const void* const* from, void* const* to) {
+      kernels::cumulative(how, dtype, lines.outer, lines.n, lines.inner, from[0], to[0]);
     };
   }
   static std::vector<SampleOf<Self>> samples() {

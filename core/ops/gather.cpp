@@ -19,6 +19,10 @@ void check_integer(const Spec& indices, std::string_view who) {
                     std::string(name_of(indices.dtype)) + ", expected integers");
 }
 
+kernels::IndexedAxis indexed(const Tensor& table, const Lines& at, std::int64_t count) {
+  return {table.dtype(), at.outer, at.n, at.inner, count};
+}
+
 struct Take {
   static constexpr std::string_view name = "take";
   static constexpr std::string_view doc = "The elements of an axis at the indices.";
@@ -44,11 +48,9 @@ struct Take {
     const Tensor& table = at.in[0];
     const Lines lines = lines_along(table.shape(), normalize_axis(axis, table.rank(), "take"));
     const IndexInput indices(at.in[1], lines.n, "take", workspace);
-    return [lines, indices, dtype = table.dtype()](
+    return [of = indexed(table, lines, indices.count()), indices](
                const void* const* from, void* const* to, std::byte* block) {
-      const std::int64_t* const places = indices.read(from[1], block);
-      kernels::gather(
-          dtype, from[0], lines.outer, lines.n, lines.inner, places, indices.count(), to[0]);
+      kernels::gather(of, from[0], indices.read(from[1], block), to[0]);
     };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
@@ -105,12 +107,11 @@ struct ScatterAdd {
   auto prepare(const Layouts& at, Workspace& workspace) const {
     const Lines lines = lines_along(shape, normalize_axis(axis, shape.rank(), "scatter_add"));
     const IndexInput indices(at.in[0], lines.n, "scatter_add", workspace);
-    return [lines, indices, dtype = at.out[0].dtype(), size = at.out[0].size()](
+    return [of = indexed(at.out[0], lines, indices.count()), indices, size = at.out[0].size()](
                const void* const* from, void* const* to, std::byte* block) {
       const std::int64_t* const places = indices.read(from[0], block);
-      fill_zero(dtype, size, to[0]);
-      kernels::scatter_add(
-          dtype, to[0], lines.outer, lines.n, lines.inner, places, indices.count(), from[1]);
+      fill_zero(of.dtype, size, to[0]);
+      kernels::scatter_add(of, to[0], places, from[1]);
     };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
@@ -161,11 +162,9 @@ struct TakeAlongAxis {
     const Lines lines =
         lines_along(table.shape(), normalize_axis(axis, table.rank(), "take_along_axis"));
     const IndexInput indices(at.in[1], lines.n, "take_along_axis", workspace);
-    return [lines, indices, dtype = table.dtype(), count = at.in[1].shape()[axis]](
+    return [of = indexed(table, lines, at.in[1].shape()[axis]), indices](
                const void* const* from, void* const* to, std::byte* block) {
-      const std::int64_t* const places = indices.read(from[1], block);
-      kernels::gather_elements(
-          dtype, from[0], lines.outer, lines.n, lines.inner, places, count, to[0]);
+      kernels::gather_elements(of, from[0], indices.read(from[1], block), to[0]);
     };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {
@@ -206,12 +205,11 @@ struct ScatterAddAlongAxis {
         lines_along(shape, normalize_axis(axis, shape.rank(), "scatter_add_along_axis"));
     const IndexInput indices(at.in[0], lines.n, "scatter_add_along_axis", workspace);
     const Tensor& out = at.out[0];
-    return [lines, indices, dtype = out.dtype(), size = out.size(), count = at.in[0].shape()[axis]](
+    return [of = indexed(out, lines, at.in[0].shape()[axis]), indices, size = out.size()](
                const void* const* from, void* const* to, std::byte* block) {
       const std::int64_t* const places = indices.read(from[0], block);
-      fill_zero(dtype, size, to[0]);
-      kernels::scatter_add_elements(
-          dtype, to[0], lines.outer, lines.n, lines.inner, places, count, from[1]);
+      fill_zero(of.dtype, size, to[0]);
+      kernels::scatter_add_elements(of, to[0], places, from[1]);
     };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {

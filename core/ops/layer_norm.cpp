@@ -16,15 +16,10 @@ struct OfRows {
         Field{"epsilon", &Self::epsilon, "What is added to the variance.", Range::positive()}};
   }
 
-  // Rows of x as the kernels count them.
-  struct Rows {
-    DType dtype;
-    std::int64_t count, size;
-  };
-  static Rows rows_of(const Tensor& x) {
-    Rows rows{x.dtype(), 1, x.shape().back()};
-    for (int i = 0; i + 1 < x.rank(); ++i) rows.count *= x.shape()[i];
-    return rows;
+  kernels::LayerNormRows rows_of(const Tensor& x) const {
+    kernels::LayerNormRows of{x.dtype(), 1, x.shape().back(), epsilon};
+    for (int i = 0; i + 1 < x.rank(); ++i) of.rows *= x.shape()[i];
+    return of;
   }
   static void check(const Spec& x, const Spec& other, const Shape& wanted) {
     bool right = other.shape.rank() == wanted.rank() && other.dtype == x.dtype;
@@ -72,9 +67,8 @@ struct LayerNormGrad : OfRows<LayerNormGrad> {
     return in[0];
   }
   auto prepare(const Layouts& at, Workspace&) const {
-    return [of = rows_of(at.in[0]), least = epsilon](const void* const* from, void* const* to) {
-      kernels::layer_norm_grad(
-          of.dtype, of.count, of.size, from[0], from[1], from[2], least, to[0]);
+    return [of = rows_of(at.in[0])](const void* const* from, void* const* to) {
+      kernels::layer_norm_grad(of, from[0], from[1], from[2], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {
@@ -112,8 +106,8 @@ struct LayerNormScaleGrad : OfRows<LayerNormScaleGrad> {
     return {columns(in[0]), in[0].dtype};
   }
   auto prepare(const Layouts& at, Workspace&) const {
-    return [of = rows_of(at.in[0]), least = epsilon](const void* const* from, void* const* to) {
-      kernels::layer_norm_scale_grad(of.dtype, of.count, of.size, from[0], from[1], least, to[0]);
+    return [of = rows_of(at.in[0])](const void* const* from, void* const* to) {
+      kernels::layer_norm_scale_grad(of, from[0], from[1], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {
@@ -141,8 +135,8 @@ struct LayerNorm : OfRows<LayerNorm> {
     return in[0];
   }
   auto prepare(const Layouts& at, Workspace&) const {
-    return [of = rows_of(at.in[0]), least = epsilon](const void* const* from, void* const* to) {
-      kernels::layer_norm(of.dtype, of.count, of.size, from[0], from[1], from[2], least, to[0]);
+    return [of = rows_of(at.in[0])](const void* const* from, void* const* to) {
+      kernels::layer_norm(of, from[0], from[1], from[2], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const { return normal(in[0]).h * in[1] + in[2]; }

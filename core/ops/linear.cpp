@@ -42,14 +42,14 @@ struct Linear {
     const bool is_matrix = x.rank() == 2;
     std::int64_t rows = 1;  // also where k is 0: each is the bias then
     for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
-    return kernels::plan_matmul(x.dtype(),
-                                is_matrix ? x.shape()[0] : rows,
-                                n,
-                                k,
-                                {is_matrix ? x.strides()[0] : k, is_matrix ? x.strides()[1] : 1},
-                                {w.strides()[0], w.strides()[1]},
-                                n,
-                                {.relu = relu});
+    return kernels::plan_matmul({x.dtype(),
+                                 is_matrix ? x.shape()[0] : rows,
+                                 n,
+                                 k,
+                                 {is_matrix ? x.strides()[0] : k, is_matrix ? x.strides()[1] : 1},
+                                 {w.strides()[0], w.strides()[1]},
+                                 n,
+                                 {.relu = relu}});
   }
   static bool reads_strided(std::size_t i, const Tensor& input) {
     return i < 2 && input.rank() == 2;

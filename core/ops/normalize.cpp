@@ -21,8 +21,9 @@ struct AlongAxis : LengthOptions {
         LengthOptions::fields());
   }
 
-  Lines lines(const Tensor& x) const {
-    return lines_along(x.shape(), normalize_axis(axis, x.rank(), Self::name.data()));
+  kernels::NormalizedLines normalized(const Tensor& x) const {
+    const Lines at = lines_along(x.shape(), normalize_axis(axis, x.rank(), Self::name.data()));
+    return {x.dtype(), at.outer, at.n, at.inner, clamp()};
   }
   Spec infer(Inputs<Spec> in) const {
     normalize_axis(axis, in[0].shape.rank(), Self::name.data());
@@ -56,10 +57,8 @@ struct L2NormalizeGrad : AlongAxis<L2NormalizeGrad> {
   static constexpr Saves saves = Saves::inputs;
 
   auto prepare(const Layouts& at, Workspace&) const {
-    return [rows = lines(at.in[0]), dtype = at.in[0].dtype(), limits = clamp()](
-               const void* const* from, void* const* to) {
-      kernels::l2_normalize_grad(
-          dtype, rows.outer, rows.n, rows.inner, from[0], from[1], limits, to[0]);
+    return [of = normalized(at.in[0])](const void* const* from, void* const* to) {
+      kernels::l2_normalize_grad(of, from[0], from[1], to[0]);
     };
   }
   Grads vjp(const Saved& saved, const Tensor& d) const {
@@ -76,9 +75,8 @@ struct L2Normalize : AlongAxis<L2Normalize> {
   static constexpr Saves saves = Saves::inputs;
 
   auto prepare(const Layouts& at, Workspace&) const {
-    return [rows = lines(at.in[0]), dtype = at.in[0].dtype(), limits = clamp()](
-               const void* const* from, void* const* to) {
-      kernels::l2_normalize(dtype, rows.outer, rows.n, rows.inner, from[0], limits, to[0]);
+    return [of = normalized(at.in[0])](const void* const* from, void* const* to) {
+      kernels::l2_normalize(of, from[0], to[0]);
     };
   }
   Grads vjp(const Saved& saved, const Tensor& dy) const {

@@ -31,6 +31,9 @@ struct DotOfRows : LengthOptions {
     out.erase(out.rank() - 1);
     return {out, in[0].dtype};
   }
+  kernels::NormalizedLines pairs(const Tensor& x, std::int64_t count) const {
+    return {x.dtype(), count, x.shape().back(), 1, clamp()};
+  }
   static std::vector<SampleOf<Self>> make_samples(bool gradient) {
     std::vector<SampleOf<Self>> samples;
     const auto add = [&](double least, bool old, const Shape& shape) {
@@ -63,11 +66,8 @@ struct NormalizedDotGrad : DotOfRows<NormalizedDotGrad> {
     return in[0];
   }
   auto prepare(const Layouts& at, Workspace&) const {
-    return [dtype = at.in[0].dtype(),
-            count = at.in[2].size(),
-            n = at.in[0].shape().back(),
-            limits = clamp()](const void* const* from, void* const* to) {
-      kernels::normalized_dot_grad(dtype, count, n, from[0], from[1], from[2], limits, to[0]);
+    return [of = pairs(at.in[0], at.in[2].size())](const void* const* from, void* const* to) {
+      kernels::normalized_dot_grad(of, from[0], from[1], from[2], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {
@@ -89,11 +89,8 @@ struct NormalizedDot : DotOfRows<NormalizedDot> {
   static constexpr std::string_view doc = "Products of rows scaled to length one.";
 
   auto prepare(const Layouts& at, Workspace&) const {
-    return [dtype = at.in[0].dtype(),
-            count = at.out[0].size(),
-            n = at.in[0].shape().back(),
-            limits = clamp()](const void* const* from, void* const* to) {
-      kernels::normalized_dot(dtype, count, n, from[0], from[1], limits, to[0]);
+    return [of = pairs(at.in[0], at.out[0].size())](const void* const* from, void* const* to) {
+      kernels::normalized_dot(of, from[0], from[1], to[0]);
     };
   }
   Tensor reference(Inputs<Tensor> in) const {

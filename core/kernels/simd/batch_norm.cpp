@@ -318,9 +318,7 @@ void merge_grad(const ChannelParts& parts,
                 const void* products,
                 const BatchNormGradArrays& arrays,
                 double epsilon,
-                void* scale_out,
-                void* offset_out,
-                void* slope_out) {
+                const GradLines& to) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const double full = static_cast<double>(parts.count - 1) * parts.elements;
@@ -338,11 +336,11 @@ void merge_grad(const ChannelParts& parts,
     const V dgamma = hn::Mul(product, own), scaled = hn::Mul(own, read(arrays.gamma));
     write(dgamma, arrays.dgamma);
     write(sum, arrays.dbeta);
-    write(scaled, scale_out);
-    write(hn::Mul(hn::NegMulAdd(scaled, sum, read(arrays.dmean)), inverse), offset_out);
+    write(scaled, to.scale);
+    write(hn::Mul(hn::NegMulAdd(scaled, sum, read(arrays.dmean)), inverse), to.offset);
     const V dvariance = read(arrays.dvariance);
     const V of_h = hn::NegMulAdd(hn::Mul(scaled, own), dgamma, hn::Add(dvariance, dvariance));
-    write(hn::Mul(of_h, inverse), slope_out);
+    write(hn::Mul(of_h, inverse), to.slope);
   });
 }
 
@@ -356,9 +354,7 @@ void grad(const ChannelBlock& block,
           const void* x,
           const void* mean,
           const void* dy,
-          const void* scale_data,
-          const void* offset,
-          const void* slope,
+          const GradLines& lines,
           void* dx) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
@@ -368,9 +364,9 @@ void grad(const ChannelBlock& block,
       as<T>(dx),
       [&](auto channel) HWY_ATTR {
         return GradLine<V>{channel.of(as<T>(mean)),
-                           channel.of(as<T>(scale_data)),
-                           channel.of(as<T>(offset)),
-                           channel.of(as<T>(slope))};
+                           channel.of(as<T>(lines.scale)),
+                           channel.of(as<T>(lines.offset)),
+                           channel.of(as<T>(lines.slope))};
       },
       [&](const GradLine<V>& line, auto part, std::int64_t at) HWY_ATTR {
         const V zero = hn::Zero(d);

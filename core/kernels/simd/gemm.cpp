@@ -259,55 +259,38 @@ void run_dot(const MatmulPlan& p, const void* a, const void* b, const void* bias
 // ---- many products
 
 template <class T>
-void run_batch(const MatmulPlan& p,
-               std::int64_t count,
-               const void* a,
-               std::int64_t a_step,
-               const void* b,
-               std::int64_t b_step,
-               void* c,
-               std::int64_t c_step) {
-  for (std::int64_t i = 0; i < count; ++i) {
+void run_batch(
+    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
+  for (std::int64_t i = 0; i < batch.count; ++i) {
     p.run_tile(p,
-               static_cast<const T*>(a) + i * a_step,
-               static_cast<const T*>(b) + i * b_step,
+               static_cast<const T*>(a) + i * batch.a_step,
+               static_cast<const T*>(b) + i * batch.b_step,
                nullptr,
-               static_cast<T*>(c) + i * c_step);
+               static_cast<T*>(c) + i * batch.c_step);
   }
 }
 
 // Inner products of rows.
 template <class T>
-void run_batch_of_dots(const MatmulPlan& p,
-                       std::int64_t count,
-                       const void* a,
-                       std::int64_t a_step,
-                       const void* b,
-                       std::int64_t b_step,
-                       void* c,
-                       std::int64_t c_step) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    static_cast<T*>(c)[i * c_step] =
-        dot(static_cast<const T*>(a) + i * a_step, static_cast<const T*>(b) + i * b_step, p.k);
+void run_batch_of_dots(
+    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
+  for (std::int64_t i = 0; i < batch.count; ++i) {
+    static_cast<T*>(c)[i * batch.c_step] = dot(static_cast<const T*>(a) + i * batch.a_step,
+                                               static_cast<const T*>(b) + i * batch.b_step,
+                                               p.k);
   }
 }
 
 // Each row of b times one number of a.
 template <class T>
-void run_batch_of_scales(const MatmulPlan& p,
-                         std::int64_t count,
-                         const void* a,
-                         std::int64_t a_step,
-                         const void* b,
-                         std::int64_t b_step,
-                         void* c,
-                         std::int64_t c_step) {
+void run_batch_of_scales(
+    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
   const hn::ScalableTag<T> d;
   const std::int64_t step = lanes(d), n = p.n;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto factor = hn::Set(d, static_cast<const T*>(a)[i * a_step]);
-    const T* from = static_cast<const T*>(b) + i * b_step;
-    T* to = static_cast<T*>(c) + i * c_step;
+  for (std::int64_t i = 0; i < batch.count; ++i) {
+    const auto factor = hn::Set(d, static_cast<const T*>(a)[i * batch.a_step]);
+    const T* from = static_cast<const T*>(b) + i * batch.b_step;
+    T* to = static_cast<T*>(c) + i * batch.c_step;
     std::int64_t j = 0;
     for (; j + step <= n; j += step) hn::StoreU(hn::Mul(factor, hn::LoadU(d, from + j)), d, to + j);
     if (j < n) store_first(d, hn::Mul(factor, load_first(d, from + j, n - j)), to + j, n - j);

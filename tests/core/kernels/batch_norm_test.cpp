@@ -41,15 +41,11 @@ struct Results {
       : mean(in.gamma.size()), variance(mean), y(in.x.size()), dx(y), dgamma(mean), dbeta(mean) {
     constexpr DType dtype = dtype_of<T>;
     channel_moments(dtype, size, in.x.data(), mean.data(), variance.data());
-    batch_norm(dtype,
-               size,
-               in.x.data(),
-               mean.data(),
-               variance.data(),
-               in.gamma.data(),
-               in.beta.data(),
-               kEpsilon,
-               y.data());
+    batch_norm(
+        dtype,
+        size,
+        {in.x.data(), mean.data(), variance.data(), in.gamma.data(), in.beta.data(), y.data()},
+        kEpsilon);
     batch_norm_grad(dtype,
                     size,
                     {in.x.data(),
@@ -156,7 +152,7 @@ TEST_CASE("batch normalisation of nothing") {
   channel_moments(float32, {0, 2, 1}, nullptr, mean, variance);
   CHECK(std::isnan(mean[0]));
   CHECK(std::isnan(variance[1]));
-  batch_norm(float32, {0, 2, 3}, nullptr, ones, ones, ones, ones, kEpsilon, nullptr);
+  batch_norm(float32, {0, 2, 3}, {nullptr, ones, ones, ones, ones, nullptr}, kEpsilon);
   batch_norm_grad(float32,
                   {3, 2, 0},
                   {nullptr, ones, ones, ones, nullptr, ones, ones, nullptr, dgamma, dbeta},

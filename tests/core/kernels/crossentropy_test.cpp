@@ -88,9 +88,9 @@ TEST_CASE_TEMPLATE("sparse cross-entropy of probabilities", T, float, double) {
       const std::vector<T> p = rounded<T>(problem.x), dloss = rounded<T>(problem.dloss);
       std::vector<T> loss(kRows), dp(p.size());
       const std::int64_t* labels = problem.labels.data();
-      sparse_crossentropy(dtype_of<T>, false, kRows, n, p.data(), labels, loss.data());
-      sparse_crossentropy_grad(
-          dtype_of<T>, false, kRows, n, p.data(), labels, dloss.data(), dp.data());
+      const CrossentropyRows of{dtype_of<T>, false, kRows, n};
+      sparse_crossentropy(of, p.data(), labels, loss.data());
+      sparse_crossentropy_grad(of, p.data(), labels, dloss.data(), dp.data());
       std::vector<double> losses, gradients;
       for (std::int64_t i = 0; i < kRows; ++i) {
         const auto at = [&](std::int64_t k) {
@@ -124,9 +124,9 @@ TEST_CASE_TEMPLATE("sparse cross-entropy of logits", T, float, double) {
       for (T& element : x) element = static_cast<T>(value(random));
       for (T& element : dloss) element = static_cast<T>(value(random));
       for (std::size_t i = 0; i < rows; ++i) labels[i] = static_cast<std::int64_t>(i * i) % n;
-      sparse_crossentropy(dtype_of<T>, true, rows, n, x.data(), labels.data(), loss.data());
-      sparse_crossentropy_grad(
-          dtype_of<T>, true, rows, n, x.data(), labels.data(), dloss.data(), dx.data());
+      const CrossentropyRows of{dtype_of<T>, true, rows, n};
+      sparse_crossentropy(of, x.data(), labels.data(), loss.data());
+      sparse_crossentropy_grad(of, x.data(), labels.data(), dloss.data(), dx.data());
       double worst = 0;
       for (std::int64_t i = 0; i < rows; ++i) {
         const auto at = [&](std::int64_t k) {
@@ -158,7 +158,7 @@ TEST_CASE("cross-entropy of large logits does not cancel") {
   const std::array<float, 2> x = {1e8F, 1e8F};
   const std::int64_t label = 1;
   float loss = 0;
-  sparse_crossentropy(float32, true, 1, 2, x.data(), &label, &loss);
+  sparse_crossentropy({float32, true, 1, 2}, x.data(), &label, &loss);
   CHECK(loss == doctest::Approx(std::log(2.0)));
 }
 
@@ -173,10 +173,9 @@ TEST_CASE_TEMPLATE("categorical cross-entropy", T, float, double) {
         const std::vector<T> x = rounded<T>(problem.x), t = rounded<T>(problem.t),
                              dloss = rounded<T>(problem.dloss);
         std::vector<T> loss(kRows), dx(x.size());
-        categorical_crossentropy(
-            dtype_of<T>, from_logits, kRows, n, x.data(), t.data(), loss.data());
-        categorical_crossentropy_grad(
-            dtype_of<T>, from_logits, kRows, n, x.data(), t.data(), dloss.data(), dx.data());
+        const CrossentropyRows of{dtype_of<T>, from_logits, kRows, n};
+        categorical_crossentropy(of, x.data(), t.data(), loss.data());
+        categorical_crossentropy_grad(of, x.data(), t.data(), dloss.data(), dx.data());
         std::vector<double> losses, gradients;
         for (std::int64_t i = 0; i < kRows; ++i) {
           const auto at = [&](const std::vector<T>& v, std::int64_t k) {
@@ -210,6 +209,6 @@ TEST_CASE_TEMPLATE("categorical cross-entropy", T, float, double) {
 }
 
 TEST_CASE("cross-entropies take floats only") {
-  CHECK_THROWS_AS(categorical_crossentropy(int32, true, 1, 1, nullptr, nullptr, nullptr),
+  CHECK_THROWS_AS(categorical_crossentropy({int32, true, 1, 1}, nullptr, nullptr, nullptr),
                   TypeError);
 }

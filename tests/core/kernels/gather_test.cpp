@@ -50,9 +50,9 @@ TEST_CASE_TEMPLATE("gather and scatter_add by rows", T, std::uint8_t, std::int32
     const auto index = indices(s.count, s.axis);
     const auto table = counting<T>(s.outer * s.axis * s.inner);
     std::vector<T> out(static_cast<std::size_t>(s.outer * s.count * s.inner)), sums = table;
-    gather(dtype_of<T>, table.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
-    scatter_add(
-        dtype_of<T>, sums.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
+    const IndexedAxis at{dtype_of<T>, s.outer, s.axis, s.inner, s.count};
+    gather(at, table.data(), index.data(), out.data());
+    scatter_add(at, sums.data(), index.data(), out.data());
     std::vector<T> expected = table;
     std::int64_t wrong = 0;
     for (std::int64_t o = 0; o < s.outer; ++o) {
@@ -128,10 +128,9 @@ TEST_CASE_TEMPLATE("gather and scatter_add by elements", T, std::uint8_t, std::i
     const auto index = indices(s.outer * s.count * s.inner, s.axis);
     const auto table = counting<T>(s.outer * s.axis * s.inner);
     std::vector<T> out(index.size()), sums = table, expected = table;
-    gather_elements(
-        dtype_of<T>, table.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
-    scatter_add_elements(
-        dtype_of<T>, sums.data(), s.outer, s.axis, s.inner, index.data(), s.count, out.data());
+    const IndexedAxis at{dtype_of<T>, s.outer, s.axis, s.inner, s.count};
+    gather_elements(at, table.data(), index.data(), out.data());
+    scatter_add_elements(at, sums.data(), index.data(), out.data());
     std::int64_t wrong = 0;
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(index.size()); ++i) {
       const std::int64_t o = i / (s.count * s.inner), k = i % s.inner;
@@ -153,9 +152,9 @@ TEST_CASE("float updates are added in order, on any number of threads") {
   std::vector<float> one(7 * inner), four(one);
   const int threads = num_threads();
   set_num_threads(1);
-  scatter_add(float32, one.data(), 1, 7, inner, index.data(), count, updates.data());
+  scatter_add({float32, 1, 7, inner, count}, one.data(), index.data(), updates.data());
   set_num_threads(4);
-  scatter_add(float32, four.data(), 1, 7, inner, index.data(), count, updates.data());
+  scatter_add({float32, 1, 7, inner, count}, four.data(), index.data(), updates.data());
   set_num_threads(threads);
   CHECK(one == four);
 }

@@ -62,10 +62,10 @@ struct Results {
       : y(static_cast<std::size_t>(rows * n)), dx(y), dgamma(static_cast<std::size_t>(n), T{7}) {
     const auto x = uneven_numbers<T>(rows * n, 1), dy = uneven_numbers<T>(rows * n, 2);
     const auto gamma = uneven_numbers<T>(n, 3), beta = uneven_numbers<T>(n, 4);
-    constexpr DType dtype = dtype_of<T>;
-    layer_norm(dtype, rows, n, x.data(), gamma.data(), beta.data(), kEpsilon, y.data());
-    layer_norm_grad(dtype, rows, n, x.data(), gamma.data(), dy.data(), kEpsilon, dx.data());
-    layer_norm_scale_grad(dtype, rows, n, x.data(), dy.data(), kEpsilon, dgamma.data());
+    const LayerNormRows of{dtype_of<T>, rows, n, kEpsilon};
+    layer_norm(of, x.data(), gamma.data(), beta.data(), y.data());
+    layer_norm_grad(of, x.data(), gamma.data(), dy.data(), dx.data());
+    layer_norm_scale_grad(of, x.data(), dy.data(), dgamma.data());
   }
 };
 
@@ -100,13 +100,14 @@ TEST_CASE_TEMPLATE("layer normalisation and its gradients", T, float, double) {
 
 TEST_CASE("layer normalisation of nothing") {
   float dgamma[2] = {7, 7};
-  layer_norm(float32, 0, 2, nullptr, nullptr, nullptr, kEpsilon, nullptr);
-  layer_norm_grad(float32, 0, 2, nullptr, nullptr, nullptr, kEpsilon, nullptr);
-  layer_norm_scale_grad(float32, 0, 2, nullptr, nullptr, kEpsilon, dgamma);
+  const LayerNormRows of{float32, 0, 2, kEpsilon};
+  layer_norm(of, nullptr, nullptr, nullptr, nullptr);
+  layer_norm_grad(of, nullptr, nullptr, nullptr, nullptr);
+  layer_norm_scale_grad(of, nullptr, nullptr, dgamma);
   CHECK(dgamma[0] == 0);
   CHECK(dgamma[1] == 0);
-  layer_norm_scale_grad(float32, 3, 0, nullptr, nullptr, kEpsilon, nullptr);
-  CHECK_THROWS_AS(layer_norm(int32, 1, 1, nullptr, nullptr, nullptr, 1, nullptr), TypeError);
+  layer_norm_scale_grad({float32, 3, 0, kEpsilon}, nullptr, nullptr, nullptr);
+  CHECK_THROWS_AS(layer_norm({int32, 1, 1, 1}, nullptr, nullptr, nullptr, nullptr), TypeError);
 }
 
 TEST_CASE("layer normalisation is the same on any number of threads") {

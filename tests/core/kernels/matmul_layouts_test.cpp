@@ -28,7 +28,7 @@ void matmul(DType dtype,
             void* c,
             std::int64_t c_row) {
   const MatmulPlan plan = plan_matmul(
-      dtype, m, n, k, {a.row_stride, a.col_stride}, {b.row_stride, b.col_stride}, c_row);
+      {dtype, m, n, k, {a.row_stride, a.col_stride}, {b.row_stride, b.col_stride}, c_row});
   plan(a.data, b.data, c);
 }
 
@@ -206,7 +206,7 @@ TEST_CASE_TEMPLATE("batched products take any batch strides", T, float, double, 
     for (const Strides& b_batch : {Strides{45, 15}, Strides{0, 0}, Strides{15, 0}}) {
       std::vector<T> c(6 * m * n), one(m * n);
       plan_batched_matmul(
-          dtype_of<T>, batch, a_batch.data(), b_batch.data(), m, n, k, {k, 1}, {1, k})(
+          {dtype_of<T>, m, n, k, {k, 1}, {1, k}, n}, batch, a_batch.data(), b_batch.data())(
           a.data.data(), b.data.data(), c.data());
       for (std::int64_t i = 0; i < 6; ++i) {
         const T* left = a.data.data() + i / 3 * a_batch[0] + i % 3 * a_batch[1];
@@ -230,7 +230,7 @@ TEST_CASE_TEMPLATE("BLAS and the SIMD loops agree, with any number of threads", 
     set_matmul_backend(backend);
     set_num_threads(count);
     std::vector<T> c(static_cast<std::size_t>(m * n), T{1});
-    const MatmulPlan plan = plan_matmul(dtype_of<T>, m, n, k, {k, 1}, {n, 1}, n, options);
+    const MatmulPlan plan = plan_matmul({dtype_of<T>, m, n, k, {k, 1}, {n, 1}, n, options});
     CHECK(plan.blas == (backend == MatmulBackend::blas));
     plan(a.data.data(), b.data.data(), add ? bias.data.data() : nullptr, c.data());
     return c;
@@ -259,9 +259,9 @@ TEST_CASE_TEMPLATE("BLAS and the SIMD loops agree, with any number of threads", 
 TEST_CASE("BLAS leaves strides that it does not take to the SIMD loops") {
   const MatmulBackend before = matmul_backend();
   set_matmul_backend(MatmulBackend::blas);
-  CHECK(plan_matmul(float32, 4, 4, 4, {1, 4}, {4, 1}, 4).blas);
-  CHECK_FALSE(plan_matmul(float32, 4, 4, 4, {8, 2}, {4, 1}, 4).blas);
-  CHECK_FALSE(plan_matmul(float32, 4, 4, 4, {0, 1}, {4, 1}, 4).blas);
+  CHECK(plan_matmul({float32, 4, 4, 4, {1, 4}, {4, 1}, 4}).blas);
+  CHECK_FALSE(plan_matmul({float32, 4, 4, 4, {8, 2}, {4, 1}, 4}).blas);
+  CHECK_FALSE(plan_matmul({float32, 4, 4, 4, {0, 1}, {4, 1}, 4}).blas);
   set_matmul_backend(before);
 }
 

@@ -89,7 +89,7 @@ void check(const Case<T>& x) {
   for_each_target([&](const std::string& instructions) {
     CAPTURE(instructions);
     std::vector<T> c = before;
-    const MatmulPlan plan = plan_matmul(dtype_of<T>, m, n, k, x.a, x.b, n + 2, x.options);
+    const MatmulPlan plan = plan_matmul({dtype_of<T>, m, n, k, x.a, x.b, n + 2, x.options});
     plan(a.data(), b.data(), x.with_bias ? bias.data() : nullptr, c.data());
     std::int64_t wrong = 0;
     for (std::int64_t i = 0; i < m; ++i) {
@@ -152,7 +152,7 @@ TEST_CASE("a relu after a product keeps NaN") {
   const std::array<float, 2> a = {1, std::nanf("")};
   const std::array<float, 2> b = {-1, 1};
   std::array<float, 4> c{};
-  plan_matmul(float32, 2, 2, 1, {1, 1}, {2, 1}, 2, {.relu = true})(a.data(), b.data(), c.data());
+  plan_matmul({float32, 2, 2, 1, {1, 1}, {2, 1}, 2, {.relu = true}})(a.data(), b.data(), c.data());
   CHECK(c[0] == 0);
   CHECK(c[1] == 1);
   CHECK(std::isnan(c[2]));
@@ -162,10 +162,10 @@ TEST_CASE("a relu after a product keeps NaN") {
 TEST_CASE("products without elements or terms") {
   std::array<float, 2> c = {1, -2};
   const std::array<float, 2> bias = {3, -4};
-  plan_matmul(float32, 0, 2, 3, {3, 1}, {2, 1}, 2)(nullptr, nullptr, c.data());
+  plan_matmul({float32, 0, 2, 3, {3, 1}, {2, 1}, 2})(nullptr, nullptr, c.data());
   CHECK(c == std::array<float, 2>{1, -2});
   const auto no_terms = [](MatmulOptions options) {
-    return plan_matmul(float32, 1, 2, 0, {0, 1}, {2, 1}, 2, options);
+    return plan_matmul({float32, 1, 2, 0, {0, 1}, {2, 1}, 2, options});
   };
   no_terms({.accumulate = true})(nullptr, nullptr, bias.data(), c.data());
   CHECK(c == std::array<float, 2>{4, -6});
@@ -176,8 +176,9 @@ TEST_CASE("products without elements or terms") {
 }
 
 TEST_CASE("options of products of integers throw") {
-  CHECK_THROWS_AS(plan_matmul(int32, 2, 2, 2, {2, 1}, {2, 1}, 2, {.relu = true}), TypeError);
-  CHECK_THROWS_AS(plan_matmul(bool_, 2, 2, 2, {2, 1}, {2, 1}, 2, {.accumulate = true}), TypeError);
+  CHECK_THROWS_AS(plan_matmul({int32, 2, 2, 2, {2, 1}, {2, 1}, 2, {.relu = true}}), TypeError);
+  CHECK_THROWS_AS(plan_matmul({bool_, 2, 2, 2, {2, 1}, {2, 1}, 2, {.accumulate = true}}),
+                  TypeError);
 }
 
 TEST_CASE_TEMPLATE("large products do not depend on the number of threads", T, float, double) {
@@ -192,7 +193,7 @@ TEST_CASE_TEMPLATE("large products do not depend on the number of threads", T, f
       const auto [m, n, k] = size;
       const std::vector<T> a = numbers<T>(m * k, 5), b = numbers<T>(k * n, 6);
       const MatmulPlan plan = plan_matmul(
-          dtype_of<T>, m, n, k, strides(layouts % 2, m, k), strides(layouts / 2, k, n), n);
+          {dtype_of<T>, m, n, k, strides(layouts % 2, m, k), strides(layouts / 2, k, n), n});
       std::vector<std::vector<T>> results;
       for (const int count : {1, 2, 5}) {
         set_num_threads(count);
@@ -228,13 +229,13 @@ TEST_CASE_TEMPLATE(
         std::vector<T> c(static_cast<std::size_t>(69 * m * n), T{77}),
             one(static_cast<std::size_t>(m * n));
         plan_batched_matmul(
-            dtype_of<T>, batch, a_batch.data(), b_batch.data(), m, n, k, {k, 1}, {1, k})(
+            {dtype_of<T>, m, n, k, {k, 1}, {1, k}, n}, batch, a_batch.data(), b_batch.data())(
             a.data(), b.data(), c.data());
         std::int64_t wrong = 0;
         for (std::int64_t i = 0; i < 69; ++i) {
           const T* left = a.data() + i / 23 * a_batch[0] + i % 23 * a_batch[1];
           const T* right = b.data() + i / 23 * b_batch[0] + i % 23 * b_batch[1];
-          plan_matmul(dtype_of<T>, m, n, k, {k, 1}, {1, k}, n)(left, right, one.data());
+          plan_matmul({dtype_of<T>, m, n, k, {k, 1}, {1, k}, n})(left, right, one.data());
           for (std::int64_t j = 0; j < m * n; ++j) {
             // Sums of up to 64 terms of at most 1, in another order.
             wrong += std::abs(static_cast<double>(c[static_cast<std::size_t>(i * m * n + j)]) -

@@ -26,12 +26,13 @@ void check(std::int64_t outer, std::int64_t n, std::int64_t inner, LengthClamp c
   CAPTURE(inner);
   const std::vector<T> x = numbers<T>(outer * n * inner, 1), dy = numbers<T>(outer * n * inner, 2);
   std::vector<T> y(x.size()), dx(x.size());
-  l2_normalize(dtype_of<T>, outer, n, inner, x.data(), clamp, y.data());
-  l2_normalize_grad(dtype_of<T>, outer, n, inner, x.data(), dy.data(), clamp, dx.data());
+  const NormalizedLines of{dtype_of<T>, outer, n, inner, clamp};
+  l2_normalize(of, x.data(), y.data());
+  l2_normalize_grad(of, x.data(), dy.data(), dx.data());
   std::vector<T> factors(static_cast<std::size_t>(outer * inner)), again(x.size()), same(x.size());
-  l2_normalize(dtype_of<T>, outer, n, inner, x.data(), clamp, again.data(), factors.data());
+  l2_normalize(of, x.data(), again.data(), factors.data());
   CHECK(again == y);
-  l2_normalize_grad(dtype_of<T>, outer, n, inner, x.data(), dy.data(), factors.data(), same.data());
+  l2_normalize_grad(of, x.data(), dy.data(), factors.data(), same.data());
   CHECK(same == dx);
   std::int64_t wrong = 0;
   for (std::int64_t row = 0; row < outer * inner; ++row) {
@@ -67,8 +68,9 @@ void check_dots(std::int64_t rows, std::int64_t n, LengthClamp clamp) {
   const std::vector<T> x = numbers<T>(rows * n, 1), y = numbers<T>(rows * n, 2);
   const std::vector<T> ddot = numbers<T>(rows, 3);
   std::vector<T> dot(ddot.size()), dx(x.size());
-  normalized_dot(dtype_of<T>, rows, n, x.data(), y.data(), clamp, dot.data());
-  normalized_dot_grad(dtype_of<T>, rows, n, x.data(), y.data(), ddot.data(), clamp, dx.data());
+  const NormalizedLines of{dtype_of<T>, rows, n, 1, clamp};
+  normalized_dot(of, x.data(), y.data(), dot.data());
+  normalized_dot_grad(of, x.data(), y.data(), ddot.data(), dx.data());
   std::int64_t wrong = 0;
   for (std::int64_t row = 0; row < rows; ++row) {
     const auto at = [&](const std::vector<T>& v, std::int64_t i) {
@@ -129,15 +131,16 @@ TEST_CASE_TEMPLATE("rows of every size, near and far", T, float, double) {
 TEST_CASE_TEMPLATE("a row of zeros stays, and its gradient is clamped", T, float, double) {
   const std::vector<T> x(5), dy(5, T{2});
   std::vector<T> y(5, T{9}), dx(5);
-  l2_normalize(dtype_of<T>, 1, 5, 1, x.data(), {100, 0}, y.data());
-  l2_normalize_grad(dtype_of<T>, 1, 5, 1, x.data(), dy.data(), {100, 0}, dx.data());
+  const NormalizedLines of{dtype_of<T>, 1, 5, 1, {100, 0}};
+  l2_normalize(of, x.data(), y.data());
+  l2_normalize_grad(of, x.data(), dy.data(), dx.data());
   CHECK(y == x);
   CHECK(dx == std::vector<T>(5, T{200}));
 }
 
 TEST_CASE("NaN fills its row alone") {
   std::vector<float> x = {1, 2, std::nanf(""), 3, 4, 5};
-  l2_normalize(float32, 2, 3, 1, x.data(), {1e7, 0}, x.data());
+  l2_normalize({float32, 2, 3, 1, {1e7, 0}}, x.data(), x.data());
   for (std::size_t i = 0; i < 3; ++i) CHECK(std::isnan(x[i]));
   CHECK(x[3] == doctest::Approx(3 / std::sqrt(50)));
 }
@@ -147,12 +150,11 @@ TEST_CASE_TEMPLATE("rows do not depend on the number of threads", T, float, doub
   for (const std::int64_t inner : {1, 70}) {
     const std::vector<T> x = numbers<T>(5000 * 70, 3), dy = numbers<T>(5000 * 70, 4);
     std::vector<T> one(x.size()), three(x.size());
+    const NormalizedLines of{dtype_of<T>, 5000 / inner, 70, inner, {1e7, 0}};
     set_num_threads(1);
-    l2_normalize_grad(
-        dtype_of<T>, 5000 / inner, 70, inner, x.data(), dy.data(), {1e7, 0}, one.data());
+    l2_normalize_grad(of, x.data(), dy.data(), one.data());
     set_num_threads(3);
-    l2_normalize_grad(
-        dtype_of<T>, 5000 / inner, 70, inner, x.data(), dy.data(), {1e7, 0}, three.data());
+    l2_normalize_grad(of, x.data(), dy.data(), three.data());
     CHECK(one == three);
   }
   set_num_threads(threads);

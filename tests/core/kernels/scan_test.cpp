@@ -56,7 +56,7 @@ TEST_CASE("running sums and products, either way, with and without the element i
                        bool reverse,
                        bool exclusive) {
     std::vector<std::int32_t> out(6);
-    cumulative(product, int32, outer, n, inner, x.data(), out.data(), reverse, exclusive);
+    cumulative({product, reverse, exclusive}, int32, outer, n, inner, x.data(), out.data());
     return out;
   };
   using Values = std::vector<std::int32_t>;
@@ -65,7 +65,7 @@ TEST_CASE("running sums and products, either way, with and without the element i
   CHECK(run(false, 2, 3, 1, false, true) == Values{0, 1, 3, 0, 4, 9});
   CHECK(run(true, 2, 3, 1, true, true) == Values{6, 3, 1, 30, 6, 1});
   CHECK(run(true, 1, 3, 2, false, false) == Values{1, 2, 3, 8, 15, 48});
-  cumulative(false, float32, 3, 0, 2, nullptr, nullptr, false, false);
+  cumulative({}, float32, 3, 0, 2, nullptr, nullptr);
 }
 
 TEST_CASE("sorting is stable and puts NaN last") {
