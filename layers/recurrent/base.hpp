@@ -58,17 +58,22 @@ struct SequenceResult {
   std::vector<Tensor> states;
 };
 
-/// Runs a cell over x, (batch, steps, ...). `given` tells states that the
-/// caller gave from zeros. `before` is the output that masked steps repeat at
-/// first, where states do not hold it (`repeats_output`); zeros without it.
+/// What a cell is run over.
+struct SequenceInput {
+  Tensor x;  ///< (batch, steps, ...)
+  std::vector<Tensor> states;
+  bool given = false;  ///< whether the caller gave the states, which are zeros else
+  Tensor mask = {};
+  /// The output that masked steps repeat at first, where states do not hold it (`repeats_output`);
+  /// zeros without it.
+  Tensor before = {};
+};
+
+/// Runs a cell over a sequence.
 SequenceResult run_sequence(const Layer& cell,
-                            const Tensor& x,
-                            const std::vector<Tensor>& states,
-                            bool given,
-                            const Tensor& mask,
+                            const SequenceInput& input,
                             bool training,
-                            const SequenceOptions& options,
-                            const Tensor& before = {});
+                            const SequenceOptions& options);
 /// Whether masked steps repeat an output that is no state.
 bool repeats_output(const Layer& cell, const SequenceOptions& options);
 
@@ -139,13 +144,9 @@ class RecurrentLayer : public LayerBase<Args>, public SequenceLayer, public Step
       throw ValueError("received " + std::to_string(states.size()) + " states, expected " +
                        std::to_string(state_shapes().size()));
     }
-    SequenceResult result = run_sequence(cell_,
-                                         x,
-                                         states,
-                                         given,
-                                         call.mask.empty() ? Tensor() : call.mask[0],
-                                         call.is_training(),
-                                         sequence_options());
+    const SequenceInput input{
+        x, std::move(states), given, call.mask.empty() ? Tensor() : call.mask[0]};
+    SequenceResult result = run_sequence(cell_, input, call.is_training(), sequence_options());
     for (std::size_t i = 0; i < states_.size(); ++i) states_[i].assign(result.states[i]);
     return outputs_of(result);
   }
@@ -168,14 +169,8 @@ class RecurrentLayer : public LayerBase<Args>, public SequenceLayer, public Step
   StreamResult call_block(const Tensor& x, const std::vector<Tensor>& states) const override {
     const bool repeats = repeats_output(cell_, sequence_options());
     const std::vector<Tensor> own(states.begin(), states.end() - (repeats ? 1 : 0));
-    SequenceResult result = run_sequence(cell_,
-                                         x,
-                                         own,
-                                         false,
-                                         x.mask(),
-                                         false,
-                                         sequence_options(),
-                                         repeats ? states.back() : Tensor());
+    const SequenceInput input{x, own, false, x.mask(), repeats ? states.back() : Tensor()};
+    SequenceResult result = run_sequence(cell_, input, false, sequence_options());
     StreamResult block{outputs_of(result), std::move(result.states)};
     if (repeats) block.states.push_back(ops::cast(result.last, this->compute_dtype()));
     return block;

@@ -131,23 +131,21 @@ struct Stepper {
   bool adds_loss = false;
 };
 
+// `xs`: the steps, and which of them are kept where not all are.
 SequenceResult run_steps(const Layer& cell,
-                         const Tensor& steps,
+                         const std::vector<Tensor>& xs,
                          std::vector<Tensor> states,
                          const std::vector<Tensor>& constants,
-                         const Tensor& kept,
                          bool training,
                          const SequenceOptions& options,
                          const Tensor& before) {
-  Stepper stepper{cell, constants, training, options, kept.defined()};
+  Stepper stepper{cell, constants, training, options, xs.size() > 1};
   const std::size_t num_states = states.size();
-  std::vector<Tensor> xs = {steps};
-  if (kept.defined()) xs.push_back(kept);
   if (stepper.repeats()) {
     const Shape output = cell_of(cell, "").output_shape();
     const DType dtype = cell.compute_dtype();
     states.push_back(before.defined() ? ops::cast(before, dtype)
-                                      : batch_of(0, steps.shape()[1], output, dtype));
+                                      : batch_of(0, xs[0].shape()[1], output, dtype));
   }
   ScanResult all = ops::scan(std::ref(stepper), states, xs, {.unroll = options.unroll});
   all.carry.resize(num_states);
@@ -198,28 +196,27 @@ Tensor batch_of(double value, std::int64_t batch, const Shape& shape, DType dtyp
 }
 
 SequenceResult run_sequence(const Layer& cell,
-                            const Tensor& x,
-                            const std::vector<Tensor>& given_states,
-                            bool given,
-                            const Tensor& mask,
+                            const SequenceInput& input,
                             bool training,
-                            const SequenceOptions& options,
-                            const Tensor& before) {
+                            const SequenceOptions& options) {
+  const Tensor& x = input.x;
   std::vector<Tensor> states;
-  for (const Tensor& state : given_states) states.push_back(ops::cast(state, cell.compute_dtype()));
+  for (const Tensor& state : input.states) states.push_back(ops::cast(state, cell.compute_dtype()));
   if (x.is_abstract() && !x.shape().is_known()) return run_shapes(cell, x, states, training);
   Tensor steps = time_first(x);
   if (options.go_backwards) steps = ops::flip(steps, 0);
-  const Tensor kept = steps_kept(mask, options);
+  const Tensor kept = steps_kept(input.mask, options);
   const std::vector<Tensor> constants = cell_of(cell, "").constants(steps[0], training);
   if (const auto* known = dynamic_cast<const SequenceCell*>(&*cell)) {
     if (const auto whole = known->whole_sequence(training)) {
       // Its only constant is what drops inputs.
       if (!constants.empty()) steps = steps * constants[0];
-      return run_whole(*whole, steps, states, given, kept, options);
+      return run_whole(*whole, steps, states, input.given, kept, options);
     }
   }
-  return run_steps(cell, steps, states, constants, kept, training, options, before);
+  std::vector<Tensor> xs = {steps};
+  if (kept.defined()) xs.push_back(kept);
+  return run_steps(cell, xs, std::move(states), constants, training, options, input.before);
 }
 
 }  // namespace nyala::layers

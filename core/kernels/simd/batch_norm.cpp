@@ -318,7 +318,7 @@ void merge_grad(const ChannelParts& parts,
                 const void* products,
                 const BatchNormGradArrays& arrays,
                 double epsilon,
-                const GradLines& to) {
+                const GradLines& lines) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const double full = static_cast<double>(parts.count - 1) * parts.elements;
@@ -336,11 +336,11 @@ void merge_grad(const ChannelParts& parts,
     const V dgamma = hn::Mul(product, own), scaled = hn::Mul(own, read(arrays.gamma));
     write(dgamma, arrays.dgamma);
     write(sum, arrays.dbeta);
-    write(scaled, to.scale);
-    write(hn::Mul(hn::NegMulAdd(scaled, sum, read(arrays.dmean)), inverse), to.offset);
+    write(scaled, lines.scale);
+    write(hn::Mul(hn::NegMulAdd(scaled, sum, read(arrays.dmean)), inverse), lines.offset);
     const V dvariance = read(arrays.dvariance);
     const V of_h = hn::NegMulAdd(hn::Mul(scaled, own), dgamma, hn::Add(dvariance, dvariance));
-    write(hn::Mul(of_h, inverse), to.slope);
+    write(hn::Mul(of_h, inverse), lines.slope);
   });
 }
 
