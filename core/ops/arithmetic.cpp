@@ -28,6 +28,15 @@ struct Binary : NoOptions {
 
 }  // namespace
 
+namespace {
+
+// Whether fmax and fmin give x: it is in order, or y alone is not a number.
+Tensor is_first(const Tensor& in_order, const Tensor& x, const Tensor& y) {
+  return logical_or(in_order, logical_and(isnan(y), logical_not(isnan(x))));
+}
+
+}  // namespace
+
 #define NYALA_BINARY_OP(Name, function, kernel_, low_, saves_, gradient_x, gradient_y, doc_) \
   namespace {                                                                                \
   struct Name : Binary<Name> {                                                               \
@@ -77,6 +86,22 @@ NYALA_BINARY_OP(Minimum,
                 where(x <= y, dy, 0),
                 where(x <= y, 0, dy),
                 "The smaller of both.")
+NYALA_BINARY_OP(Fmax,
+                fmax,
+                fmax,
+                3.1,
+                inputs,
+                where(is_first(x >= y, x, y), dy, 0),
+                where(is_first(x >= y, x, y), 0, dy),
+                "The larger of both, where only one is a number that one.")
+NYALA_BINARY_OP(Fmin,
+                fmin,
+                fmin,
+                3.1,
+                inputs,
+                where(is_first(x <= y, x, y), dy, 0),
+                where(is_first(x <= y, x, y), 0, dy),
+                "The smaller of both, where only one is a number that one.")
 NYALA_BINARY_OP(Arctan2,
                 arctan2,
                 arctan2,
@@ -96,15 +121,24 @@ NYALA_BINARY_OP(FloorDivide,
 NYALA_BINARY_OP(
     Mod, mod, mod, 2.1, inputs, dy, -dy* floor_divide(x, y), "The remainder, with the sign of y.")
 
-// `as`: what makes numbers of the inputs, where not any will do.
-#define NYALA_ARITHMETIC(function, Name, as)                                              \
-  Tensor function(const Tensor& x, const Tensor& y) {                                     \
-    if (x.dtype() == y.dtype()) return run_op(Name{}, {as(x), as(y)});                    \
-    const auto [a, b] = promote(x, y);                                                    \
-    return run_op(Name{}, {as(a), as(b)});                                                \
-  }                                                                                       \
+#define NYALA_WITH_NUMBERS(function)                                                      \
   Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
   Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
+// `as`: what makes numbers of the inputs, where not any will do.
+#define NYALA_ARITHMETIC(function, Name, as)                           \
+  Tensor function(const Tensor& x, const Tensor& y) {                  \
+    if (x.dtype() == y.dtype()) return run_op(Name{}, {as(x), as(y)}); \
+    const auto [a, b] = promote(x, y);                                 \
+    return run_op(Name{}, {as(a), as(b)});                             \
+  }                                                                    \
+  NYALA_WITH_NUMBERS(function)
+// `of_integers`: what computes it without a NaN.
+#define NYALA_BESIDE_NAN(function, Name, of_integers)                           \
+  Tensor function(const Tensor& x, const Tensor& y) {                           \
+    const auto [a, b] = promote(x, y);                                          \
+    return is_floating(a.dtype()) ? run_op(Name{}, {a, b}) : of_integers(a, b); \
+  }                                                                             \
+  NYALA_WITH_NUMBERS(function)
 
 NYALA_ARITHMETIC(add, Add, )
 NYALA_ARITHMETIC(subtract, Subtract, )
@@ -114,20 +148,20 @@ NYALA_ARITHMETIC(maximum, Maximum, )
 NYALA_ARITHMETIC(minimum, Minimum, )
 NYALA_ARITHMETIC(floor_divide, FloorDivide, to_number)
 NYALA_ARITHMETIC(mod, Mod, to_number)
+NYALA_BESIDE_NAN(fmax, Fmax, maximum)
+NYALA_BESIDE_NAN(fmin, Fmin, minimum)
 
 Tensor divide(const Tensor& x, const Tensor& y) {
   const auto [a, b] = promote(x, y);
   return run_op(Divide{}, {to_float(a), to_float(b)});
 }
-Tensor divide(const Tensor& x, Scalar y) { return divide(x, scalar_beside(y, x)); }
-Tensor divide(Scalar x, const Tensor& y) { return divide(scalar_beside(x, y), y); }
+NYALA_WITH_NUMBERS(divide)
 
 Tensor arctan2(const Tensor& x, const Tensor& y) {
   const auto [a, b] = promote(x, y);
   return run_op(Arctan2{}, {to_float(a), to_float(b)});
 }
-Tensor arctan2(const Tensor& x, Scalar y) { return arctan2(x, scalar_beside(y, x)); }
-Tensor arctan2(Scalar x, const Tensor& y) { return arctan2(scalar_beside(x, y), y); }
+NYALA_WITH_NUMBERS(arctan2)
 
 }  // namespace ops
 
@@ -141,6 +175,8 @@ NYALA_OP(Mod)
 NYALA_OP(Power)
 NYALA_OP(Maximum)
 NYALA_OP(Minimum)
+NYALA_OP(Fmax)
+NYALA_OP(Fmin)
 NYALA_OP(Arctan2)
 
 }  // namespace nyala

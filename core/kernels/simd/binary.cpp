@@ -45,6 +45,10 @@ HWY_INLINE V apply(D d, V x, V y) {
     return hn::IfThenElse(hn::Or(hn::Gt(x, y), hn::IsNaN(x)), x, y);
   } else if constexpr (op == Binary::minimum) {
     return hn::IfThenElse(hn::Or(hn::Lt(x, y), hn::IsNaN(x)), x, y);
+  } else if constexpr (op == Binary::fmax) {
+    return hn::IfThenElse(hn::Or(hn::Ge(x, y), hn::IsNaN(y)), x, y);
+  } else if constexpr (op == Binary::fmin) {
+    return hn::IfThenElse(hn::Or(hn::Le(x, y), hn::IsNaN(y)), x, y);
   } else if constexpr (op == Binary::crossentropy || op == Binary::crossentropy_slope) {
     return crossentropy<op>(d, x, y);
   } else if constexpr (op == Binary::logit_crossentropy) {

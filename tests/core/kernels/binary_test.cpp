@@ -33,6 +33,8 @@ T reference(Binary op, T x, T y) {
     case Binary::divide: return x / y;
     case Binary::maximum: return std::isnan(x) || std::isnan(y) ? nan : std::fmax(x, y);
     case Binary::minimum: return std::isnan(x) || std::isnan(y) ? nan : std::fmin(x, y);
+    case Binary::fmax: return std::fmax(x, y);
+    case Binary::fmin: return std::fmin(x, y);
     case Binary::relu_grad: return x > 0 ? y : 0;
     case Binary::tanh_grad: return y * (1 - x * x);
     case Binary::sigmoid_grad: return y * x * (1 - x);
@@ -50,12 +52,13 @@ T reference(Binary op, T x, T y) {
   }
 }
 
-constexpr std::array<Binary, 20> kFloatOps = {
-    Binary::add,          Binary::subtract,    Binary::multiply,      Binary::divide,
-    Binary::maximum,      Binary::minimum,     Binary::relu_grad,     Binary::tanh_grad,
-    Binary::sigmoid_grad, Binary::equal,       Binary::not_equal,     Binary::less,
-    Binary::less_equal,   Binary::greater,     Binary::greater_equal, Binary::logical_and,
-    Binary::logical_or,   Binary::logical_xor, Binary::power,         Binary::arctan2};
+constexpr std::array<Binary, 22> kFloatOps = {
+    Binary::fmax,          Binary::fmin,        Binary::add,          Binary::subtract,
+    Binary::multiply,      Binary::divide,      Binary::maximum,      Binary::minimum,
+    Binary::relu_grad,     Binary::tanh_grad,   Binary::sigmoid_grad, Binary::equal,
+    Binary::not_equal,     Binary::less,        Binary::less_equal,   Binary::greater,
+    Binary::greater_equal, Binary::logical_and, Binary::logical_or,   Binary::logical_xor,
+    Binary::power,         Binary::arctan2};
 
 template <class T>
 bool same(T x, T y, T scale) {
