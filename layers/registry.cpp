@@ -13,7 +13,6 @@ const Factories& keras_layers() {
   static const Factories factories = {
 #define LAYER(Name) {#Name, layer_from_config<layers::Name##Args>},
 #include <nyala/layers/layers.def>
-#undef LAYER
   };
   return factories;
 }
