@@ -58,6 +58,38 @@ class Normalization : public LayerOf<NormalizationArgs> {
   void adapt(const Tensor& data) const;
 };
 
+/// What a call of CategoryEncoding takes beside its input.
+struct CategoryEncodingCall {
+  CallValue count_weights = {};  ///< of the input's shape, with `output_mode` "count" only
+
+  template <class A = CategoryEncodingCall>
+  static constexpr auto call_fields() {
+    return std::tuple{CallField{"count_weights", &A::count_weights}};
+  }
+};
+
+/// Numbers of categories, 0 to num_tokens - 1, as rows of num_tokens. "multi_hot": one row for each
+/// sample, (..., n) -> (..., num_tokens), with a 1 for each category in it; "count": how often each
+/// is in it, or the sum of its `count_weights`; "one_hot": a row for each number, (..., 1) ->
+/// (..., num_tokens), else (...) -> (..., num_tokens). Other numbers count nothing.
+/// https://keras.io/api/layers/preprocessing_layers/categorical/category_encoding/
+struct CategoryEncodingArgs {
+  Required<std::int64_t> num_tokens;
+  std::string output_mode = "multi_hot";
+  NYALA_LAYER_ARGS;
+  using Call = CategoryEncodingCall;
+
+  template <class A = CategoryEncodingArgs>
+  static constexpr auto fields() {
+    return layer_fields(
+        Field{"num_tokens", &A::num_tokens, "How many categories there are.", Range::at_least(1)},
+        Field{"output_mode", &A::output_mode, "multi_hot, one_hot or count."});
+  }
+  /// Takes `sparse` = false, which tf.keras 2.x writes.
+  static Config upgrade(Config config);
+};
+NYALA_DECLARE_LAYER(CategoryEncoding);
+
 }  // namespace nyala::layers
 
 #pragma GCC visibility pop

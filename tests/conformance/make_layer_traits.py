@@ -60,6 +60,8 @@ def make(cls):
             arguments[name] = [keras.layers.SimpleRNNCell(1)]
         elif name == "shape" and cls is keras.layers.InputLayer:
             arguments[name] = (2,)
+        elif name == "num_tokens":
+            arguments[name] = 4
         elif name in ARGUMENTS and parameter.default is inspect.Parameter.empty:
             arguments[name] = ARGUMENTS[name]
     return cls(**arguments)
