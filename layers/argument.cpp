@@ -22,16 +22,16 @@ Config numbers_of(const Tensor& tensor) {
   std::int64_t at = 0;
   if (tensor.dtype() == DType::bool_) {
     const Tensor values = ops::cast(tensor, DType::int32).contiguous();
-    const std::int32_t* data = values.data<std::int32_t>();
+    const auto* data = values.data<std::int32_t>();
     return nested(tensor.shape(), 0, at, [&](std::int64_t i) { return Config(data[i] != 0); });
   }
   if (is_floating(tensor.dtype())) {
     const Tensor values = ops::cast(tensor, DType::float64).contiguous();
-    const double* data = values.data<double>();
+    const auto* data = values.data<double>();
     return nested(tensor.shape(), 0, at, [&](std::int64_t i) { return Config(data[i]); });
   }
   const Tensor values = ops::cast(tensor, DType::int64).contiguous();
-  const std::int64_t* data = values.data<std::int64_t>();
+  const auto* data = values.data<std::int64_t>();
   return nested(tensor.shape(), 0, at, [&](std::int64_t i) { return Config(data[i]); });
 }
 

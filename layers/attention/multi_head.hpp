@@ -67,12 +67,12 @@ class HeadsLayer : public LayerBase<Args> {
 
   EinsumDense projection(const std::string& name,
                          const std::string& equation,
-                         std::vector<std::int64_t> output_shape,
+                         const std::vector<std::int64_t>& output_shape,
                          const std::string& bias_axes,
                          const activations::Activation& activation = {}) const {
     return EinsumDense(
         EinsumDenseArgs{.equation = equation,
-                        .output_shape = Shape(std::move(output_shape)),
+                        .output_shape = Shape(output_shape),
                         .activation = activation,
                         .bias_axes = args().use_bias ? std::optional(bias_axes) : std::nullopt,
                         .kernel_initializer = renewed(args().kernel_initializer),

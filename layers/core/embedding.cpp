@@ -75,7 +75,7 @@ class ReversibleEmbeddingLayer final : public TableLayer<ReversibleEmbeddingArgs
       vectors = ops::cast(vectors, *args().reverse_dtype);
       kernel = ops::cast(kernel, *args().reverse_dtype);
     }
-    const Tensor raw = ops::matmul(vectors, kernel);
+    Tensor raw = ops::matmul(vectors, kernel);
     if (!args().logit_soft_cap) return raw;
     const double cap = *args().logit_soft_cap;
     return ops::tanh(raw / cap) * cap;

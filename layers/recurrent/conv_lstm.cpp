@@ -55,7 +55,8 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
   std::size_t num_constants(bool training) const override {
     if (!training) return 0;
     const int kinds = (drops(args().dropout) ? 1 : 0) + (drops(args().recurrent_dropout) ? 1 : 0);
-    return static_cast<std::size_t>(kGates * kinds);
+    const int all = kGates * kinds;
+    return static_cast<std::size_t>(all);
   }
   std::vector<Tensor> constants(const Tensor& x, bool training) override {
     std::vector<Tensor> masks;
@@ -111,7 +112,7 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
   }
   ConvArgs state_options() const { return {1, "same", args().data_format.name(), 1}; }
   Tensor bias() const {
-    const Tensor all = ops::cast(bias_, this->compute_dtype());
+    Tensor all = ops::cast(bias_, this->compute_dtype());
     if (!args().data_format.channels_first()) return all;
     Shape shape = {all.shape()[0]};
     for (int i = 0; i < kRank; ++i) shape.push_back(1);

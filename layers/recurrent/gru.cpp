@@ -33,7 +33,7 @@ class GRUCellLayer final : public GatedCell<GRUCellArgs, 3, 1> {
       return masks.of_state.empty() ? h : h * masks.of_state[i];
     };
     const auto product = [&](const Tensor& state, std::size_t i) {
-      const Tensor y = ops::matmul(state, kernels[i]);
+      Tensor y = ops::matmul(state, kernels[i]);
       if (!args().use_bias || !args().reset_after) return y;
       return y + ops::split(bias()[1], 3, {.axis = 0})[i];
     };
@@ -46,7 +46,7 @@ class GRUCellLayer final : public GatedCell<GRUCellArgs, 3, 1> {
     return {next, next};
   }
   Tensor of_input(const Tensor& x, const DropoutMasks& masks) const {
-    const Tensor y = project(x, masks.of_input, weight(kernel_));
+    Tensor y = project(x, masks.of_input, weight(kernel_));
     if (!args().use_bias) return y;
     return y + (args().reset_after ? bias()[0] : bias());
   }

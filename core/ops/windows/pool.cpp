@@ -64,7 +64,8 @@ struct OfPool : Sliding {
     for (int i = 0; i < rank(); ++i) {
       kernels::WindowAxis one = axis(i, x[i + 1], sizes[i]);
       one.out = y[i + 1];
-      shape.window.axes[static_cast<std::size_t>(3 - rank() + i)] = one;
+      const int at = 3 - rank() + i;
+      shape.window.axes[static_cast<std::size_t>(at)] = one;
     }
     return shape;
   }
