@@ -74,7 +74,7 @@ void print_compile(const Config& record) {
     if (value.is_list()) {
       std::string all;
       for (const Config& item : value.as_list())
-        all.append(all.empty() ? "" : ", ").append(name_or_text(item));
+        all += (all.empty() ? "" : ", ") + name_or_text(item);
       print("Compiled:", label + " = [" + all + "]");
     } else {
       print("Compiled:", label + " = " + name_or_text(value));

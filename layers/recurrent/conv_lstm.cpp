@@ -55,8 +55,7 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
   std::size_t num_constants(bool training) const override {
     if (!training) return 0;
     const int kinds = (drops(args().dropout) ? 1 : 0) + (drops(args().recurrent_dropout) ? 1 : 0);
-    const int all = kGates * kinds;
-    return static_cast<std::size_t>(all);
+    return static_cast<std::size_t>(kGates * kinds);
   }
   std::vector<Tensor> constants(const Tensor& x, bool training) override {
     std::vector<Tensor> masks;

@@ -326,7 +326,7 @@ Config modern_metric(const Config& value) {
 
 // One list for each output; for one output that of its metrics.
 Config modern_metrics(const Config& value) {
-  const Config modern = modern_metric(value);
+  Config modern = modern_metric(value);
   if (modern.is_list() && modern.size() == 1 && modern.as_list()[0].is_list())
     return modern.as_list()[0];
   return modern;

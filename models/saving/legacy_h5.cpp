@@ -106,11 +106,11 @@ void plan_by_order(const ModelBase& model,
 }
 
 void plan_by_name(const ModelBase& model,
-                  std::vector<StoredLayer> stored,
+                  const std::vector<StoredLayer>& stored,
                   const LegacyOrigin& origin,
                   bool skip_mismatch,
                   Assignments& plan) {
-  for (StoredLayer& entry : stored) {
+  for (const StoredLayer& entry : stored) {
     for (const auto& layer : model.layers()) {
       if (layer->name() == entry.name) plan_or_skip(*layer, entry, origin, skip_mismatch, plan);
     }
@@ -146,7 +146,7 @@ LegacyOrigin legacy_origin(const hdf5::Object& root) {
 Model load_legacy(const hdf5::File& file, const LoadModelArgs& args) {
   const hdf5::Object root = file.root();
   const Config config = parse_json(root.text_attribute("model_config"), args.limits);
-  const Model model = model_from_record(config, legacy_origin(root).version);
+  Model model = model_from_record(config, legacy_origin(root).version);
   load_legacy_weights(model.base(), file, {.limits = args.limits});
   if (!args.compile || !root.has_attribute("training_config")) return model;
   compile_saved(

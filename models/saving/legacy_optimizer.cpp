@@ -43,7 +43,7 @@ std::string kind_of(const std::string& name) {
     return std::any_of(
         std::begin(kKinds), std::end(kKinds), [&](const char* kind) { return word == kind; });
   };
-  const std::string second = plain.substr(first + 1, plain.find('/', first + 1) - first - 1);
+  std::string second = plain.substr(first + 1, plain.find('/', first + 1) - first - 1);
   if (known(second)) return second;
   const std::string end = plain.substr(last + 1);
   return known(end) ? end : std::string();

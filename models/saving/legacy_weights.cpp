@@ -18,7 +18,7 @@ StoredTensor stored(const Tensor& tensor) {
   return {tensor.spec(), [tensor] { return tensor; }};
 }
 
-Tensor transposed(const Tensor& x, std::vector<int> axes) {
+Tensor transposed(const Tensor& x, const std::vector<int>& axes) {
   return ops::transpose(x, axes).contiguous();
 }
 

@@ -51,8 +51,7 @@ struct OfConv : Sliding {
     for (int i = 0; i < rank; ++i) {
       kernels::WindowAxis one = axis(i, x[i + 1], sizes[i]);
       one.out = y[i + 1];
-      const int at = 3 - rank + i;
-      shape.window.axes[static_cast<std::size_t>(at)] = one;
+      shape.window.axes[static_cast<std::size_t>(3 - rank + i)] = one;
     }
     shape.in_channels = x.back();
     shape.out_channels = y.back();

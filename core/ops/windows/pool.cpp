@@ -64,8 +64,7 @@ struct OfPool : Sliding {
     for (int i = 0; i < rank(); ++i) {
       kernels::WindowAxis one = axis(i, x[i + 1], sizes[i]);
       one.out = y[i + 1];
-      const int at = 3 - rank() + i;
-      shape.window.axes[static_cast<std::size_t>(at)] = one;
+      shape.window.axes[static_cast<std::size_t>(3 - rank() + i)] = one;
     }
     return shape;
   }

@@ -63,6 +63,7 @@ class HeaderReader {
       start_new(address);
     else
       start_old(address);
+    // A block may add others. NOLINTNEXTLINE(modernize-loop-convert)
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       image_.visit();
       read_block(blocks_[i].bytes);

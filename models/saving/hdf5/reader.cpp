@@ -206,7 +206,7 @@ Tensor Object::read() const {
     const Value value = read_dataset_value(image, state_->messages);
     std::vector<std::byte> own;
     const auto bytes = read_dataset_bytes(image, state_->messages, value, own);
-    const Tensor tensor = decode_value(image, value, bytes);
+    Tensor tensor = decode_value(image, value, bytes);
     state_->file->count_read(bytes.size());
     return tensor;
   });
