@@ -25,6 +25,16 @@ Tensor unknown(const Shape& shape) { return Tensor::abstract(shape, float32); }
 
 }  // namespace
 
+TEST_CASE("fmax and fmin give a number where there is one") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = array<double>({1, nan, 3, nan, 2}), y = array<double>({2, 1, nan, nan, 2});
+  CHECK(is(fmax(x, y), {2, 1, 3, nan, 2}));
+  CHECK(is(fmin(x, y), {1, 1, 3, nan, 2}));
+  CHECK(is(fmax(x, 1.5), {1.5, 1.5, 3, 1.5, 2}));
+  CHECK(fmin(array<int>({1, 4}), 2).dtype() == int32);
+  CHECK(fmax(array<int>({1, 4}), array<float>({2.5F, 1})).dtype() == float32);
+}
+
 TEST_CASE("joining and cutting") {
   const Tensor x = matrix();
   CHECK(is(concatenate({x, x}, {.axis = -1})[0], {1, 2, 3, 1, 2, 3}));
