@@ -14,10 +14,6 @@ namespace {
 
 using Weights = std::vector<StoredTensor>;
 
-StoredTensor stored(const Tensor& tensor) {
-  return {tensor.spec(), [tensor] { return tensor; }};
-}
-
 Tensor transposed(const Tensor& x, const std::vector<int>& axes) {
   return ops::transpose(x, axes).contiguous();
 }
@@ -40,7 +36,7 @@ void join_gates(Weights& weights, const std::vector<std::size_t>& gates) {
   for (std::size_t part = 0; part < 3; ++part) {
     std::vector<Tensor> parts;
     for (const std::size_t gate : gates) parts.push_back(weights[3 * gate + part].read());
-    joined.push_back(stored(ops::concatenate(parts, -1)));
+    joined.push_back(stored_tensor(ops::concatenate(parts, -1)));
   }
   weights = std::move(joined);
 }
@@ -57,14 +53,14 @@ void turn_keras1_kernel(const BaseLayer& layer, Weights& weights) {
     Tensor kernel = weights[0].read();
     const std::int64_t filters = layer.variables().at(0).shape()[2];
     if (shape[0] == filters && shape[3] == 1) kernel = transposed(kernel, {2, 3, 1, 0});
-    weights[0] = stored(ops::squeeze(kernel, 1));
+    weights[0] = stored_tensor(ops::squeeze(kernel, 1));
   } else if (name == "Conv2D" && first && shape.rank() == 4) {
-    weights[0] = stored(transposed(weights[0].read(), {2, 3, 1, 0}));
+    weights[0] = stored_tensor(transposed(weights[0].read(), {2, 3, 1, 0}));
   } else if (name == "Conv2DTranspose" && shape.rank() == 4) {
-    weights[0] = stored(transposed(
+    weights[0] = stored_tensor(transposed(
         weights[0].read(), first ? std::vector<int>{2, 3, 0, 1} : std::vector<int>{0, 1, 3, 2}));
   } else if (name == "Conv3D" && first && shape.rank() == 5) {
-    weights[0] = stored(transposed(weights[0].read(), {2, 3, 4, 1, 0}));
+    weights[0] = stored_tensor(transposed(weights[0].read(), {2, 3, 4, 1, 0}));
   }
 }
 
@@ -72,7 +68,7 @@ void turn_keras1_kernel(const BaseLayer& layer, Weights& weights) {
 void flip_kernel(StoredTensor& weight) {
   std::vector<int> axes(static_cast<std::size_t>(std::max(weight.spec.shape.rank() - 2, 0)));
   std::iota(axes.begin(), axes.end(), 0);
-  if (!axes.empty()) weight = stored(ops::flip(weight.read(), axes));
+  if (!axes.empty()) weight = stored_tensor(ops::flip(weight.read(), axes));
 }
 
 // A kernel of CuDNN's: for each gate the elements of the transposed one.
@@ -91,11 +87,11 @@ void convert_cudnn(const std::string& name, Weights& weights) {
   const std::int64_t units = recurrent[0];
   if (weights[2].spec.shape[0] != 2 * gates * units || recurrent[1] != gates * units) return;
   if (weights[0].spec.shape[1] != gates * units) return;
-  weights[0] = stored(for_each_block(weights[0].read(), gates, from_cudnn));
-  weights[1] = stored(
+  weights[0] = stored_tensor(for_each_block(weights[0].read(), gates, from_cudnn));
+  weights[1] = stored_tensor(
       for_each_block(weights[1].read(), gates, [](const Tensor& x) { return ops::transpose(x); }));
   const Tensor biases = ops::reshape(weights[2].read(), {2, gates * units});
-  weights[2] = stored(name == "GRU" ? biases : ops::sum(biases, {.axis = 0}));
+  weights[2] = stored_tensor(name == "GRU" ? biases : ops::sum(biases, {.axis = 0}));
 }
 
 void convert_plain(const BaseLayer& layer, Weights& weights, const LegacyOrigin& origin) {

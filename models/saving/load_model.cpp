@@ -12,6 +12,7 @@
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/keras_archive.hpp>
 #include <nyala/models/saving/legacy_h5.hpp>
+#include <nyala/models/saving/npz.hpp>
 #include <nyala/models/saving/safetensors.hpp>
 #include <nyala/models/saving/weights.hpp>
 
@@ -154,7 +155,7 @@ void Model::load_weights(const std::string& path, const LoadWeightsArgs& args) c
         });
       }
       return naming(path, [&] {
-        load_state(model, *open_store(load_npz(path, args.limits)), args.skip_mismatch);
+        load_state(model, *open_store(stored_npz(path, args.limits)), args.skip_mismatch);
       });
     }
     case FileKind::hdf5: {
@@ -171,7 +172,7 @@ void Model::load_weights(const std::string& path, const LoadWeightsArgs& args) c
     case FileKind::safetensors:
       expect_no_names();
       return naming(path, [&] {
-        load_state(model, *open_store(load_safetensors(path, args.limits)), args.skip_mismatch);
+        load_state(model, *open_store(stored_safetensors(path, args.limits)), args.skip_mismatch);
       });
     case FileKind::folder: throw UnsupportedError(path + ": is a folder; load_model reads it");
     case FileKind::json: throw UnsupportedError(path + ": holds no weights");

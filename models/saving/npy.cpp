@@ -231,18 +231,39 @@ NpyHeader read_npy_header(ByteSource& source, const Limits& limits) {
   return HeaderParser(text, source.who(), limits).parse();
 }
 
-Tensor read_npy(ByteSource& source, const Limits& limits) {
-  const NpyHeader header = read_npy_header(source, limits);
+namespace {
+
+// The header, if as many bytes follow it as it says.
+NpyHeader read_checked_header(ByteSource& source, const Limits& limits) {
+  NpyHeader header = read_npy_header(source, limits);
   const std::uint64_t bytes = checked_bytes(header.spec, source.who());
   if (bytes != source.remaining()) {
     throw FormatError(source.who() + ": shape " + header.spec.shape.str() + " takes " +
                       std::to_string(bytes) + " bytes, " + std::to_string(source.remaining()) +
                       " are there");
   }
+  return header;
+}
+
+}  // namespace
+
+Tensor read_npy(ByteSource& source, const Limits& limits) {
+  const NpyHeader header = read_checked_header(source, limits);
   Tensor tensor = Tensor::empty(header.spec.shape, header.spec.dtype);
-  source.read(tensor.mutable_data(), bytes);
+  source.read(tensor.mutable_data(), tensor.nbytes());
   if (header.spec.dtype == DType::bool_) tidy_bools(tensor);
   return header.fortran_order ? from_fortran(tensor, header.spec.shape) : tensor;
+}
+
+StoredTensor stored_npy(const MappedPart& part, const std::string& who, const Limits& limits) {
+  MemorySource source(part.bytes, who);
+  const NpyHeader header = read_checked_header(source, limits);
+  const auto elements = part.bytes.last(source.remaining());
+  StoredTensor stored = stored_part(header.spec, {part.file, elements});
+  if (!header.fortran_order) return stored;
+  return {header.spec, [read = std::move(stored.read), shape = header.spec.shape] {
+            return from_fortran(read(), shape);
+          }};
 }
 
 std::vector<std::byte> npy_header(const Spec& spec) {

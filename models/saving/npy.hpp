@@ -6,6 +6,7 @@
 #include <nyala/core/tensor.hpp>
 #include <nyala/models/saving/bytes.hpp>
 #include <nyala/models/saving/limits.hpp>
+#include <nyala/models/saving/stored_tensor.hpp>
 
 namespace nyala::saving {
 
@@ -19,6 +20,9 @@ struct NpyHeader {
 NpyHeader read_npy_header(ByteSource& source, const Limits& limits = {});
 /// Reads a whole array; bytes after it are an error.
 Tensor read_npy(ByteSource& source, const Limits& limits = {});
+/// An array that stands in a mapped file; `who` names it in messages. Throws now what reading
+/// would.
+StoredTensor stored_npy(const MappedPart& part, const std::string& who, const Limits& limits = {});
 /// What stands before the elements of an array in row-major order.
 std::vector<std::byte> npy_header(const Spec& spec);
 

@@ -25,17 +25,28 @@ Tensor load_npy(const std::string& path, const Limits& limits) {
 }
 
 NamedTensors load_npz(const std::string& path, const Limits& limits) {
-  const ZipReader archive(path, limits);
   NamedTensors tensors;
+  for (auto& [name, stored] : stored_npz(path, limits))
+    tensors.emplace_back(std::move(name), stored.read());
+  return tensors;
+}
+
+NamedStored stored_npz(const std::string& path, const Limits& limits) {
+  const ZipReader archive(path, limits);
+  NamedStored tensors;
   tensors.reserve(archive.names().size());
   for (const std::string& member : archive.names()) {
     if (!member.ends_with(kEnding)) {
       throw FormatError(path + ": member " + quote_text(member) +
                         " is no array: its name ends not in .npy");
     }
-    const auto source = archive.open(member);
-    tensors.emplace_back(member.substr(0, member.size() - kEnding.size()),
-                         read_npy(*source, limits));
+    std::string name = member.substr(0, member.size() - kEnding.size());
+    if (const auto part = archive.stored(member)) {
+      const std::string who = path + ": member " + quote_text(member);
+      tensors.emplace_back(std::move(name), stored_npy(*part, who, limits));
+    } else {
+      tensors.emplace_back(std::move(name), stored_tensor(read_npy(*archive.open(member), limits)));
+    }
   }
   return tensors;
 }

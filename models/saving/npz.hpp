@@ -4,8 +4,8 @@
 ///   saving::save_npz("weights.npz", {{"kernel", kernel}, {"bias", bias}});
 ///   for (const auto& [name, tensor] : saving::load_npz("weights.npz")) ...
 ///
-/// Read and written: bool, uint8, int32, int64, float32, float64, in little-endian order. Arrays in
-/// Fortran order are read. Pickled objects never are.
+/// Read and written, in little-endian order: bool, integers of 8 to 64 bits, float16, bfloat16,
+/// float32, float64. Arrays in Fortran order are read. Pickled objects never are.
 #include <string>
 #include <utility>
 #include <vector>

@@ -8,13 +8,11 @@
 #include <nyala/core/memory.hpp>
 #include <nyala/models/saving/bytes.hpp>
 #include <nyala/models/saving/file.hpp>
-#include <nyala/models/saving/hdf5/types.hpp>
 #include <nyala/models/saving/json_text.hpp>
+#include <nyala/models/saving/stored_tensor.hpp>
 
 namespace nyala::saving {
 namespace {
-
-using hdf5::Datatype;
 
 constexpr const char* kMetadata = "__metadata__";
 // The format's own limit of the header.
@@ -22,41 +20,33 @@ constexpr std::uint64_t kMostHeader = 100'000'000;
 
 struct NamedType {
   const char* name;
-  Datatype type;
+  DType dtype;
 };
 
-constexpr Datatype integer(std::uint64_t size, bool is_signed) {
-  return {Datatype::Kind::integer, size, false, is_signed, false};
-}
-constexpr Datatype floating(std::uint64_t size, bool brain = false) {
-  return {Datatype::Kind::floating, size, false, true, brain};
-}
-
-constexpr NamedType kTypes[] = {{"BOOL", {Datatype::Kind::boolean, 1, false, false, false}},
-                                {"U8", integer(1, false)},
-                                {"I8", integer(1, true)},
-                                {"U16", integer(2, false)},
-                                {"I16", integer(2, true)},
-                                {"U32", integer(4, false)},
-                                {"I32", integer(4, true)},
-                                {"U64", integer(8, false)},
-                                {"I64", integer(8, true)},
-                                {"F16", floating(2)},
-                                {"BF16", floating(2, true)},
-                                {"F32", floating(4)},
-                                {"F64", floating(8)}};
+constexpr NamedType kTypes[] = {{"BOOL", DType::bool_},
+                                {"U8", DType::uint8},
+                                {"I8", DType::int8},
+                                {"U16", DType::uint16},
+                                {"I16", DType::int16},
+                                {"U32", DType::uint32},
+                                {"I32", DType::int32},
+                                {"U64", DType::uint64},
+                                {"I64", DType::int64},
+                                {"F16", DType::float16},
+                                {"BF16", DType::bfloat16},
+                                {"F32", DType::float32},
+                                {"F64", DType::float64}};
 
 const char* type_name(DType dtype) {
   const auto type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const NamedType& known) {
-    return known.type.dtype() == dtype;
+    return known.dtype == dtype;
   });
   return type->name;  // each dtype has a name
 }
 
 struct Entry {
   std::string name;
-  Datatype type;
-  Shape shape;
+  Spec spec;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
@@ -88,8 +78,8 @@ Entry read_entry(const std::string& name,
   if (type == std::end(kTypes))
     throw UnsupportedError(who + " has dtype " + quote_text(dtype->as_string()) +
                            ", which is not read");
-  Entry entry{name, type->type, {}};
-  std::uint64_t bytes = type->type.size;
+  Entry entry{name, {{}, type->dtype}};
+  std::uint64_t bytes = size_of(type->dtype);
   std::vector<std::int64_t> sizes;
   for (const Config& size : list_of(record, "shape", who).as_list()) {
     bytes = checked_mul(bytes, unsigned_of(size, who), who);
@@ -97,7 +87,7 @@ Entry read_entry(const std::string& name,
   }
   if (sizes.size() > static_cast<std::size_t>(limits.rank))
     throw LimitError(who + " has rank " + std::to_string(sizes.size()));
-  entry.shape = Shape(sizes);
+  entry.spec.shape = Shape(sizes);
   const Config& offsets = list_of(record, "data_offsets", who);
   if (offsets.size() != 2) throw FormatError(who + " has no two data_offsets");
   entry.begin = unsigned_of(offsets.as_list()[0], who);
@@ -144,25 +134,21 @@ std::vector<Entry> read_header(ByteSource& source, const std::string& path, cons
 }  // namespace
 
 NamedTensors load_safetensors(const std::string& path, const Limits& limits) {
-  FileSource source(path);
-  const nyala::detail::MemoryBudget budget(checked_add(limits.memory, source.remaining(), path));
   NamedTensors tensors;
-  for (const Entry& entry : read_header(source, path, limits)) {
-    Tensor tensor = Tensor::empty(entry.shape, entry.type.dtype());
-    const std::uint64_t bytes = entry.end - entry.begin;
-    if (entry.type.is_native()) {
-      source.read(tensor.mutable_data(), bytes);
-    } else {
-      std::vector<std::byte> stored(bytes);
-      source.read(stored.data(), bytes);
-      const hdf5::Image image(stored, path + ": tensor " + quote_text(entry.name), limits);
-      hdf5::decode(image,
-                   entry.type,
-                   stored,
-                   static_cast<std::uint64_t>(tensor.size()),
-                   tensor.mutable_data());
-    }
-    tensors.emplace_back(entry.name, std::move(tensor));
+  for (auto& [name, stored] : stored_safetensors(path, limits))
+    tensors.emplace_back(std::move(name), stored.read());
+  return tensors;
+}
+
+NamedStored stored_safetensors(const std::string& path, const Limits& limits) {
+  const auto file = std::make_shared<MappedFile>(path);
+  MemorySource source(file->bytes(), path);
+  const nyala::detail::MemoryBudget budget(checked_add(limits.memory, source.remaining(), path));
+  NamedStored tensors;
+  for (Entry& entry : read_header(source, path, limits)) {
+    const auto elements =
+        file->bytes().last(source.remaining()).subspan(entry.begin, entry.end - entry.begin);
+    tensors.emplace_back(std::move(entry.name), stored_part(entry.spec, {file, elements}));
   }
   return tensors;
 }

@@ -3,7 +3,7 @@
 ///
 ///   saving::save_safetensors("weights.safetensors", {{"kernel", kernel}, {"bias", bias}});
 ///
-/// Read: BOOL, integers, F16, BF16, F32, F64 (small ones in the next dtype that Nyala has).
+/// Read and written: BOOL, integers of 8 to 64 bits, F16, BF16, F32, F64.
 #include <string>
 
 #include <nyala/models/saving/npz.hpp>

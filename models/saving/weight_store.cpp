@@ -51,7 +51,7 @@ class Hdf5Store final : public WeightStore {
 
 class TensorStore final : public WeightStore {
  public:
-  explicit TensorStore(NamedTensors tensors) {
+  explicit TensorStore(NamedStored tensors) {
     for (auto& [name, tensor] : tensors) tensors_.emplace(name, std::move(tensor));
   }
 
@@ -66,13 +66,12 @@ class TensorStore final : public WeightStore {
     for (;;) {
       const auto found = tensors_.find(prefix + std::to_string(tensors.size()));
       if (found == tensors_.end()) return tensors;
-      const Tensor& tensor = found->second;
-      tensors.push_back({tensor.spec(), [tensor] { return tensor; }});
+      tensors.push_back(found->second);
     }
   }
 
  private:
-  std::map<std::string, Tensor> tensors_;
+  std::map<std::string, StoredTensor> tensors_;
 };
 
 }  // namespace
@@ -83,14 +82,13 @@ StoredTensor stored_dataset(const hdf5::Object& dataset, const hdf5::File& file)
             [file, dataset] { return dataset.read(); },
             [file, dataset](Tensor& to) { dataset.read_into(to); }};
   }
-  const Tensor tensor = dataset.read();
-  return {tensor.spec(), [tensor] { return tensor; }};
+  return stored_tensor(dataset.read());
 }
 
 std::unique_ptr<WeightStore> open_store(hdf5::File file) {
   return std::make_unique<Hdf5Store>(std::move(file));
 }
-std::unique_ptr<WeightStore> open_store(NamedTensors tensors) {
+std::unique_ptr<WeightStore> open_store(NamedStored tensors) {
   return std::make_unique<TensorStore>(std::move(tensors));
 }
 

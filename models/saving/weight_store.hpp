@@ -1,6 +1,5 @@
 #pragma once
 /// Weights in a file, by the paths of Keras's `.weights.h5`. Private to the readers.
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,17 +9,9 @@
 
 #include <nyala/autograd/variable.hpp>
 #include <nyala/models/saving/hdf5/reader.hpp>
-#include <nyala/models/saving/npz.hpp>
+#include <nyala/models/saving/stored_tensor.hpp>
 
 namespace nyala::saving {
-
-/// A tensor of a file that is read when it is wanted.
-struct StoredTensor {
-  Spec spec;
-  std::function<Tensor()> read;
-  /// Reads over the elements of a tensor of this spec instead, where that can be done.
-  std::function<void(Tensor&)> read_into = {};
-};
 
 /// A dataset of `file` as a stored tensor. What reading could find wrong is found now: elements
 /// that stand in the file as they are in memory stay there, all others are read.
@@ -38,7 +29,7 @@ class WeightStore {
 /// Of `.weights.h5`, and of the model.weights.h5 in a .keras file.
 std::unique_ptr<WeightStore> open_store(hdf5::File file);
 /// Of tensors with names as "layers/dense/vars/0".
-std::unique_ptr<WeightStore> open_store(NamedTensors tensors);
+std::unique_ptr<WeightStore> open_store(NamedStored tensors);
 
 /// New values for variables, checked one by one and assigned together: until `commit` nothing has
 /// changed.

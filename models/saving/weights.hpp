@@ -3,6 +3,7 @@
 #include <string>
 
 #include <nyala/models/saving/hdf5/writer.hpp>
+#include <nyala/models/saving/npz.hpp>
 #include <nyala/models/saving/options.hpp>
 #include <nyala/models/saving/state_tree.hpp>
 #include <nyala/models/saving/weight_store.hpp>

@@ -97,6 +97,8 @@ struct ZipReader::Impl {
   Archive archive;
   std::vector<std::string> names;
   std::unordered_map<std::string, Entry> entries;
+  std::shared_ptr<const MappedFile> file;  // both none before the first stored member
+  std::optional<ZipLayout> layout;
 
   void add(zip_uint64_t index, std::uint64_t file_size, const Limits& limits);
 };
@@ -182,11 +184,14 @@ std::optional<MappedPart> ZipReader::stored(const std::string& name) const {
   const auto found = impl_->entries.find(name);
   if (found == impl_->entries.end() || !found->second.is_stored || !found->second.checksum)
     return std::nullopt;
-  const auto file = std::make_shared<MappedFile>(impl_->path);
-  const auto bytes = stored_member(file->bytes(), name, found->second.size);
+  if (!impl_->layout) {
+    impl_->file = std::make_shared<MappedFile>(impl_->path);
+    impl_->layout.emplace(impl_->file->bytes());
+  }
+  const auto bytes = impl_->layout->member(name, found->second.size);
   // That the checksum fits says that the member was found, and found whole.
-  if (!bytes || checksum_of(*file, *bytes) != *found->second.checksum) return std::nullopt;
-  return MappedPart{file, *bytes};
+  if (!bytes || checksum_of(*impl_->file, *bytes) != *found->second.checksum) return std::nullopt;
+  return MappedPart{impl_->file, *bytes};
 }
 
 std::string ZipReader::text(const std::string& name) const {

@@ -77,33 +77,33 @@ std::optional<std::uint64_t> header_of(Bytes entry, std::uint64_t name_size) {
   return std::nullopt;
 }
 
-// The member's header as the directory says.
-std::optional<std::uint64_t> find_header(Bytes bytes, std::string_view name) {
-  const auto directory = find_directory(bytes);
-  if (!directory) return std::nullopt;
-  std::uint64_t at = *directory;
-  while (is_record(bytes, at, kEntry, "\1\2")) {
-    const std::uint64_t name_size = number(bytes, at + 28, 2);
-    const std::uint64_t rest = number(bytes, at + 30, 2) + number(bytes, at + 32, 2);
-    const std::uint64_t size = kEntry + name_size + rest;
-    if (size > bytes.size() - at) return std::nullopt;
-    if (name_size == name.size() &&
-        std::memcmp(bytes.data() + at + kEntry, name.data(), name_size) == 0)
-      return header_of(bytes.subspan(at, size), name_size);
-    at += size;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
-std::optional<Bytes> stored_member(Bytes archive, std::string_view name, std::uint64_t size) {
-  const auto header = find_header(archive, name);
-  if (!header || !is_record(archive, *header, kLocalHeader, "\3\4")) return std::nullopt;
+ZipLayout::ZipLayout(Bytes archive) : archive_(archive) {
+  const auto directory = find_directory(archive);
+  if (!directory) return;
+  std::uint64_t at = *directory;
+  while (is_record(archive, at, kEntry, "\1\2")) {
+    const std::uint64_t name_size = number(archive, at + 28, 2);
+    const std::uint64_t rest = number(archive, at + 30, 2) + number(archive, at + 32, 2);
+    const std::uint64_t size = kEntry + name_size + rest;
+    if (size > archive.size() - at) return;
+    const auto* name = reinterpret_cast<const char*>(archive.data() + at + kEntry);
+    if (const auto header = header_of(archive.subspan(at, size), name_size))
+      headers_.emplace(std::string_view(name, name_size), *header);
+    at += size;
+  }
+}
+
+std::optional<Bytes> ZipLayout::member(std::string_view name, std::uint64_t size) const {
+  const auto found = headers_.find(name);
+  if (found == headers_.end()) return std::nullopt;
+  const std::uint64_t header = found->second;
+  if (!is_record(archive_, header, kLocalHeader, "\3\4")) return std::nullopt;
   const std::uint64_t begin =
-      *header + kLocalHeader + number(archive, *header + 26, 2) + number(archive, *header + 28, 2);
-  if (begin > archive.size() || size > archive.size() - begin) return std::nullopt;
-  return archive.subspan(begin, size);
+      header + kLocalHeader + number(archive_, header + 26, 2) + number(archive_, header + 28, 2);
+  if (begin > archive_.size() || size > archive_.size() - begin) return std::nullopt;
+  return archive_.subspan(begin, size);
 }
 
 std::uint32_t checksum_of(const MappedFile& file, Bytes part) {

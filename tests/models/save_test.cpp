@@ -133,6 +133,29 @@ TEST_CASE("saving: weights of every floating dtype") {
   }
 }
 
+TEST_CASE("loading: weights are read over those of the model, never beside them") {
+  const Folder folder;
+  const Sequential model({Input({.shape = {256}}), layers::Dense(512), layers::Dense(256)});
+  for (const char* name : {"w.weights.h5", "w.npz", "w.safetensors", "w.keras", "w.h5"}) {
+    CAPTURE(name);
+    if (std::string(name).starts_with("w.k") || std::string(name) == "w.h5")
+      model.save(folder / name);
+    else
+      model.save_weights(folder / name);
+    std::vector<Tensor> before;
+    for (const Variable& weight : model.weights()) {
+      before.push_back(weight.value());
+      weight.assign(ops::zeros_like(before.back()));
+    }
+    const std::int64_t limit = memory_limit();
+    set_memory_limit(memory_stats().bytes_in_use + 4096);
+    CHECK_NOTHROW(model.load_weights(folder / name));
+    set_memory_limit(limit);
+    for (std::size_t i = 0; i < before.size(); ++i)
+      CHECK(same(model.weights()[i].value(), before[i]));
+  }
+}
+
 TEST_CASE("saving: a kernel that two layers hold") {
   const Folder folder;
   const auto make = [] {

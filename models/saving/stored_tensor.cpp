@@ -1,0 +1,45 @@
+#include <nyala/models/saving/stored_tensor.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace nyala::saving {
+
+static_assert(std::endian::native == std::endian::little, "elements are read as they stand");
+
+namespace {
+
+// As much of a file is in memory beside the tensor that is read.
+constexpr std::size_t kStep = std::size_t{1} << 20;
+
+void copy_part(const MappedPart& part, Tensor& to) {
+  auto* at = static_cast<std::byte*>(to.mutable_data());
+  for (std::span<const std::byte> rest = part.bytes; !rest.empty();) {
+    const auto step = rest.first(std::min(rest.size(), kStep));
+    if (to.dtype() == DType::bool_) {
+      for (const std::byte byte : step) *at++ = byte == std::byte{0} ? byte : std::byte{1};
+    } else {
+      at = std::copy(step.begin(), step.end(), at);
+    }
+    part.file->forget(step);
+    rest = rest.subspan(step.size());
+  }
+}
+
+}  // namespace
+
+StoredTensor stored_tensor(const Tensor& tensor) {
+  return {tensor.spec(), [tensor] { return tensor; }};
+}
+
+StoredTensor stored_part(const Spec& spec, const MappedPart& part) {
+  const auto read = [spec, part] {
+    Tensor tensor = Tensor::empty(spec.shape, spec.dtype);
+    copy_part(part, tensor);
+    return tensor;
+  };
+  return {spec, read, [part](Tensor& to) { copy_part(part, to); }};
+}
+
+}  // namespace nyala::saving
