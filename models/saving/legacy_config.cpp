@@ -72,8 +72,19 @@ constexpr std::array<Renamed, 26> kOptions = {{{"init", "kernel_initializer"},
                                                {"sigma", "stddev"}}};
 
 // What says how to compute, not what.
-constexpr std::array<std::string_view, 5> kDropped = {
-    "consume_less", "input_dtype", "time_major", "implementation", "mode"};
+constexpr std::array<std::string_view, 4> kDropped = {
+    "consume_less", "input_dtype", "implementation", "mode"};
+
+// Options of tf.keras that are not read unless they are false.
+void drop_unsupported(Config& config) {
+  for (const char* key : {"time_major", "softmax_robust_masking"}) {
+    const Config* value = config.find(key);
+    if (value == nullptr) continue;
+    if (*value == Config(true))
+      throw UnsupportedError("a layer with " + std::string(key) + " is not supported");
+    config.erase(key);
+  }
+}
 
 void rename(Config& config, const std::string& from, const std::string& to) {
   const Config* value = config.find(from);
@@ -229,8 +240,7 @@ Config modern_object(const Config& record) {
       upgrade_keras1(name, config);
     }
     upgrade_class(old, config);
-    if (const Config* major = config.find("time_major"); major != nullptr && *major == Config(true))
-      throw UnsupportedError("a layer with time_major is not supported");
+    drop_unsupported(config);
     if (is_recurrent(name) || is_keras1(record.at("config")) || old == "BatchNormalization") {
       for (const std::string_view key : kDropped) config.erase(std::string(key));
     }

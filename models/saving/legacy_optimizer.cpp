@@ -1,7 +1,8 @@
 #include <nyala/models/saving/legacy_optimizer.hpp>
 
 #include <algorithm>
-#include <map>
+#include <string>
+#include <vector>
 
 #include <nyala/core/error.hpp>
 #include <nyala/core/log.hpp>
@@ -10,20 +11,25 @@
 namespace nyala::saving {
 namespace {
 
-// Slots of one kind, one for each trained variable.
-using Kind = std::vector<std::size_t>;
+// Slots of one kind, one for each trained variable, and what tells the kind.
+template <class Slot>
+struct Kind {
+  std::string name;
+  std::vector<Slot> slots;
+};
+using StoredKind = Kind<std::size_t>;  // by their places in the file
+using OwnKind = Kind<Variable>;
 
-std::string without_number(const std::string& name) {
-  const auto colon = name.rfind(':');
-  return colon == std::string::npos ? name : name.substr(0, colon);
+// The kind called `name`; a new one stands behind those that are there.
+template <class Slot>
+Kind<Slot>& kind_in(std::vector<Kind<Slot>>& kinds, const std::string& name) {
+  for (Kind<Slot>& kind : kinds) {
+    if (kind.name == name) return kind;
+  }
+  return kinds.emplace_back(Kind<Slot>{name, {}});
 }
 
-// What tells the kinds of slots apart: "m" in "Adam/m/u/kernel:0" and in "Adam/u/kernel/m:0".
-std::string kind_of(const std::string& name) {
-  const std::string plain = without_number(name);
-  const auto first = plain.find('/');
-  const auto last = plain.rfind('/');
-  if (first == std::string::npos || first == last) return {};
+bool is_kind(const std::string& word) {
   static constexpr const char* kKinds[] = {"m",
                                            "v",
                                            "vhat",
@@ -35,56 +41,67 @@ std::string kind_of(const std::string& name) {
                                            "accumulator",
                                            "accum_grad",
                                            "accum_var",
+                                           "average",
                                            "average_gradient",
                                            "accumulated_grad",
                                            "accumulated_delta_var",
                                            "linear"};
-  const auto known = [&](const std::string& word) {
-    return std::any_of(
-        std::begin(kKinds), std::end(kKinds), [&](const char* kind) { return word == kind; });
-  };
-  std::string second = plain.substr(first + 1, plain.find('/', first + 1) - first - 1);
-  if (known(second)) return second;
-  const std::string end = plain.substr(last + 1);
-  return known(end) ? end : std::string();
+  return std::any_of(
+      std::begin(kKinds), std::end(kKinds), [&](const char* kind) { return word == kind; });
 }
 
-// Lists of places, one for each kind of slot, in the order in which the kinds come. Files without
-// names of kinds have one kind after the other.
-std::vector<Kind> kinds_by_name(const std::vector<std::string>& names,
-                                std::size_t first,
-                                std::size_t count) {
-  std::vector<Kind> kinds;
-  std::map<std::string, std::size_t> numbers;
-  for (std::size_t i = first; i < names.size(); ++i) {
-    const std::string kind = kind_of(names[i]);
-    if (kind.empty()) {
-      if (count == 0 || (names.size() - first) % count != 0) return {};
-      kinds.assign((names.size() - first) / count, {});
-      for (std::size_t k = first; k < names.size(); ++k) kinds[(k - first) / count].push_back(k);
-      return kinds;
-    }
-    const auto [at, fresh] = numbers.emplace(kind, kinds.size());
-    if (fresh) kinds.emplace_back();
-    kinds[at->second].push_back(i);
+struct SlotName {
+  std::string second;  // "m" in "Adam/m/u/kernel:0", as tf.keras has written since 2.11
+  std::string last;    // "m" in "Adam/u/kernel/m:0", as before
+};
+
+SlotName read_name(const std::string& name) {
+  const std::string plain = name.substr(0, name.rfind(':'));
+  const auto first = plain.find('/');
+  const auto last = plain.rfind('/');
+  if (first == last) return {};
+  return {plain.substr(first + 1, plain.find('/', first + 1) - first - 1), plain.substr(last + 1)};
+}
+
+// The kinds in the order in which they come. A layer or a weight may have the name of a kind: the
+// second words say it only when all of them do. Files without names of kinds have one kind after
+// the other.
+std::vector<StoredKind> kinds_by_name(const std::vector<std::string>& names,
+                                      std::size_t first,
+                                      std::size_t count) {
+  std::vector<SlotName> slots;
+  for (std::size_t i = first; i < names.size(); ++i) slots.push_back(read_name(names[i]));
+  const auto all = [&](std::string SlotName::*word) {
+    return std::all_of(
+        slots.begin(), slots.end(), [&](const SlotName& slot) { return is_kind(slot.*word); });
+  };
+  const bool by_second = all(&SlotName::second);
+  std::vector<StoredKind> kinds;
+  if (by_second || all(&SlotName::last)) {
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      kind_in(kinds, by_second ? slots[i].second : slots[i].last).slots.push_back(first + i);
+  } else if (count > 0 && slots.size() % count == 0) {
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      kind_in(kinds, std::to_string(i / count)).slots.push_back(first + i);
   }
   return kinds;
 }
 
-// Our slots stand kind beside kind for each variable, or one kind after the other; the shapes and
-// names say which.
-std::vector<std::vector<Variable>> own_kinds(const std::vector<Variable>& slots,
-                                             std::size_t count) {
-  if (count == 0 || slots.size() % count != 0) return {};
-  const std::size_t kinds = slots.size() / count;
-  const auto ending = [](const Variable& slot) {
-    return slot.name().substr(slot.name().rfind('_') + 1);
-  };
-  const bool beside = kinds < 2 || ending(slots[0]) != ending(slots[1]);
-  std::vector<std::vector<Variable>> result(kinds);
-  for (std::size_t i = 0; i < slots.size(); ++i)
-    result[beside ? i % kinds : i / count].push_back(slots[i]);
-  return result;
+// Our slots by the last word of their names: "momentum", "velocity", "hat".
+std::vector<OwnKind> own_kinds(const std::vector<Variable>& slots) {
+  std::vector<OwnKind> kinds;
+  for (const Variable& slot : slots)
+    kind_in(kinds, slot.name().substr(slot.name().rfind('_') + 1)).slots.push_back(slot);
+  return kinds;
+}
+
+// SGD of tf.keras keeps momenta, be it without momentum.
+void drop_unused_momenta(std::vector<StoredKind>& theirs, const std::vector<OwnKind>& ours) {
+  for (const OwnKind& kind : ours) {
+    if (kind.name == "momentum") return;
+  }
+  std::erase_if(theirs,
+                [](const StoredKind& kind) { return kind.name == "m" || kind.name == "momentum"; });
 }
 
 void plan_slots(const std::vector<std::string>& names,
@@ -93,20 +110,20 @@ void plan_slots(const std::vector<std::string>& names,
                 std::size_t count,
                 const std::string& who,
                 Assignments& plan) {
-  const std::vector<Kind> theirs = kinds_by_name(names, 1, count);
-  const std::vector<std::vector<Variable>> ours = own_kinds(slots, count);
-  // SGD of old kept momenta that it did not use.
-  if (ours.empty() && slots.empty()) return;
+  std::vector<StoredKind> theirs = kinds_by_name(names, 1, count);
+  const std::vector<OwnKind> ours = own_kinds(slots);
+  if (ours.empty()) return;
+  drop_unused_momenta(theirs, ours);
   if (theirs.size() != ours.size())
     throw ValueError(who + " has " + std::to_string(ours.size()) + " slots for each weight, the " +
                      "file " + std::to_string(theirs.size()));
   for (std::size_t kind = 0; kind < ours.size(); ++kind) {
-    if (theirs[kind].size() != count)
-      throw ValueError(who + ": the file has slots of a kind for " +
-                       std::to_string(theirs[kind].size()) + " weights of " +
-                       std::to_string(count));
+    const std::size_t found = theirs[kind].slots.size();
+    if (found != count || ours[kind].slots.size() != count)
+      throw ValueError(who + ": the file has slots of a kind for " + std::to_string(found) +
+                       " weights of " + std::to_string(count));
     for (std::size_t i = 0; i < count; ++i)
-      plan.add(ours[kind][i], std::move(stored[theirs[kind][i]]), who);
+      plan.add(ours[kind].slots[i], std::move(stored[theirs[kind].slots[i]]), who);
   }
 }
 

@@ -35,6 +35,15 @@ std::vector<Variable> own_variables(const BaseLayer& layer) {
   return own;
 }
 
+std::size_t unused_momenta(const ModelBase& model) {
+  const optimizers::Optimizer& optimizer = model.trainer().optimizer();
+  if (optimizer->class_name() != "SGD") return 0;
+  for (const Variable& variable : optimizer.variables()) {
+    if (variable.name().ends_with("_momentum")) return 0;
+  }
+  return model.trainable_variables().size();
+}
+
 class Walk {
  public:
   explicit Walk(const PathOf& path_of) : path_of_(path_of) {}
@@ -57,7 +66,8 @@ class Walk {
                        optimizer.name(),
                        "optimizer \"" + optimizer.name() + "\"",
                        optimizer.variables(),
-                       true});
+                       true,
+                       unused_momenta(*model)});
   }
 
   std::vector<StateEntry> entries;

@@ -19,6 +19,8 @@ struct StateEntry {
   std::string who;   // for messages: Dense "u"
   std::vector<Variable> variables;
   bool is_optimizer = false;
+  /// Momenta that tf.keras writes, last, for SGD without momentum.
+  std::size_t unused_momenta = 0;
 };
 
 /// The path of an attribute below another one: "layers/lstm" and "cell" give "layers/lstm/cell".

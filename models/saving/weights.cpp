@@ -64,11 +64,22 @@ void plan_layer(const StateEntry& entry, std::vector<StoredTensor> stored, Assig
     plan.add(entry.variables[i], std::move(stored[i]), entry.who);
 }
 
+bool has_rate_of(const StateEntry& entry) {
+  return entry.variables.size() > 1 && entry.variables[1].name() == "learning_rate";
+}
+
+void drop_unused_momenta(const StateEntry& entry, std::vector<StoredTensor>& stored) {
+  const std::size_t used = entry.variables.size() - (has_rate_of(entry) ? 1 : 0);
+  if (entry.unused_momenta == 0 || stored.size() != used + entry.unused_momenta) return;
+  const bool is_rate = stored[1].spec.shape.rank() == 0;  // of Keras 3, and the only other one
+  if (!is_rate) stored.resize(used);
+}
+
 // Those of an optimizer that a file with so many has. One that was never built has no slots yet;
 // tf.keras keeps no learning rate there.
 std::vector<Variable> saved_variables(const StateEntry& entry, std::size_t stored) {
   std::vector<Variable> variables = entry.variables;
-  const bool has_rate = variables.size() > 1 && variables[1].name() == "learning_rate";
+  const bool has_rate = has_rate_of(entry);
   if (stored == 1 || (has_rate && stored == 2))
     variables.resize(stored);
   else if (has_rate && stored + 1 == variables.size())
@@ -81,6 +92,7 @@ std::string plan_optimizer(const StateEntry& entry,
                            std::vector<StoredTensor> stored,
                            Assignments& plan) {
   const std::size_t before = plan.size();
+  drop_unused_momenta(entry, stored);
   const std::vector<Variable> variables = saved_variables(entry, stored.size());
   try {
     plan_layer({entry.path, entry.name, entry.who, variables}, std::move(stored), plan);

@@ -2,11 +2,12 @@
 
 usage: python make_files.py [FOLDER]      (files/ beside this script)
 
-Keras 3's files are written by Keras. Those of older versions are laid out here as these versions did
-(their Python runs no more), around the weights of a Keras 3 model that computes the same. For each file
+Keras 3's files are written by Keras, those of tf.keras's last version by tf_keras. Those of older versions
+are laid out here as these versions did (their Python runs no more), around the weights of a Keras 3 model
+that computes the same. For each file
 NAME, files.npz holds NAME/in_0, NAME/out_0 (inference) and, where the model is compiled, NAME/y and
 NAME/loss: the losses of three steps of training on in_0 from the file's state on.
-Needs keras 3.15 on TensorFlow, h5py and numpy.
+Needs keras 3.15 on TensorFlow, tf_keras 2.21, h5py and numpy.
 """
 import json
 import os
@@ -19,6 +20,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import h5py
 import keras
 import numpy as np
+import tf_keras as old
 
 L = keras.layers
 ARRAYS = {}
@@ -205,6 +207,36 @@ def tf_keras(folder):
     record("tf_keras_nested.h5", model, x, y)
 
 
+def last_tf_keras(folder):
+    """Slots as tf_keras orders and names them, be they used or not, and attention."""
+    def dense():
+        x = old.Input((4,), name="x")
+        return old.Model(x, old.layers.Dense(2, name="out")(old.layers.Dense(3, "tanh", name="inside")(x)), name="plain")
+
+    def attention():
+        x = old.Input((3, 4), name="x")
+        y = old.layers.MultiHeadAttention(2, 3, name="many")(x, x)
+        return old.Model(x, old.layers.Dense(2, name="out")(y), name="attention")
+    decay = old.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+    for name, build, optimizer, endings in (
+        ("amsgrad", dense, old.optimizers.Adam(decay, amsgrad=True), ("h5", "keras")),
+        ("old_amsgrad", dense, old.optimizers.legacy.Adam(0.01, amsgrad=True), ("h5",)),
+        ("average", dense, old.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3), ("h5", "keras")),
+        ("schedule", dense, old.optimizers.SGD(decay), ("h5", "keras")),
+        ("attention", attention, old.optimizers.Adagrad(0.01), ("h5", "keras")),
+    ):
+        model = build()
+        set_seeded(model, 7)
+        model.compile(optimizer, "mean_squared_error")
+        x = data(8, *model.input_shape[1:])
+        y = data(8, *model.output_shape[1:])
+        for _ in range(2):
+            model.train_on_batch(x, y)
+        for ending in endings:
+            model.save(f"{folder}/tf_keras_{name}.{ending}")
+        record(f"tf_keras_{name}.h5", model, x, y)
+
+
 def half_floats(folder):
     # Numbers of few bits, so that 16 of them hold every sum exactly.
     for dtype in ("bfloat16", "float16"):
@@ -237,7 +269,7 @@ def attention(folder):
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "files")
     os.makedirs(folder, exist_ok=True)
-    for write in (keras3, keras1, theano, tf_keras, half_floats, attention):
+    for write in (keras3, keras1, theano, tf_keras, half_floats, attention, last_tf_keras):
         write(folder)
     np.savez_compressed(os.path.join(folder, "files.npz"), **ARRAYS)
 
