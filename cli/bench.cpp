@@ -142,7 +142,7 @@ void add_bench(CLI::App& app) {
   add_model_option(*command, options->model);
   add_batch_size_option(*command, options->batch_size, "Samples in a batch");
   command->add_option("--seconds", options->seconds, "How long each is measured")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { run(*options); });

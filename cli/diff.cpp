@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "model_file.hpp"
+#include "training.hpp"
 
 namespace nyala::cli {
 namespace {
@@ -34,10 +35,10 @@ void add_diff(CLI::App& app, int& status) {
   command->add_option("A", options->first, "File of a model")->required();
   command->add_option("B", options->second, "File of another one")->required();
   command->add_option("--rtol", options->compare.rtol, "Relative difference that weights may have")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command->add_option("--atol", options->compare.atol, "Absolute difference that weights may have")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command->footer("Exit status: 0 when there is no difference, 1 when there is one.");
   command->callback([options, &status] { status = run(*options); });

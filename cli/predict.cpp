@@ -1,4 +1,5 @@
 // nyala predict: the outputs for arrays of inputs.
+#include <filesystem>
 #include <memory>
 
 #include <nyala/models/saving/npz.hpp>
@@ -20,7 +21,15 @@ struct Options {
   std::int64_t batch_size = 32;
 };
 
+// The outputs are arrays by name: only .npz holds them.
+void check_ending_of_outputs(const std::string& path) {
+  const auto ending = std::filesystem::path(path).extension();
+  if (!ending.empty() && ending != ".npz")
+    throw UsageError(path + ": ends in " + ending.string() + ", outputs are written as .npz");
+}
+
 void run(const Options& options) {
+  check_ending_of_outputs(options.out);
   const Model model = open_model(options.model, {options.weights, true});
   const Data x = read_inputs(options.inputs, model);
   const Outputs outputs = about(options.inputs.path, [&] {

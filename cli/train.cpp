@@ -103,7 +103,7 @@ void add_train(CLI::App& app) {
   add_data_options(*command, options->data);
   command->add_option("--validation-data", options->validation, "Data to validate with");
   command->add_option("--epochs", options->epochs, "Times that all data are seen")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   add_batch_size_option(*command, options->batch_size, "Samples in a step");
   command->add_flag("--no-shuffle", options->no_shuffle, "Keep the order of the samples");
@@ -115,7 +115,7 @@ void add_train(CLI::App& app) {
       ->add_option("--checkpoint-batches",
                    options->checkpoint_batches,
                    "Back up after so many batches rather than after each epoch")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->needs(checkpoint);
   command->add_option("--history", options->history, "Where to write the numbers of each epoch");
   command->add_option("--save", options->save, "Where to save the model")->required();

@@ -5,15 +5,33 @@
 #include "model_file.hpp"
 
 namespace nyala::cli {
+namespace {
+
+// Not CLI11's own, whose message tells the largest double.
+CLI::Validator number(const char* name, const char* wanted, bool (*fits)(double)) {
+  const auto check = [wanted, fits](const std::string& text) {
+    double value = 0;
+    const bool good = CLI::detail::lexical_cast(text, value) && fits(value);
+    return good ? std::string() : "received " + text + ", expected " + wanted;
+  };
+  return CLI::Validator(check, name);
+}
+
+}  // namespace
+
+CLI::Validator positive() {
+  return number("POSITIVE", "a number above 0", [](double value) { return value > 0; });
+}
+CLI::Validator not_negative() {
+  return number("NONNEGATIVE", "a number of 0 or more", [](double value) { return value >= 0; });
+}
 
 void add_model_option(CLI::App& command, std::string& path) {
   command.add_option("MODEL", path, "File of the model")->required();
 }
 
 void add_batch_size_option(CLI::App& command, std::int64_t& size, const char* meaning) {
-  command.add_option("--batch-size", size, meaning)
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  command.add_option("--batch-size", size, meaning)->check(positive())->capture_default_str();
 }
 
 void add_data_options(CLI::App& command, DataArgs& data) {
@@ -24,7 +42,7 @@ void add_data_options(CLI::App& command, DataArgs& data) {
 void add_compile_options(CLI::App& command, CompileOptions& options) {
   command.add_option("--optimizer", options.optimizer, "Optimizer in place of the file's: adam");
   command.add_option("--learning-rate", options.learning_rate, "Its learning rate")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command.add_option("--loss", options.loss, "Loss in place of the file's: mse");
   command.add_option("--metric", options.metrics, "Metric in place of the file's: accuracy");
 }

@@ -17,6 +17,9 @@ struct CompileOptions {
   double learning_rate = 0;
 };
 
+/// Checks of options that are numbers.
+CLI::Validator positive();
+CLI::Validator not_negative();
 /// MODEL.
 void add_model_option(CLI::App& command, std::string& path);
 /// --batch-size, a positive number.

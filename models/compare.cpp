@@ -67,16 +67,17 @@ class ModelComparison {
       if (inner != nullptr && other_inner != nullptr)
         layers(here, *inner, *other_inner);
       else
-        variables(here, layer->weights(), (*other)->weights());
+        variables(here, layer->weights(), (*other)->weights(), layer->name());
     }
   }
 
   void variables(const std::string& path,
                  const std::vector<Variable>& a,
-                 const std::vector<Variable>& b) {
+                 const std::vector<Variable>& b,
+                 const std::string& owner = {}) {
     for (std::size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
       const Variable& known = i < a.size() ? a[i] : b[i];
-      const std::string here = joined(path, known.name());
+      const std::string here = joined(path, name_inside(owner, known));
       if (i >= b.size())
         add(here, kOnlyFirst);
       else if (i >= a.size())
@@ -87,6 +88,15 @@ class ModelComparison {
   }
 
  private:
+  // By the way from its owner, since layers inside a wrapper have weights of the same names.
+  static std::string name_inside(const std::string& owner, const Variable& variable) {
+    const std::string path = "/" + variable.path();
+    const std::string way = "/" + owner + "/";
+    const auto at = path.find(way);
+    return owner.empty() || at == std::string::npos ? variable.name()
+                                                    : path.substr(at + way.size());
+  }
+
   void add(const std::string& path, const std::string& what) { found_.push_back({path, what}); }
 
   static std::string shortened(const Config& value) {

@@ -284,6 +284,20 @@ TEST_CASE("diff names what differs and ends with 1") {
   CHECK(run({"diff", files.keras, path, "--atol", "1"}).status == 0);
 }
 
+TEST_CASE("diff tells weights inside a wrapper apart") {
+  const Files files;
+  const Sequential model(
+      {Input({.shape = {3, 2}}),
+       layers::Bidirectional({.layer = layers::GRU({.units = 2, .name = "g"}), .name = "both"})});
+  const std::string before = files.folder / "before.keras";
+  const std::string after = files.folder / "after.keras";
+  model.save(before);
+  model.weights()[5].assign(model.weights()[5] + 1);
+  model.save(after);
+  CHECK(run({"diff", before, after}).out ==
+        "weights/both/backward_g/gru_cell/bias: 12 of 12 values differ, by up to 1\n");
+}
+
 TEST_CASE("bench measures") {
   const Files files;
   const Config json = saving::parse_json(

@@ -60,7 +60,8 @@ TEST_CASE("wrong usage ends with 2") {
   expect_failure(2, {"predict", files.keras, "--out", "o.npz"}, {"--inputs"});
   expect_failure(2,
                  {"predict", files.keras, "--inputs", "i", "--out", "o", "--batch-size", "0"},
-                 {"--batch-size"});
+                 {"--batch-size: received 0, expected a number above 0"});
+  expect_failure(2, {"predict", files.keras, "--inputs", "i", "--out", "o.csv"}, {"o.csv", ".npz"});
   expect_failure(2,
                  {"train", files.keras, "--data", files.data, "--save", files.out + ".txt"},
                  {".txt", ".keras"});
