@@ -37,14 +37,9 @@ Tensor copy_rows(const Tensor& tensor, const std::int64_t* order, std::int64_t c
   shape[0] = count;
   Tensor result = Tensor::empty(shape, tensor.dtype());
   if (result.size() == 0) return result;
-  kernels::gather(tensor.dtype(),
-                  tensor.data(),
-                  1,
-                  tensor.shape()[0],
-                  result.size() / count,
-                  order,
-                  count,
-                  result.mutable_data());
+  const kernels::IndexedAxis rows = {
+      tensor.dtype(), 1, tensor.shape()[0], result.size() / count, count};
+  kernels::gather(rows, tensor.data(), order, result.mutable_data());
   return result;
 }
 
