@@ -2,6 +2,7 @@
 #include <nyala/layers/layer.hpp>
 
 #include <nyala/core/error.hpp>
+#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala {
 
@@ -34,6 +35,7 @@ void Layer::throw_empty(const char* call) {
 }
 
 Tensor Layer::operator()(const Tensor& input, const CallArgs& args) const {
+  if (input.defined()) layers::detail::expect_no_list(get(), input.shape());
   return only(get().apply(Inputs<Tensor>(&input, 1), args), get());
 }
 Tensor Layer::operator()(std::initializer_list<Tensor> inputs, const CallArgs& args) const {
@@ -55,7 +57,8 @@ std::vector<Tensor> Layer::call_all(const std::vector<Tensor>& inputs, const Cal
   return get().apply(Inputs<Tensor>(inputs), args);
 }
 std::vector<Symbol> Layer::call_all(const std::vector<Symbol>& inputs, const CallArgs& args) const {
-  return call_all(inputs, inputs.size() == 1 ? CallForm::single : CallForm::list, args);
+  const bool single = inputs.size() == 1 && !layers::detail::takes_list(get());
+  return call_all(inputs, single ? CallForm::single : CallForm::list, args);
 }
 std::vector<Tensor> Layer::call_all(const std::vector<Tensor>& inputs,
                                     CallForm,

@@ -22,8 +22,7 @@ Config build_config(const BaseLayer& layer) {
       named[std::string(signature.inputs[i]) + "_shape"] = ConfigCodec<Shape>::to(shapes[i]);
     return entry("shapes_dict", std::move(named));
   }
-  const bool takes_list = dynamic_cast<const layers::detail::ListLayer*>(&layer) != nullptr;
-  if (shapes.size() == 1 && !takes_list)
+  if (shapes.size() == 1 && !layers::detail::takes_list(layer))
     return entry("input_shape", ConfigCodec<Shape>::to(shapes[0]));
   return entry("input_shape", ConfigCodec<std::vector<Shape>>::to(shapes));
 }

@@ -3,6 +3,7 @@
 
 #include <nyala/core/memory.hpp>
 #include <nyala/layers/core.hpp>
+#include <nyala/layers/merging/list_layer.hpp>
 #include <nyala/layers/operation.hpp>
 #include <nyala/models/model_base.hpp>
 #include <nyala/models/saving/json.hpp>
@@ -193,6 +194,7 @@ class GraphReader {
     if (symbols.empty()) throw FormatError("a call has no tensors");
     Arguments arguments = call.arguments;
     name_states(*entry.layer, arguments);
+    if (layers::detail::takes_list(*entry.layer)) list_input(arguments);
     if (masked) {
       const std::vector<Symbol> masks = symbols_of(call.mask_tensors);
       symbols.insert(symbols.end(), masks.begin(), masks.end());
@@ -211,6 +213,12 @@ class GraphReader {
     if (items.size() < 2) return;
     given = {items[0]};
     arguments.named.emplace_back("initial_state", Argument::List(items.begin() + 1, items.end()));
+  }
+
+  // tf.keras 2.x lists a call's tensors, and one alone as it lists that of a layer without a list.
+  static void list_input(Arguments& arguments) {
+    Argument::List& given = arguments.positional;
+    if (given.size() == 1 && !given[0].is_list()) given = {Argument(Argument::List{given[0]})};
   }
 
   std::vector<Symbol> make_operation(const Entry& entry,

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include <nyala/layers/merging/list_layer.hpp>
 #include <nyala/models/saving/json.hpp>
 #include <nyala/models/saving/json_text.hpp>
 #include <nyala/models/training/trainer.hpp>
@@ -56,9 +55,6 @@ Config call_record(const Graph& graph, const GraphNode& node) {
   Config args = Config::list();
   for (const Argument& argument : node.arguments.positional)
     args.push_back(argument.record(tensors));
-  const bool takes_list =
-      dynamic_cast<const layers::detail::ListLayer*>(node.layer.get()) != nullptr;
-  if (takes_list && !node.arguments.positional[0].is_list()) args = Config(Config::List{args});
   Config kwargs = Config::dict();
   for (const auto& [name, argument] : node.arguments.named) kwargs[name] = argument.record(tensors);
   fill_in(node, kwargs);

@@ -125,3 +125,29 @@ TEST_CASE("a layer cannot hold itself, directly or through others") {
   CHECK_THROWS_AS(innermost->hold(Layer()), const StateError&);
   CHECK(outer->submodules().size() == 2);
 }
+
+TEST_CASE("layers that join inputs refuse one tensor that is in no list, as Keras does") {
+  const Tensor x = ops::ones({2, 3});
+  const Symbol symbol = Input({.shape = {3}});
+  const std::vector<Layer> joining = {layers::Add(),
+                                      layers::Subtract(),
+                                      layers::Multiply(),
+                                      layers::Average(),
+                                      layers::Maximum(),
+                                      layers::Minimum(),
+                                      layers::Concatenate(),
+                                      layers::Dot({.axes = 1})};
+  for (const Layer& layer : joining) {
+    CAPTURE(layer->label());
+    CHECK_THROWS_AS(layer(x), const ValueError&);
+    CHECK_THROWS_AS(layer(symbol), const ValueError&);
+    CHECK(!layer->built());
+  }
+  for (const std::size_t i : {0, 2, 3, 4, 5, 6}) {
+    CHECK(joining[i]({x}).to_vector<float>() == x.to_vector<float>());
+    CHECK(joining[i].call_all(std::vector<Symbol>{symbol})[0].shape() == symbol.shape());
+  }
+  CHECK(message_of([&] { joining[0](x); }).find("list of inputs") != std::string::npos);
+  CHECK_THROWS_AS(joining[1]({x}), const ValueError&);
+  CHECK_THROWS_AS(joining[7]({x}), const ValueError&);
+}

@@ -199,7 +199,7 @@ TEST_CASE("what an op of a file is given is checked") {
 
 TEST_CASE("layers that join inputs are written with a list, be it of one") {
   const Symbol x = Input({.shape = {3}, .name = "in"});
-  const Model model(x, layers::Add({.name = "sum"})(layers::Concatenate({.name = "all"})({x})));
+  const Model model(x, layers::Add({.name = "sum"})({layers::Concatenate({.name = "all"})({x})}));
   const Config config = saving::parse_json(model.to_json()).at("config");
   for (const Config& layer : config.at("layers").as_list()) {
     if (layer.at("name") == Config("in")) continue;
@@ -211,6 +211,20 @@ TEST_CASE("layers that join inputs are written with a list, be it of one") {
   }
   const Model twin = model_from_json(model.to_json());
   CHECK(twin.to_json() == model.to_json());
+}
+
+TEST_CASE("one tensor that a file of tf.keras gives a layer that joins inputs is a list of one") {
+  const Model model = model_from_json(R"({"class_name": "Functional", "config": {"name": "m",
+      "layers": [
+      {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+       "config": {"batch_input_shape": [null, 3], "dtype": "float32", "name": "x"}},
+      {"class_name": "Multiply", "name": "f", "config": {"name": "f", "trainable": true,
+       "dtype": "float32"}, "inbound_nodes": [[["x", 0, 0, {}]]]}],
+      "input_layers": [["x", 0, 0]], "output_layers": [["f", 0, 0]]},
+      "keras_version": "2.13.1"})");
+  const Tensor x = Tensor::from(std::vector<float>{1, -2, 3}, {1, 3});
+  CHECK(model(x).to_vector<float>() == x.to_vector<float>());
+  CHECK(model_from_json(model.to_json()).to_json() == model.to_json());
 }
 
 TEST_CASE("states that tf.keras lists behind the input of a recurrent layer are written by name") {
