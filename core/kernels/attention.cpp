@@ -124,8 +124,8 @@ template <class T>
 class Attention {
  public:
   Attention(const AttentionPlan& plan, const AttentionInputs& arrays)
-      : p(plan),
-        in(arrays),
+      : p_(plan),
+        in_(arrays),
         kept_(keeps_attention_weights(plan.queries, plan.keys)),
         softmax_(softmax_loops(SoftmaxOp::softmax, plan.dtype)),
         softmax_grad_(softmax_loops(SoftmaxOp::softmax_grad, plan.dtype)) {}
@@ -133,13 +133,13 @@ class Attention {
   void forward(const AttentionForward& out, void* workspace) const {
     each_block(false, workspace, [&](const Products& products, const Block& b, T* own) {
       T* weights = kept_ ? kept(out.weights, b) : own;
-      make_weights(products, b, weights, own + Scratch(p, false).weights);
-      products.combined(weights, value_at(in.value, b), query_at(out.y, b, p.value_size));
+      make_weights(products, b, weights, own + Scratch(p_, false).weights);
+      products.combined(weights, value_at(in_.value, b), query_at(out.y, b, p_.value_size));
     });
   }
 
   void backward(const AttentionBackward& a, void* workspace) const {
-    const Scratch scratch(p, true);
+    const Scratch scratch(p_, true);
     each_block(true, workspace, [&](const Products& products, const Block& b, T* own) {
       T* scaled = own + scratch.weights + scratch.gradients;
       const T* weights = own;
@@ -156,26 +156,26 @@ class Attention {
   // the other.
   template <class F>
   void each_block(bool backward, void* workspace, F&& body) const {
-    const std::int64_t items = p.batch * p.own_heads, grain = (items + kPieces - 1) / kPieces;
-    const std::int64_t block_rows = rows_of(p), scratch = Scratch(p, backward).all();
+    const std::int64_t items = p_.batch * p_.own_heads, grain = (items + kPieces - 1) / kPieces;
+    const std::int64_t block_rows = rows_of(p_), scratch = Scratch(p_, backward).all();
     const auto part = [&](std::int64_t begin, std::int64_t end, T* own) {
-      Products products(p, backward, block_rows, keys_of(0, block_rows));
+      Products products(p_, backward, block_rows, keys_of(0, block_rows));
       for (std::int64_t item = begin; item < end; ++item) {
-        for (std::int64_t i = 0; i < p.group(); ++i) {
-          Block b{item / p.own_heads, item % p.own_heads * p.group() + i, 0, 0, 0};
-          for (; b.first < p.queries; b.first += b.rows) {
-            b.rows = std::min(block_rows, p.queries - b.first);
+        for (std::int64_t i = 0; i < p_.group(); ++i) {
+          Block b{item / p_.own_heads, item % p_.own_heads * p_.group() + i, 0, 0, 0};
+          for (; b.first < p_.queries; b.first += b.rows) {
+            b.rows = std::min(block_rows, p_.queries - b.first);
             b.keys = keys_of(b.first, b.rows);
-            if (!products.fit(b.rows, b.keys)) products = Products(p, backward, b.rows, b.keys);
+            if (!products.fit(b.rows, b.keys)) products = Products(p_, backward, b.rows, b.keys);
             body(products, b, own);
           }
         }
       }
     };
     T* memory = static_cast<T*>(workspace);
-    if (items == 0 || p.queries == 0) return;
-    const double work = static_cast<double>(p.batch * p.heads * p.queries) *
-                        static_cast<double>(p.keys * (p.size + p.value_size));
+    if (items == 0 || p_.queries == 0) return;
+    const double work = static_cast<double>(p_.batch * p_.heads * p_.queries) *
+                        static_cast<double>(p_.keys * (p_.size + p_.value_size));
     if (work < kThreadWork || num_threads() == 1) return part(0, items, memory);
     parallel_for(items, grain, [&](std::int64_t begin, std::int64_t end) {
       part(begin, end, memory + begin / grain * scratch);
@@ -183,27 +183,28 @@ class Attention {
   }
   // Under a mask a query may see no key, and then takes the mean of all.
   std::int64_t keys_of(std::int64_t first, std::int64_t rows) const {
-    const bool fewer = p.is_causal && in.mask == nullptr && !kept_;
-    return fewer ? std::min(p.keys, first + rows) : p.keys;
+    const bool fewer = p_.is_causal && in_.mask == nullptr && !kept_;
+    return fewer ? std::min(p_.keys, first + rows) : p_.keys;
   }
 
   // Of arrays with the queries' heads, with the keys', and of what is kept.
   template <class A>
   auto query_at(A* array, const Block& b, std::int64_t size) const {
     using E = std::conditional_t<std::is_const_v<A>, const T, T>;
-    return static_cast<E*>(array) + ((b.sample * p.queries + b.first) * p.heads + b.head) * size;
+    return static_cast<E*>(array) + ((b.sample * p_.queries + b.first) * p_.heads + b.head) * size;
   }
   template <class A>
   auto own_at(A* array, const Block& b, std::int64_t size) const {
     using E = std::conditional_t<std::is_const_v<A>, const T, T>;
-    return static_cast<E*>(array) + (b.sample * p.keys * p.own_heads + b.head / p.group()) * size;
+    return static_cast<E*>(array) +
+           (b.sample * p_.keys * p_.own_heads + b.head / p_.group()) * size;
   }
   const T* value_at(const void* array, const Block& b) const {
-    return own_at(array, b, p.value_size);
+    return own_at(array, b, p_.value_size);
   }
   T* kept(void* weights, const Block& b) const {
     return static_cast<T*>(weights) +
-           ((b.sample * p.heads + b.head) * p.queries + b.first) * p.keys;
+           ((b.sample * p_.heads + b.head) * p_.queries + b.first) * p_.keys;
   }
   static std::int64_t offset(const std::array<std::int64_t, 4>& strides,
                              const Block& b,
@@ -212,16 +213,16 @@ class Attention {
   }
 
   void make_weights(const Products& products, const Block& b, T* weights, T* scaled) const {
-    scale_rows(query_at(in.query, b, p.size),
-               p.heads * p.size,
+    scale_rows(query_at(in_.query, b, p_.size),
+               p_.heads * p_.size,
                b.rows,
-               p.size,
-               static_cast<T>(p.scale),
+               p_.size,
+               static_cast<T>(p_.scale),
                scaled);
-    products.scores(scaled, own_at(in.key, b, p.size), weights);
-    for (std::int64_t i = 0; in.bias != nullptr && i < b.rows; ++i) {
-      add_row(static_cast<const T*>(in.bias) + offset(p.bias_strides, b, i),
-              p.bias_strides[3],
+    products.scores(scaled, own_at(in_.key, b, p_.size), weights);
+    for (std::int64_t i = 0; in_.bias != nullptr && i < b.rows; ++i) {
+      add_row(static_cast<const T*>(in_.bias) + offset(p_.bias_strides, b, i),
+              p_.bias_strides[3],
               b.keys,
               weights + i * b.keys);
     }
@@ -230,10 +231,11 @@ class Attention {
   }
   void hide(const Block& b, T hidden, T* rows) const {
     for (std::int64_t i = 0; i < b.rows; ++i, rows += b.keys) {
-      if (in.mask != nullptr)
-        hide_row(in.mask + offset(p.mask_strides, b, i), p.mask_strides[3], b.keys, hidden, rows);
+      if (in_.mask != nullptr)
+        hide_row(
+            in_.mask + offset(p_.mask_strides, b, i), p_.mask_strides[3], b.keys, hidden, rows);
       const std::int64_t seen = b.first + i + 1;
-      if (p.is_causal && seen < b.keys) std::fill(rows + seen, rows + b.keys, hidden);
+      if (p_.is_causal && seen < b.keys) std::fill(rows + seen, rows + b.keys, hidden);
     }
   }
 
@@ -243,31 +245,32 @@ class Attention {
             const T* weights,
             T* dscores,
             T* scaled) const {
-    const T* dy = query_at(a.dy, b, p.value_size);
+    const T* dy = query_at(a.dy, b, p_.value_size);
     // The scores' gradient is linear in dy: the scale goes where the elements are fewest.
-    scale_rows(dy, p.heads * p.value_size, b.rows, p.value_size, static_cast<T>(p.scale), scaled);
-    products.dweights(scaled, value_at(in.value, b), dscores);
+    scale_rows(
+        dy, p_.heads * p_.value_size, b.rows, p_.value_size, static_cast<T>(p_.scale), scaled);
+    products.dweights(scaled, value_at(in_.value, b), dscores);
     softmax_grad_.rows(weights, dscores, dscores, b.rows, b.keys);
     hide(b, T{0}, dscores);
-    products.dquery(dscores, own_at(in.key, b, p.size), query_at(a.dquery, b, p.size));
-    T* dkey = own_at(a.dkey, b, p.size);
-    T* dvalue = own_at(a.dvalue, b, p.value_size);
-    const bool more = b.first > 0 || b.head % p.group() > 0;
-    if (!more && b.keys < p.keys) {
-      clear(dkey + b.keys * p.own_heads * p.size, p.size, b.keys);
-      clear(dvalue + b.keys * p.own_heads * p.value_size, p.value_size, b.keys);
+    products.dquery(dscores, own_at(in_.key, b, p_.size), query_at(a.dquery, b, p_.size));
+    T* dkey = own_at(a.dkey, b, p_.size);
+    T* dvalue = own_at(a.dvalue, b, p_.value_size);
+    const bool more = b.first > 0 || b.head % p_.group() > 0;
+    if (!more && b.keys < p_.keys) {
+      clear(dkey + b.keys * p_.own_heads * p_.size, p_.size, b.keys);
+      clear(dvalue + b.keys * p_.own_heads * p_.value_size, p_.value_size, b.keys);
     }
-    products.dkey[more](dscores, query_at(in.query, b, p.size), dkey);
+    products.dkey[more](dscores, query_at(in_.query, b, p_.size), dkey);
     products.dvalue[more](weights, dy, dvalue);
   }
   // The keys that the first block does not see, from its last one on.
   void clear(T* array, std::int64_t size, std::int64_t first) const {
-    for (std::int64_t i = first; i < p.keys; ++i, array += p.own_heads * size)
+    for (std::int64_t i = first; i < p_.keys; ++i, array += p_.own_heads * size)
       std::fill_n(array, size, T{0});
   }
 
-  const AttentionPlan& p;
-  const AttentionInputs& in;
+  const AttentionPlan& p_;
+  const AttentionInputs& in_;
   const bool kept_;
   const SoftmaxLoops softmax_, softmax_grad_;
 };

@@ -77,7 +77,8 @@ class ConvOfWindows final : public ConvByTiles {
     constexpr std::int64_t tile = 6;
     const std::int64_t of_tap = depthwise_ ? 2 * channels_ : left_ * channels_;
     const std::int64_t vectors = (of_tap + loops_.lanes - 1) / loops_.lanes;
-    return static_cast<double>((outputs + tile - 1) / tile * tile * taps * vectors) + kBoxWork;
+    const std::int64_t rounded_up = (outputs + tile - 1) / tile * tile;
+    return static_cast<double>(rounded_up * taps * vectors) + kBoxWork;
   }
   // The work for an output. Boxes multiply less, and fill tiles the worse the smaller they are.
   double work_in_boxes(const ConvPass& pass, const ConvPieces& pieces) const {

@@ -158,8 +158,8 @@ void take_rows(const void* table,
                const std::int64_t* rows,
                std::int64_t count,
                void* out) {
-  const std::byte* from = static_cast<const std::byte*>(table);
-  std::byte* to = static_cast<std::byte*>(out);
+  const auto* from = static_cast<const std::byte*>(table);
+  auto* to = static_cast<std::byte*>(out);
   if (row_bytes == 0) return;
   parallel_for(count,
                std::max<std::int64_t>(kGrain / row_bytes, 1),
@@ -179,8 +179,8 @@ void put_rows(void* table,
               const std::int64_t* rows,
               std::int64_t count,
               const void* values) {
-  std::byte* to = static_cast<std::byte*>(table);
-  const std::byte* from = static_cast<const std::byte*>(values);
+  auto* to = static_cast<std::byte*>(table);
+  const auto* from = static_cast<const std::byte*>(values);
   if (row_bytes == 0 || count == 0) return;
   // Split by columns: each address is written by one piece, in the order of i.
   constexpr std::int64_t tile = 256;

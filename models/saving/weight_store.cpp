@@ -51,7 +51,7 @@ class Hdf5Store final : public WeightStore {
 
 class TensorStore final : public WeightStore {
  public:
-  explicit TensorStore(NamedStored tensors) {
+  explicit TensorStore(NamedStored&& tensors) {
     for (auto& [name, tensor] : tensors) tensors_.emplace(name, std::move(tensor));
   }
 

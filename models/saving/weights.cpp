@@ -12,7 +12,7 @@ std::string vars_of(const StateEntry& entry) { return join_path(entry.path, "var
 // Attributes that other versions of Keras call otherwise.
 PathOf path_in(const WeightStore& store) {
   return [&store](const std::string& parent, const std::string& attribute) {
-    const std::string path = join_path(parent, attribute);
+    std::string path = join_path(parent, attribute);
     if (store.contains(path)) return path;
     for (const std::string& other :
          {"_" + attribute,

@@ -55,7 +55,7 @@ Config state_of(const Checkpoint& checkpoint) {
 // The members of a file, by name.
 class Members {
  public:
-  explicit Members(NamedTensors tensors) {
+  explicit Members(NamedTensors&& tensors) {
     for (auto& [name, tensor] : tensors) tensors_.emplace(name, std::move(tensor));
   }
   Tensor at(const std::string& name) const {

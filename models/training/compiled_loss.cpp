@@ -51,7 +51,8 @@ double RunningMean::result() const {
     using T = Computed<Stored>;
     const T count = *detail::stored_value(count_).data<Stored>();
     const T total = *detail::stored_value(total_).data<Stored>();
-    return count == 0 ? 0.0 : static_cast<double>(total / count);
+    const T mean = count == 0 ? T{0} : total / count;
+    return static_cast<double>(mean);
   });
 }
 

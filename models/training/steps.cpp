@@ -207,7 +207,7 @@ std::vector<Tensor> Trainer::call(int step, const StepInputs& data) {
 }
 
 // Notes what a step reports by name; its programs give the values.
-std::vector<Tensor> Trainer::logged(int step, StepLogs logs) {
+std::vector<Tensor> Trainer::logged(int step, StepLogs&& logs) {
   std::vector<std::string> names;
   std::vector<Tensor> values;
   for (auto& [name, value] : logs) {

@@ -139,7 +139,7 @@ class Trainer {
   Tensors run(int step, const Feed& feed);
   std::vector<Tensor> call(int step, const StepInputs& data);
   graph::Program program(int step, const Feed& feed);
-  std::vector<Tensor> logged(int step, StepLogs logs);
+  std::vector<Tensor> logged(int step, StepLogs&& logs);
   void track(const StepInputs& data, const std::vector<Tensor>& y_pred, const Tensor& loss) const;
   void train_batch(const Parts& batch);
   void test_batch(const Parts& batch);
