@@ -5,7 +5,7 @@ namespace nyala::optimizers {
 namespace {
 
 // What is computed once a step.
-enum Key : int { kRate, kForget };
+enum Key : int { kRate, kKeep };
 
 Tensor root_mean_square(const Tensor& x) { return ops::sqrt(ops::mean(ops::square(x))); }
 
@@ -49,38 +49,34 @@ class AdafactorOptimizer final : public OptimizerOf<AdafactorArgs, AdafactorOpti
     return none;
   }
 
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const DType dtype = variable.dtype();
-    const Tensor slowest = once(kRate, dtype, [&] {
-      const Tensor falling = 1.0 / ops::sqrt(step_number(dtype));
-      return ops::minimum(rate, falling);
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const Tensor slowest = step.once(kRate, [&] {
+      const Tensor falling = 1.0 / ops::sqrt(step.number());
+      return ops::minimum(step.learning_rate(), falling);
     });
-    const Tensor alpha = ops::maximum(root_mean_square(variable), args_.epsilon_2) * slowest;
-    const Tensor square = map_gradient(gradient, ops::square) + args_.epsilon_1;
-    const Tensor direction = gradient / ops::sqrt(next_mean(square, index));
+    const Tensor alpha = ops::maximum(root_mean_square(w.variable()), args_.epsilon_2) * slowest;
+    const Tensor square = w.map_gradient(ops::square) + args_.epsilon_1;
+    const Tensor direction = w.gradient() / ops::sqrt(next_mean(step, w, square));
     const Tensor size = ops::maximum(root_mean_square(direction) / args_.clip_threshold, 1.0);
-    assign_sub(variable, alpha * (direction / size));
+    w.variable().assign_sub(alpha * (direction / size));
   }
   // The moving mean of the squares: of a matrix, what those of its rows and columns say.
-  Tensor next_mean(const Tensor& square, std::size_t index) {
-    const DType dtype = square.dtype();
-    const Tensor keep = once(
-        kForget, dtype, [&] { return 1.0 - ops::power(step_number(dtype), args_.beta_2_decay); });
-    const auto moved = [&](const Variable& mean, const Tensor& now) {
-      Tensor next = keep * mean.value() + (1.0 - keep) * now;
-      assign(mean, next);
+  Tensor next_mean(StepContext& step, const VariableUpdate& w, const Tensor& square) const {
+    const Tensor keep =
+        step.once(kKeep, [&] { return 1.0 - ops::power(step.number(), args_.beta_2_decay); });
+    const auto moved = [&](const Variable& slot, const Tensor& now) {
+      const VariableView mean = w.view(slot);
+      Tensor next = keep * mean + (1.0 - keep) * now;
+      mean.assign(next);
       return next;
     };
-    const Means& means = means_[index];
+    const Means& means = means_[w.index()];
     if (square.rank() < 2) return moved(means.all, square);
     const Tensor rows = moved(means.rows, ops::mean(square, {.axis = -1}));
     const Tensor columns = moved(means.columns, ops::mean(square, {.axis = -2}));
     const Tensor share = rows / ops::mean(rows, {.axis = -1, .keepdims = true});
     Tensor all = ops::expand_dims(share, -1) * ops::expand_dims(columns, -2);
-    assign(means.all, all);
+    w.view(means.all).assign(all);
     return all;
   }
 
@@ -89,8 +85,6 @@ class AdafactorOptimizer final : public OptimizerOf<AdafactorArgs, AdafactorOpti
 
 }  // namespace
 
-std::shared_ptr<OptimizerBase> make_object(AdafactorArgs args) {
-  return std::make_shared<AdafactorOptimizer>(std::move(args));
-}
+NYALA_OPTIMIZER(Adafactor, AdafactorOptimizer)
 
 }  // namespace nyala::optimizers

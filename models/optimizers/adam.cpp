@@ -6,9 +6,9 @@ namespace nyala::optimizers {
 namespace {
 
 // What is computed once a step.
-enum Key : int { kAlpha, kBeta1, kBeta2, kNow, kNext, kProduct };
+enum Key : int { kAlpha, kCorrection1, kCorrection2, kNow, kNext, kProduct };
 
-// Adam and its kin keep two means of each gradient: its own and that of its square.
+// Adam and its kin keep two moving means for each variable, m and v. classes.hpp has the formulas.
 template <class Args, class Self>
 class TwoMeans : public OptimizerOf<Args, Self> {
  public:
@@ -20,31 +20,30 @@ class TwoMeans : public OptimizerOf<Args, Self> {
     momentums_ = std::move(slots[0]);
     velocities_ = std::move(slots[1]);
   }
-  Tensor next_momentum(const Tensor& gradient, std::size_t index) const {
-    const Tensor m = momentums_[index];
-    Tensor next = ops::lerp(m, gradient, 1 - this->args_.beta_1);
-    this->assign(momentums_[index], next);
+  // m = beta_1 m + (1 - beta_1) g
+  Tensor next_momentum(const VariableUpdate& w) const {
+    const VariableView m = w.slot(momentums_);
+    Tensor next = ops::lerp(m, w.gradient(), 1 - this->args_.beta_1);
+    m.assign(next);
     return next;
   }
-  Tensor next_velocity(const Tensor& gradient, std::size_t index) const {
-    const Tensor v = velocities_[index];
+  // v = beta_2 v + (1 - beta_2) g^2
+  Tensor next_velocity(const VariableUpdate& w) const {
+    const VariableView v = w.slot(velocities_);
     const double share = 1 - this->args_.beta_2;
-    Tensor next = this->is_gathered()
-                      ? ops::lerp(v, this->map_gradient(gradient, ops::square), share)
-                      : ops::lerp_square(v, gradient, share);
-    this->assign(velocities_[index], next);
+    Tensor next = w.is_gathered() ? ops::lerp(v, w.map_gradient(ops::square), share)
+                                  : ops::lerp_square(v, w.gradient(), share);
+    v.assign(next);
     return next;
   }
-  // 1 - beta^step
-  Tensor correction_1(DType dtype) {
-    return this->once(kBeta1, dtype, [&] {
-      return 1 - ops::power(this->args_.beta_1, this->step_number(dtype));
-    });
+  // 1 - beta^t: what a mean that starts with 0 has to be divided by.
+  Tensor correction_1(StepContext& step) const {
+    return step.once(kCorrection1,
+                     [&] { return 1 - ops::power(this->args_.beta_1, step.number()); });
   }
-  Tensor correction_2(DType dtype) {
-    return this->once(kBeta2, dtype, [&] {
-      return 1 - ops::power(this->args_.beta_2, this->step_number(dtype));
-    });
+  Tensor correction_2(StepContext& step) const {
+    return step.once(kCorrection2,
+                     [&] { return 1 - ops::power(this->args_.beta_2, step.number()); });
   }
 
  private:
@@ -62,21 +61,18 @@ class AdamLike : public TwoMeans<Args, Self> {
     TwoMeans<Args, Self>::build_slots(variables);
     if (this->args_.amsgrad) velocity_hats_ = this->add_slot(variables, "velocity_hat");
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const DType dtype = variable.dtype();
-    const Tensor alpha = this->once(kAlpha, dtype, [&] {
-      return rate * ops::sqrt(this->correction_2(dtype)) / this->correction_1(dtype);
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const Tensor alpha = step.once(kAlpha, [&] {
+      return step.learning_rate() * ops::sqrt(this->correction_2(step)) / this->correction_1(step);
     });
-    const Tensor m = this->next_momentum(gradient, index);
-    Tensor v = this->next_velocity(gradient, index);
+    const Tensor m = this->next_momentum(w);
+    Tensor v = this->next_velocity(w);
     if (this->args_.amsgrad) {
-      v = ops::maximum(velocity_hats_[index], v);
-      this->assign(velocity_hats_[index], v);
+      const VariableView v_hat = w.slot(velocity_hats_);
+      v = ops::maximum(v_hat, v);
+      v_hat.assign(v);
     }
-    this->assign(variable, ops::root_step(variable, m, v, alpha, this->args_.epsilon));
+    w.variable().assign(ops::root_step(w.variable(), m, v, alpha, this->args_.epsilon));
   }
 
   std::vector<Variable> velocity_hats_;
@@ -106,19 +102,15 @@ class LambOptimizer final : public TwoMeans<LambArgs, LambOptimizer> {
   using TwoMeans::TwoMeans;
 
  private:
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const DType dtype = variable.dtype();
-    const Tensor m = next_momentum(gradient, index) / correction_1(dtype);
-    const Tensor v = next_velocity(gradient, index) / correction_2(dtype);
-    const Tensor step = m / (ops::sqrt(v) + args_.epsilon);
-    const Tensor w_norm = ops::sqrt(ops::sum(ops::square(variable)));
-    const Tensor step_norm = ops::sqrt(ops::sum(ops::square(step)));
-    const Tensor both = ops::logical_and(w_norm > 0, step_norm > 0);
-    const Tensor ratio = ops::where(both, w_norm / step_norm, 1.0);
-    assign_sub(variable, ratio * rate * step);
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const Tensor m = next_momentum(w) / correction_1(step);
+    const Tensor v = next_velocity(w) / correction_2(step);
+    const Tensor direction = m / (ops::sqrt(v) + args_.epsilon);
+    const Tensor w_norm = ops::sqrt(ops::sum(ops::square(w.variable())));
+    const Tensor norm = ops::sqrt(ops::sum(ops::square(direction)));
+    const Tensor both = ops::logical_and(w_norm > 0, norm > 0);
+    const Tensor ratio = ops::where(both, w_norm / norm, 1.0);
+    w.variable().assign_sub(ratio * step.learning_rate() * direction);
   }
 };
 
@@ -134,29 +126,25 @@ class NadamOptimizer final : public TwoMeans<NadamArgs, NadamOptimizer> {
     product_ = Variable(Tensor::scalar(1, dtype), {.trainable = false, .name = "variable"});
     add_variable(product_);
   }
-  void begin_step() override {
-    assign(product_, product_.value() * momentum_at(0, product_.dtype()));
+  void begin_step(OptimizerStep& step) override {
+    step.assign(product_, product_.value() * momentum_at(step.in(product_.dtype()), 0));
   }
-  // The momentum of this step, or of one `ahead`.
-  Tensor momentum_at(int ahead, DType dtype) {
-    return once(ahead == 0 ? kNow : kNext, dtype, [&] {
-      return args_.beta_1 * (1.0 - 0.5 * ops::power(0.96, step_number(dtype) + ahead));
+  // c_t, or that of a step `ahead`.
+  Tensor momentum_at(StepContext& step, int ahead) const {
+    return step.once(ahead == 0 ? kNow : kNext, [&] {
+      return args_.beta_1 * (1.0 - 0.5 * ops::power(0.96, step.number() + ahead));
     });
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const DType dtype = variable.dtype();
-    const Tensor now = momentum_at(0, dtype), next = momentum_at(1, dtype);
-    const Tensor product = once(kProduct, dtype, [&] { return ops::cast(product_, dtype); });
-    const Tensor m = next_momentum(gradient, index);
-    const Tensor v = next_velocity(gradient, index) / correction_2(dtype);
-    const Tensor m_hat = next * m / (1 - product * next) + (1 - now) * gradient / (1 - product);
-    assign_sub(variable, m_hat * rate / (ops::sqrt(v) + args_.epsilon));
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const Tensor now = momentum_at(step, 0), next = momentum_at(step, 1);
+    const Tensor product = step.once(kProduct, [&] { return ops::cast(product_, step.dtype()); });
+    const Tensor m = next_momentum(w);
+    const Tensor v = next_velocity(w) / correction_2(step);
+    const Tensor m_hat = next * m / (1 - product * next) + (1 - now) * w.gradient() / (1 - product);
+    w.variable().assign_sub(m_hat * step.learning_rate() / (ops::sqrt(v) + args_.epsilon));
   }
 
-  Variable product_;
+  Variable product_;  // p_t
 };
 
 class AdamaxOptimizer final : public OptimizerOf<AdamaxArgs, AdamaxOptimizer> {
@@ -170,20 +158,15 @@ class AdamaxOptimizer final : public OptimizerOf<AdamaxArgs, AdamaxOptimizer> {
     momentums_ = std::move(slots[0]);
     norms_ = std::move(slots[1]);
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const DType dtype = variable.dtype();
+  void update_step(StepContext& step, const VariableUpdate& w) override {
     const Tensor correction =
-        once(kBeta1, dtype, [&] { return 1 - ops::power(args_.beta_1, step_number(dtype)); });
-    const Tensor old = momentums_[index];
-    const Tensor m = ops::lerp(old, gradient, 1 - args_.beta_1);
-    assign(momentums_[index], m);
-    const Tensor norm =
-        ops::maximum(norms_[index].value() * args_.beta_2, map_gradient(gradient, ops::abs));
-    assign(norms_[index], norm);
-    assign_sub(variable, rate * m / (correction * (norm + args_.epsilon)));
+        step.once(kCorrection1, [&] { return 1 - ops::power(args_.beta_1, step.number()); });
+    const VariableView old_m = w.slot(momentums_), old_norm = w.slot(norms_);
+    const Tensor m = ops::lerp(old_m, w.gradient(), 1 - args_.beta_1);
+    old_m.assign(m);
+    const Tensor norm = ops::maximum(old_norm * args_.beta_2, w.map_gradient(ops::abs));
+    old_norm.assign(norm);
+    w.variable().assign_sub(step.learning_rate() * m / (correction * (norm + args_.epsilon)));
   }
 
   std::vector<Variable> momentums_;
@@ -192,20 +175,10 @@ class AdamaxOptimizer final : public OptimizerOf<AdamaxArgs, AdamaxOptimizer> {
 
 }  // namespace
 
-std::shared_ptr<OptimizerBase> make_object(AdamArgs args) {
-  return std::make_shared<AdamOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(AdamWArgs args) {
-  return std::make_shared<AdamWOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(LambArgs args) {
-  return std::make_shared<LambOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(NadamArgs args) {
-  return std::make_shared<NadamOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(AdamaxArgs args) {
-  return std::make_shared<AdamaxOptimizer>(std::move(args));
-}
+NYALA_OPTIMIZER(Adam, AdamOptimizer)
+NYALA_OPTIMIZER(AdamW, AdamWOptimizer)
+NYALA_OPTIMIZER(Lamb, LambOptimizer)
+NYALA_OPTIMIZER(Nadam, NadamOptimizer)
+NYALA_OPTIMIZER(Adamax, AdamaxOptimizer)
 
 }  // namespace nyala::optimizers

@@ -1,24 +1,22 @@
 #pragma once
-/// The optimizers, with Keras 3's options and formulas. w is a variable, g its gradient.
+/// The optimizers, with Keras 3's options and formulas. w is a variable, g its gradient, t the
+/// number of the step from 1; all else starts with 0 unless it is said.
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <nyala/models/optimizers/optimizer.hpp>
+#include <nyala/models/optimizers/wrappers.hpp>
 
 #pragma GCC visibility push(default)
 
 namespace nyala::optimizers {
 
-/// The fields of Adam and its kin, then others.
-template <class A, class... Own>
-constexpr auto adam_fields(Own... own) {
-  return optimizer_fields<A>(
-      Field{"beta_1", &A::beta_1, "Momentum of the mean gradient.", Range::from_0_to_1()},
-      Field{"beta_2", &A::beta_2, "Momentum of the mean square.", Range::from_0_to_1()},
-      Field{"epsilon", &A::epsilon, "Added to the root.", Range::at_least(0)},
-      own...);
-}
-
-/// w -= learning_rate * g; with momentum v = momentum * v - learning_rate * g and w += v.
+///     w -= learning_rate * g
+/// with momentum
+///     v = momentum * v - learning_rate * g
+///     w += v                                   (nesterov: momentum * v - learning_rate * g)
 struct SGDArgs {
   LearningRate learning_rate = 0.01;
   double momentum = 0;
@@ -34,7 +32,10 @@ struct SGDArgs {
   }
 };
 
-/// w -= learning_rate * g / sqrt(v + epsilon), v being a moving mean of g^2.
+///     v = rho * v + (1 - rho) * g^2
+///     w -= learning_rate * g / sqrt(v + epsilon)
+/// centered, v is less the square of the like mean of g; with momentum the steps are summed as
+/// SGD's.
 struct RMSpropArgs {
   LearningRate learning_rate = 0.001;
   double rho = 0.9;
@@ -57,7 +58,8 @@ struct RMSpropArgs {
   }
 };
 
-/// w -= learning_rate * g / sqrt(v + epsilon), v being the sum of g^2.
+///     v += g^2                                 (from initial_accumulator_value)
+///     w -= learning_rate * g / sqrt(v + epsilon)
 struct AdagradArgs {
   LearningRate learning_rate = 0.001;
   double initial_accumulator_value = 0.1;
@@ -74,7 +76,11 @@ struct AdagradArgs {
   }
 };
 
-/// Steps as large as the last ones: g * sqrt(mean step^2 + epsilon) / sqrt(mean g^2 + epsilon).
+/// Steps as large as the last ones (Zeiler, 2012):
+///     v = rho * v + (1 - rho) * g^2
+///     d = g * sqrt(u + epsilon) / sqrt(v + epsilon)
+///     u = rho * u + (1 - rho) * d^2
+///     w -= learning_rate * d
 struct AdadeltaArgs {
   LearningRate learning_rate = 0.001;
   double rho = 0.95;
@@ -88,12 +94,15 @@ struct AdadeltaArgs {
   }
 };
 
-/// Kingma and Ba, "Adam" (2014), with epsilon outside of the corrected root (their "epsilon hat").
+/// Kingma and Ba, "Adam" (2014), with epsilon outside of the corrected root (their "epsilon hat"):
+///     m = beta_1 * m + (1 - beta_1) * g
+///     v = beta_2 * v + (1 - beta_2) * g^2
+///     alpha = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+///     w -= alpha * m / (sqrt(v) + epsilon)
+/// amsgrad takes the root of the largest v so far.
 struct AdamArgs {
   LearningRate learning_rate = 0.001;
-  double beta_1 = 0.9;
-  double beta_2 = 0.999;
-  double epsilon = 1e-7;
+  NYALA_ADAM_ARGS;
   bool amsgrad = false;
   NYALA_OPTIMIZER_ARGS;
   template <class A = AdamArgs>
@@ -103,13 +112,11 @@ struct AdamArgs {
   }
 };
 
-/// Adam with weight decay.
+/// Adam, and before each step w -= learning_rate * weight_decay * w.
 struct AdamWArgs {
   LearningRate learning_rate = 0.001;
   std::optional<double> weight_decay = 0.004;
-  double beta_1 = 0.9;
-  double beta_2 = 0.999;
-  double epsilon = 1e-7;
+  NYALA_ADAM_ARGS;
   bool amsgrad = false;
   NYALA_OPTIMIZER_ARGS_AFTER_DECAY;
   template <class A = AdamWArgs>
@@ -119,12 +126,13 @@ struct AdamWArgs {
   }
 };
 
-/// Adam with the largest gradient in place of the mean square.
+/// Adam with the largest gradient in place of the mean square:
+///     m = beta_1 * m + (1 - beta_1) * g
+///     u = max(beta_2 * u, |g|)
+///     w -= learning_rate * m / ((1 - beta_1^t) * (u + epsilon))
 struct AdamaxArgs {
   LearningRate learning_rate = 0.001;
-  double beta_1 = 0.9;
-  double beta_2 = 0.999;
-  double epsilon = 1e-7;
+  NYALA_ADAM_ARGS;
   NYALA_OPTIMIZER_ARGS;
   template <class A = AdamaxArgs>
   static constexpr auto fields() {
@@ -138,12 +146,14 @@ struct AdamaxArgs {
   }
 };
 
-/// Adam that looks ahead along its momentum (Dozat, 2016).
+/// Adam that looks ahead along its momentum (Dozat, 2016). m and v are Adam's;
+///     c_t = beta_1 * (1 - 0.5 * 0.96^t)
+///     p_t = c_1 * ... * c_t
+///     m_hat = c_{t+1} * m / (1 - p_t * c_{t+1}) + (1 - c_t) * g / (1 - p_t)
+///     w -= learning_rate * m_hat / (sqrt(v / (1 - beta_2^t)) + epsilon)
 struct NadamArgs {
   LearningRate learning_rate = 0.001;
-  double beta_1 = 0.9;
-  double beta_2 = 0.999;
-  double epsilon = 1e-7;
+  NYALA_ADAM_ARGS;
   NYALA_OPTIMIZER_ARGS;
   template <class A = NadamArgs>
   static constexpr auto fields() {
@@ -151,12 +161,12 @@ struct NadamArgs {
   }
 };
 
-/// Adam's direction, with steps in proportion to the norm of each variable (You and others, 2019).
+/// Adam's direction, with steps in proportion to the norm of each variable (You and others, 2019):
+///     d = m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+///     w -= learning_rate * |w| / |d| * d       (without the norms where one of them is 0)
 struct LambArgs {
   LearningRate learning_rate = 0.001;
-  double beta_1 = 0.9;
-  double beta_2 = 0.999;
-  double epsilon = 1e-7;
+  NYALA_ADAM_ARGS;
   NYALA_OPTIMIZER_ARGS;
   template <class A = LambArgs>
   static constexpr auto fields() {
@@ -164,7 +174,9 @@ struct LambArgs {
   }
 };
 
-/// The sign of a mix of gradient and momentum (Chen and others, 2023).
+/// The sign of a mix of gradient and momentum (Chen and others, 2023):
+///     w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)
+///     m = beta_2 * m + (1 - beta_2) * g
 struct LionArgs {
   LearningRate learning_rate = 0.001;
   double beta_1 = 0.9;
@@ -320,60 +332,12 @@ struct ScheduleFreeAdamWArgs {
   }
 };
 
-/// The step of another optimizer, for gradients in float16: the loss is multiplied by a scale, so
-/// that small gradients do not become 0, and gradients are divided by it. A step with a gradient
-/// that is not finite is left out and halves the scale; `dynamic_growth_steps` finite ones in a row
-/// double it. `compile` puts it around the optimizer of a model of the policy "mixed_float16".
-struct LossScaleOptimizerArgs {
-  Optimizer inner_optimizer = {};
-  double initial_scale = 32768;
-  std::int64_t dynamic_growth_steps = 2000;
-  std::string name = {};
-  template <class A = LossScaleOptimizerArgs>
-  static constexpr auto fields() {
-    return std::tuple{
-        Field{"name", &A::name, "Its name."},
-        Field{"inner_optimizer", &A::inner_optimizer, "The optimizer that makes the steps."},
-        Field{"initial_scale", &A::initial_scale, "The first scale.", Range::positive()},
-        Field{"dynamic_growth_steps",
-              &A::dynamic_growth_steps,
-              "How many finite steps double the scale.",
-              Range::at_least(1)}};
-  }
-};
-
-std::shared_ptr<OptimizerBase> make_object(SGDArgs args);
-std::shared_ptr<OptimizerBase> make_object(RMSpropArgs args);
-std::shared_ptr<OptimizerBase> make_object(AdagradArgs args);
-std::shared_ptr<OptimizerBase> make_object(AdadeltaArgs args);
-std::shared_ptr<OptimizerBase> make_object(AdamArgs args);
-std::shared_ptr<OptimizerBase> make_object(AdamWArgs args);
-std::shared_ptr<OptimizerBase> make_object(AdamaxArgs args);
-std::shared_ptr<OptimizerBase> make_object(NadamArgs args);
-std::shared_ptr<OptimizerBase> make_object(LambArgs args);
-std::shared_ptr<OptimizerBase> make_object(LionArgs args);
-std::shared_ptr<OptimizerBase> make_object(FtrlArgs args);
-std::shared_ptr<OptimizerBase> make_object(AdafactorArgs args);
-std::shared_ptr<OptimizerBase> make_object(MuonArgs args);
-std::shared_ptr<OptimizerBase> make_object(ScheduleFreeAdamWArgs args);
-/// Throws ValueError without an inner optimizer.
-std::shared_ptr<OptimizerBase> make_object(LossScaleOptimizerArgs args);
-
-using SGD = HandleOf<OptimizerBase, SGDArgs, Optimizer>;
-using RMSprop = HandleOf<OptimizerBase, RMSpropArgs, Optimizer>;
-using Adagrad = HandleOf<OptimizerBase, AdagradArgs, Optimizer>;
-using Adadelta = HandleOf<OptimizerBase, AdadeltaArgs, Optimizer>;
-using Adam = HandleOf<OptimizerBase, AdamArgs, Optimizer>;
-using AdamW = HandleOf<OptimizerBase, AdamWArgs, Optimizer>;
-using Adamax = HandleOf<OptimizerBase, AdamaxArgs, Optimizer>;
-using Nadam = HandleOf<OptimizerBase, NadamArgs, Optimizer>;
-using Lamb = HandleOf<OptimizerBase, LambArgs, Optimizer>;
-using Lion = HandleOf<OptimizerBase, LionArgs, Optimizer>;
-using Ftrl = HandleOf<OptimizerBase, FtrlArgs, Optimizer>;
-using Adafactor = HandleOf<OptimizerBase, AdafactorArgs, Optimizer>;
-using Muon = HandleOf<OptimizerBase, MuonArgs, Optimizer>;
-using ScheduleFreeAdamW = HandleOf<OptimizerBase, ScheduleFreeAdamWArgs, Optimizer>;
-using LossScaleOptimizer = HandleOf<OptimizerBase, LossScaleOptimizerArgs, Optimizer>;
+/// The classes that users name, and how each is made.
+#define OPTIMIZER(Class, name)                                  \
+  std::shared_ptr<OptimizerBase> make_object(Class##Args args); \
+  using Class = HandleOf<OptimizerBase, Class##Args, Optimizer>;
+#include <nyala/models/optimizers/optimizers.def>
+#undef OPTIMIZER
 
 }  // namespace nyala::optimizers
 

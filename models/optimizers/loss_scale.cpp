@@ -13,8 +13,8 @@ class LossScale final : public ObjectBase<OptimizerBase, LossScaleOptimizerArgs,
     if (!args_.inner_optimizer)
       throw ValueError("LossScaleOptimizer: received no inner_optimizer, expected an optimizer");
     if (args_.name.empty()) args_.name = detail::optimizer_name(kName);
-    start(args_.name, 0.0, Common{});
-    inner().stop_scaling_loss();
+    start(args_.name, 0.0, OptimizerOptions());
+    inner().set_loss_scale_factor({});
   }
 
   void apply_indexed(const std::vector<IndexedSlices>& gradients,
@@ -39,8 +39,8 @@ class LossScale final : public ObjectBase<OptimizerBase, LossScaleOptimizerArgs,
   Tensor scale_loss(const Tensor& loss) const override {
     return built() ? loss * scale_.value() : loss * args_.initial_scale;
   }
-  void stop_scaling_loss() override {
-    throw ValueError("LossScaleOptimizer: cannot be the inner_optimizer of another one");
+  void set_loss_scale_factor(std::optional<double>) override {
+    throw ValueError("LossScaleOptimizer: cannot be inside another optimizer");
   }
 
  private:
@@ -51,7 +51,7 @@ class LossScale final : public ObjectBase<OptimizerBase, LossScaleOptimizerArgs,
     scale_ = add_state("dynamic_scale", Tensor::scalar(args_.initial_scale, DType::float32));
     inner().build(variables);
   }
-  void update_step(const Tensor&, const Variable&, const Tensor&, std::size_t) override {}
+  void update_step(StepContext&, const VariableUpdate&) override {}
 
   void apply_where(const Tensor& finite,
                    const std::vector<IndexedSlices>& gradients,
@@ -119,8 +119,23 @@ void LossScale::move_scale(const Tensor& finite) {
 
 }  // namespace
 
-std::shared_ptr<OptimizerBase> make_object(LossScaleOptimizerArgs args) {
-  return std::make_shared<LossScale>(std::move(args));
+Config LossScaleOptimizerArgs::upgrade(Config config) {
+#define NYALA_OPTION_NAME(type, option, value) #option,
+  constexpr const char* kOthers[] = {"weight_decay", NYALA_OPTIMIZER_OPTIONS(NYALA_OPTION_NAME)};
+#undef NYALA_OPTION_NAME
+  Config usual = Config::dict();
+  fields_to_config(SGDArgs(), usual);
+  for (const char* key : kOthers) {
+    const Config* value = config.find(key);
+    if (value == nullptr) continue;
+    if (*value != usual.at(key))
+      throw ValueError("LossScaleOptimizer: does not take " + std::string(key) +
+                       ", which belongs to its inner_optimizer");
+    config.erase(key);
+  }
+  return config;
 }
+
+NYALA_OPTIMIZER(LossScaleOptimizer, LossScale)
 
 }  // namespace nyala::optimizers

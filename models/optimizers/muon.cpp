@@ -47,46 +47,37 @@ class MuonOptimizer final : public OptimizerOf<MuonArgs, MuonOptimizer> {
       velocities_.push_back(is_adams(variable) ? add_slot({variable}, "velocity")[0] : Variable());
     }
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    if (velocities_[index].defined())
-      adam_step(gradient, variable, rate * args_.adam_lr_ratio, index);
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    if (velocities_[w.index()].defined())
+      adam_step(step, w);
     else
-      muon_step(gradient, variable, rate, index);
+      muon_step(step, w);
   }
-  void adam_step(const Tensor& gradient,
-                 const Variable& variable,
-                 const Tensor& rate,
-                 std::size_t index) {
-    const DType dtype = variable.dtype();
-    const Tensor alpha = once(kAlpha, dtype, [&] {
-      const Tensor step = step_number(dtype);
-      return rate * ops::sqrt(1.0 - ops::power(args_.adam_beta_2, step)) /
-             (1.0 - ops::power(args_.adam_beta_1, step));
+  void adam_step(StepContext& step, const VariableUpdate& w) {
+    const Tensor alpha = step.once(kAlpha, [&] {
+      const Tensor rate = step.learning_rate() * args_.adam_lr_ratio, t = step.number();
+      return rate * ops::sqrt(1.0 - ops::power(args_.adam_beta_2, t)) /
+             (1.0 - ops::power(args_.adam_beta_1, t));
     });
-    const Tensor m = ops::lerp(momentums_[index], gradient, 1 - args_.adam_beta_1);
-    const Tensor v =
-        ops::lerp(velocities_[index], map_gradient(gradient, ops::square), 1 - args_.adam_beta_2);
-    assign(momentums_[index], m);
-    assign(velocities_[index], v);
-    assign(variable, ops::root_step(variable, m, v, alpha, args_.epsilon));
+    const VariableView old_m = w.slot(momentums_), old_v = w.slot(velocities_);
+    const Tensor m = ops::lerp(old_m, w.gradient(), 1 - args_.adam_beta_1);
+    const Tensor v = ops::lerp(old_v, w.map_gradient(ops::square), 1 - args_.adam_beta_2);
+    old_m.assign(m);
+    old_v.assign(v);
+    w.variable().assign(ops::root_step(w.variable(), m, v, alpha, args_.epsilon));
   }
-  void muon_step(const Tensor& gradient,
-                 const Variable& variable,
-                 const Tensor& rate,
-                 std::size_t index) {
-    const Tensor old = momentums_[index];
-    const Tensor m = old + (gradient + old * (args_.momentum - 1));
-    assign(momentums_[index], m);
-    const Tensor direction = orthogonal(args_.nesterov ? gradient + m * args_.momentum : m);
-    Tensor step = rate * direction;
+  void muon_step(StepContext& step, const VariableUpdate& w) {
+    const Tensor& g = w.gradient();
+    const VariableView momentum = w.slot(momentums_);
+    const Tensor old = momentum;
+    const Tensor m = old + (g + old * (args_.momentum - 1));
+    momentum.assign(m);
+    Tensor descent = step.learning_rate() * orthogonal(args_.nesterov ? g + m * args_.momentum : m);
     if (args_.rms_rate) {
-      const auto larger = std::max(variable.shape()[0], variable.shape()[1]);
-      step = step * std::sqrt(static_cast<double>(larger)) * *args_.rms_rate;
+      const auto larger = std::max(g.shape()[0], g.shape()[1]);
+      descent = descent * std::sqrt(static_cast<double>(larger)) * *args_.rms_rate;
     }
-    assign_sub(variable, step);
+    w.variable().assign_sub(descent);
   }
   // U V^T of x = U S V^T, nearly: each step brings the singular values closer to 1.
   Tensor orthogonal(const Tensor& x) const {
@@ -108,8 +99,6 @@ class MuonOptimizer final : public OptimizerOf<MuonArgs, MuonOptimizer> {
 
 }  // namespace
 
-std::shared_ptr<OptimizerBase> make_object(MuonArgs args) {
-  return std::make_shared<MuonOptimizer>(std::move(args));
-}
+NYALA_OPTIMIZER(Muon, MuonOptimizer)
 
 }  // namespace nyala::optimizers

@@ -11,79 +11,13 @@
 
 #include <nyala/autograd/variable.hpp>
 #include <nyala/core/object.hpp>
-#include <nyala/models/optimizers/schedules.hpp>
+#include <nyala/models/optimizers/options.hpp>
+#include <nyala/models/optimizers/step_context.hpp>
 
 #pragma GCC visibility push(default)
 
 namespace nyala {
-struct IndexedSlices;
 namespace optimizers {
-
-class RowUpdate;
-
-/// A number, or a schedule that gives one for each step.
-struct LearningRate {
-  double value = 0;
-  schedules::Schedule schedule;
-
-  template <class T>
-  requires std::is_arithmetic_v<T> LearningRate(T rate) : value(static_cast<double>(rate)) {}
-  /// Throws ValueError for an empty one.
-  LearningRate(schedules::Schedule rates) : schedule(std::move(rates)) {
-    if (!schedule) throw ValueError("learning_rate is an empty schedule, expected a number or one");
-  }
-};
-
-// The options that every optimizer takes, in Keras's order, behind its own.
-#define NYALA_OPTIMIZER_ARGS_AFTER_DECAY               \
-  std::optional<double> clipnorm = {};                 \
-  std::optional<double> clipvalue = {};                \
-  std::optional<double> global_clipnorm = {};          \
-  bool use_ema = false;                                \
-  double ema_momentum = 0.99;                          \
-  std::optional<int> ema_overwrite_frequency = {};     \
-  std::optional<double> loss_scale_factor = {};        \
-  std::optional<int> gradient_accumulation_steps = {}; \
-  bool lazy = false;                                   \
-  std::string name = {}
-#define NYALA_OPTIMIZER_ARGS               \
-  std::optional<double> weight_decay = {}; \
-  NYALA_OPTIMIZER_ARGS_AFTER_DECAY
-
-/// The fields of an optimizer's Args: the common ones, in the order of Keras's configuration, then
-/// its own.
-template <class A, class... Own>
-constexpr auto optimizer_fields(Own... own) {
-  return std::tuple{
-      Field{"name", &A::name, "Its name."},
-      Field{"learning_rate", &A::learning_rate, "A number or a schedule."},
-      Field{"weight_decay",
-            &A::weight_decay,
-            "Share of a variable, times the learning rate, that each step takes away.",
-            Range::at_least(0)},
-      Field{"clipnorm", &A::clipnorm, "Largest norm of each gradient.", Range::at_least(0)},
-      Field{"global_clipnorm",
-            &A::global_clipnorm,
-            "Largest norm of all gradients together.",
-            Range::at_least(0)},
-      Field{"clipvalue", &A::clipvalue, "Largest element of a gradient.", Range::at_least(0)},
-      Field{"use_ema", &A::use_ema, "Whether to keep moving averages of the variables."},
-      Field{"ema_momentum", &A::ema_momentum, "Their momentum.", Range::from_0_to_1()},
-      Field{"ema_overwrite_frequency",
-            &A::ema_overwrite_frequency,
-            "After how many steps they replace the variables.",
-            Range::at_least(1)},
-      Field{"loss_scale_factor",
-            &A::loss_scale_factor,
-            "What the loss is multiplied by, and gradients divided by.",
-            Range::positive()},
-      Field{"gradient_accumulation_steps",
-            &A::gradient_accumulation_steps,
-            "How many gradients make one step.",
-            Range::at_least(2)},
-      own...,
-      Field{"lazy", &A::lazy, "Whether to leave rows of a table that no sample looked up."}};
-}
 
 /// The base of all optimizers. One is built on a list of variables, which it keeps; the first
 /// `apply` builds it.
@@ -113,6 +47,9 @@ class OptimizerBase : public Object {
   virtual void apply_indexed(const std::vector<IndexedSlices>& gradients,
                              const std::vector<Variable>& variables = {});
   void apply_gradients(const std::vector<std::pair<Tensor, Variable>>& gradients_and_variables);
+  /// Throws what `apply_indexed` throws for these, and changes nothing.
+  void check_gradients(const std::vector<IndexedSlices>& gradients,
+                       const std::vector<Variable>& variables) const;
 
   /// How often `apply` was called (int64).
   virtual const Variable& iterations() const { return iterations_; }
@@ -136,8 +73,10 @@ class OptimizerBase : public Object {
 
   /// The loss to take gradients of: multiplied by loss_scale_factor where there is one.
   virtual Tensor scale_loss(const Tensor& loss) const;
-  /// Drops loss_scale_factor: another optimizer around this one scales the loss.
-  virtual void stop_scaling_loss() { common_.loss_scale_factor.reset(); }
+  /// Replaces loss_scale_factor: an optimizer around this one says what the loss is scaled by.
+  virtual void set_loss_scale_factor(std::optional<double> factor) {
+    options_.loss_scale_factor = factor;
+  }
   /// From now on rows that were gathered more than once are added up before they are squared, as in
   /// tf.keras 2.x: what is made from a configuration of its does so.
   void add_rows_first() { adds_rows_first_ = true; }
@@ -145,22 +84,13 @@ class OptimizerBase : public Object {
   virtual void finalize_variable_values(const std::vector<Variable>& variables) const;
 
  protected:
-  struct Common {
-    std::optional<double> weight_decay, clipnorm, global_clipnorm, clipvalue;
-    bool use_ema;
-    double ema_momentum;
-    std::optional<int> ema_overwrite_frequency;
-    std::optional<double> loss_scale_factor;
-    std::optional<int> gradient_accumulation_steps;
-    bool lazy;
-  };
   /// Takes over the common options; the constructor calls it.
-  void start(std::string name, const LearningRate& rate, Common common);
+  void start(std::string name, const LearningRate& rate, const OptimizerOptions& options);
   /// The variables that it was built on.
   const std::vector<Variable>& targets() const { return targets_; }
   /// A variable of its own, kept among `variables()`.
   Variable add_state(const std::string& name, const Tensor& value);
-  std::optional<double> loss_scale_factor() const { return common_.loss_scale_factor; }
+  std::optional<double> loss_scale_factor() const { return options_.loss_scale_factor; }
   /// The learning rate as the configuration has it.
   Config learning_rate_config() const;
 
@@ -168,18 +98,16 @@ class OptimizerBase : public Object {
 
   /// Makes its slots with `add_slots`.
   virtual void build_slots(const std::vector<Variable>& variables) = 0;
-  /// Changes variable number `index`. The gradient and the learning rate have its dtype.
-  virtual void update_step(const Tensor& gradient,
-                           const Variable& variable,
-                           const Tensor& learning_rate,
-                           std::size_t index) = 0;
+  /// Changes one variable and its slots, by the views that `update` gives of them. The gradient and
+  /// the numbers of `step` have the variable's dtype.
+  virtual void update_step(StepContext& step, const VariableUpdate& update) = 0;
   /// Whether a row with a gradient of 0 stays as it is, and so do its slots.
   virtual bool keeps_idle_rows() const { return false; }
   /// Is called before the variables are changed.
-  virtual void begin_step() {}
+  virtual void begin_step(OptimizerStep& /*step*/) {}
   /// The share of a variable that weight decay takes away each step; nothing for none.
   virtual std::optional<double> weight_decay_of(const Variable& /*variable*/) const {
-    return common_.weight_decay;
+    return options_.weight_decay;
   }
 
   // ---- what it uses ----
@@ -196,59 +124,30 @@ class OptimizerBase : public Object {
                                  const char* name,
                                  double start = 0);
   void add_variable(const Variable& variable) { own_.push_back(variable); }
-  /// The number of this step, from 1, as a number of that dtype.
-  Tensor step_number(DType dtype);
-  /// What `f` gives, computed once a step for each `key` and dtype.
-  template <class F>
-  Tensor once(int key, DType dtype, F&& f) {
-    for (const Computed& computed : computed_) {
-      if (computed.key == key && computed.dtype == dtype) return computed.value;
-    }
-    Tensor value = f();
-    computed_.push_back({key, dtype, value});
-    return value;
-  }
-  // Assignments of a step: while gradients are only gathered they have no effect.
-  void assign(const Variable& variable, const Tensor& value) const;
-  void assign_add(const Variable& variable, const Tensor& delta) const;
-  void assign_sub(const Variable& variable, const Tensor& delta) const;
-  /// f of a step's gradient (`ops::square`). Where rows were gathered more than once it is the sum
-  /// of f of each, not f of the sum: Keras on TensorFlow has it so.
-  Tensor map_gradient(const Tensor& gradient, Tensor (*f)(const Tensor&)) const;
-  /// Whether the gradient of the step comes from gathered rows.
-  bool is_gathered() const { return gathered_ != nullptr; }
 
  private:
-  struct Computed {
-    int key;
-    DType dtype;
-    Tensor value;
-  };
-  struct Updates {
-    std::vector<Tensor> gradients;
-    std::vector<std::unique_ptr<RowUpdate>> rows;  // null for a gradient of the whole variable
-    std::vector<IndexedSlices> gathered;           // what the gradients are sums of, if anything
-    std::vector<Variable> variables;
-    std::vector<std::size_t> indices;
-  };
+  struct Update;  // of one variable, in a step
+  using Updates = std::vector<Update>;
 
   bool updates_rows() const;
-  Updates checked_updates(const std::vector<IndexedSlices>& gradients,
-                          const std::vector<Variable>& variables);
+  Updates make_updates(const std::vector<IndexedSlices>& gradients,
+                       const std::vector<Variable>& variables);
   std::size_t index_of(const Variable& variable) const;
   static void expect_defined(const std::vector<Variable>& variables, const std::string& who);
   void clip(Updates& updates) const;
   bool clips_values() const;
-  void add_update(Updates& updates, const IndexedSlices& gradient, const Variable& variable);
-  void decay(const Variable& variable, double share, const Tensor& rate) const;
+  Update make_update(const IndexedSlices& gradient,
+                     const Variable& variable,
+                     std::size_t index) const;
+  void decay(OptimizerStep& step, const Update& update) const;
   bool decays(const Variable& variable) const;
-  void accumulate(Updates& updates);
-  void update(Updates& updates);
+  Tensor accumulate(Updates& updates);
+  void update(Updates& updates, OptimizerStep& step);
   void update_averages();
   Tensor update_count() const;
 
   std::string name_;
-  Common common_{};
+  OptimizerOptions options_;
   Variable iterations_;
   Variable learning_rate_;
   schedules::Schedule schedule_;
@@ -262,10 +161,6 @@ class OptimizerBase : public Object {
   std::vector<Variable> accumulators_;
   std::vector<Variable> not_decayed_;
   std::vector<std::string> not_decayed_names_;
-  // Of the step that is being made:
-  std::vector<Computed> computed_;
-  Tensor condition_;                         // whether it counts; undefined when it does for sure
-  const IndexedSlices* gathered_ = nullptr;  // what the gradient of `update_step` is a sum of
 };
 
 /// A shared handle to an optimizer, made by its class or by its name: "adam", "Adam". Its methods
@@ -320,13 +215,6 @@ class Optimizer : public Handle<OptimizerBase> {
 template <>
 struct ConfigCodec<optimizers::Optimizer> : ConfigCodec<Handle<optimizers::OptimizerBase>> {};
 
-/// The number as the float32 that Keras keeps, or the schedule.
-template <>
-struct ConfigCodec<optimizers::LearningRate> {
-  static Config to(const optimizers::LearningRate& rate);
-  static optimizers::LearningRate from(const Config& config);
-};
-
 namespace optimizers {
 namespace detail {
 
@@ -342,26 +230,18 @@ Config without_old_keys(Config config);
 template <class Args, class Self>
 class OptimizerOf : public ObjectBase<OptimizerBase, Args, Self> {
  public:
-  explicit OptimizerOf(Args args) : ObjectBase<OptimizerBase, Args, Self>(std::move(args)) {
-    const Args& a = this->args_;
-    this->start(a.name.empty() ? detail::optimizer_name(Self::kName) : a.name,
-                a.learning_rate,
-                {a.weight_decay,
-                 a.clipnorm,
-                 a.global_clipnorm,
-                 a.clipvalue,
-                 a.use_ema,
-                 a.ema_momentum,
-                 a.ema_overwrite_frequency,
-                 a.loss_scale_factor,
-                 a.gradient_accumulation_steps,
-                 a.lazy});
+  explicit OptimizerOf(Args given) : ObjectBase<OptimizerBase, Args, Self>(std::move(given)) {
+    const Args& args = this->args_;
+    this->start(args.name.empty() ? detail::optimizer_name(Self::kName) : args.name,
+                args.learning_rate,
+                {.weight_decay = args.weight_decay, NYALA_OPTIMIZER_OPTIONS(NYALA_OPTION_COPY)});
   }
   Config get_config() const override {
     Config config = ObjectBase<OptimizerBase, Args, Self>::get_config();
     config["name"] = this->name();
     config["learning_rate"] = this->learning_rate_config();
-    if (!this->loss_scale_factor()) config["loss_scale_factor"] = Config();
+    config["loss_scale_factor"] =
+        ConfigCodec<std::optional<double>>::to(this->loss_scale_factor());  // of what is around it
     if (!this->args_.lazy) config.erase("lazy");  // Keras does not know it
     return config;
   }
@@ -372,5 +252,11 @@ class OptimizerOf : public ObjectBase<OptimizerBase, Args, Self> {
 
 }  // namespace optimizers
 }  // namespace nyala
+
+/// In the source of a class: defines how it is made from its Args.
+#define NYALA_OPTIMIZER(Name, Class)                            \
+  std::shared_ptr<OptimizerBase> make_object(Name##Args args) { \
+    return std::make_shared<Class>(std::move(args));            \
+  }
 
 #pragma GCC visibility pop

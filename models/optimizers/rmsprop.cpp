@@ -15,28 +15,24 @@ class RMSpropOptimizer final : public OptimizerOf<RMSpropArgs, RMSpropOptimizer>
     if (args_.momentum > 0) momentums_ = add_slot(variables, "momentum");
     if (args_.centered) averages_ = add_slot(variables, "average_gradient");
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
+  void update_step(StepContext& step, const VariableUpdate& w) override {
     const double rho = args_.rho;
-    const Tensor velocity =
-        velocities_[index].value() * rho + map_gradient(gradient, ops::square) * (1 - rho);
-    assign(velocities_[index], velocity);
+    const VariableView old_velocity = w.slot(velocities_);
+    const Tensor velocity = old_velocity * rho + w.map_gradient(ops::square) * (1 - rho);
+    old_velocity.assign(velocity);
     Tensor square = velocity;
     if (args_.centered) {
-      const Tensor average = averages_[index].value() * rho + gradient * (1 - rho);
-      assign(averages_[index], average);
+      const VariableView old_average = w.slot(averages_);
+      const Tensor average = old_average * rho + w.gradient() * (1 - rho);
+      old_average.assign(average);
       square = velocity - ops::square(average);
     }
-    const Tensor step = rate * gradient / ops::sqrt(square + args_.epsilon);
-    if (args_.momentum == 0) {
-      assign_sub(variable, step);
-      return;
-    }
-    const Tensor momentum = momentums_[index].value() * args_.momentum + step;
-    assign(momentums_[index], momentum);
-    assign_sub(variable, momentum);
+    const Tensor descent = step.learning_rate() * w.gradient() / ops::sqrt(square + args_.epsilon);
+    if (args_.momentum == 0) return w.variable().assign_sub(descent);
+    const VariableView old_momentum = w.slot(momentums_);
+    const Tensor momentum = old_momentum * args_.momentum + descent;
+    old_momentum.assign(momentum);
+    w.variable().assign_sub(momentum);
   }
 
   std::vector<Variable> velocities_;
@@ -54,13 +50,11 @@ class AdagradOptimizer final : public OptimizerOf<AdagradArgs, AdagradOptimizer>
     accumulators_ = add_slot(variables, "accumulator", args_.initial_accumulator_value);
   }
   bool keeps_idle_rows() const override { return args_.epsilon > 0; }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const Tensor sum = accumulators_[index].value() + map_gradient(gradient, ops::square);
-    assign(accumulators_[index], sum);
-    assign_sub(variable, rate * gradient / ops::sqrt(sum + args_.epsilon));
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const VariableView accumulator = w.slot(accumulators_);
+    const Tensor sum = accumulator + w.map_gradient(ops::square);
+    accumulator.assign(sum);
+    w.variable().assign_sub(step.learning_rate() * w.gradient() / ops::sqrt(sum + args_.epsilon));
   }
 
   std::vector<Variable> accumulators_;
@@ -77,19 +71,17 @@ class AdadeltaOptimizer final : public OptimizerOf<AdadeltaArgs, AdadeltaOptimiz
     gradients_ = std::move(slots[0]);
     steps_ = std::move(slots[1]);
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
+  void update_step(StepContext& step, const VariableUpdate& w) override {
     const double rho = args_.rho, epsilon = args_.epsilon;
-    const Tensor squares = map_gradient(gradient, ops::square);
-    const Tensor square = gradients_[index].value() * rho + squares * (1 - rho);
-    assign(gradients_[index], square);
-    const Tensor steps = steps_[index];
+    const VariableView old_square = w.slot(gradients_), old_steps = w.slot(steps_);
+    const Tensor squares = w.map_gradient(ops::square);
+    const Tensor square = old_square * rho + squares * (1 - rho);
+    old_square.assign(square);
+    const Tensor steps = old_steps;
     const Tensor factor = ops::sqrt(steps + epsilon) / ops::sqrt(square + epsilon);
     // The squares of the steps: like those of the gradients, of each occurrence of a row by itself.
-    assign(steps_[index], steps * rho + squares * ops::square(factor) * (1 - rho));
-    assign_sub(variable, rate * (factor * gradient));
+    old_steps.assign(steps * rho + squares * ops::square(factor) * (1 - rho));
+    w.variable().assign_sub(step.learning_rate() * (factor * w.gradient()));
   }
 
   std::vector<Variable> gradients_;
@@ -98,14 +90,8 @@ class AdadeltaOptimizer final : public OptimizerOf<AdadeltaArgs, AdadeltaOptimiz
 
 }  // namespace
 
-std::shared_ptr<OptimizerBase> make_object(RMSpropArgs args) {
-  return std::make_shared<RMSpropOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(AdagradArgs args) {
-  return std::make_shared<AdagradOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(AdadeltaArgs args) {
-  return std::make_shared<AdadeltaOptimizer>(std::move(args));
-}
+NYALA_OPTIMIZER(RMSprop, RMSpropOptimizer)
+NYALA_OPTIMIZER(Adagrad, AdagradOptimizer)
+NYALA_OPTIMIZER(Adadelta, AdadeltaOptimizer)
 
 }  // namespace nyala::optimizers

@@ -21,30 +21,27 @@ class ScheduleFreeAdamWOptimizer final
     velocities_ = std::move(slots[1]);
     for (std::size_t i = 0; i < variables.size(); ++i) points_[i].assign(variables[i]);
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const DType dtype = variable.dtype();
-    const Tensor warm = once(kRate, dtype, [&] {
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const Tensor warm = step.once(kRate, [&] {
+      const Tensor rate = step.learning_rate();
       if (args_.warmup_steps == 0) return rate;
-      return rate * ops::minimum(step_number(dtype) / args_.warmup_steps, 1.0);
+      return rate * ops::minimum(step.number() / args_.warmup_steps, 1.0);
     });
-    const Tensor correction = once(
-        kCorrection, dtype, [&] { return 1.0 - ops::power(args_.beta_2, step_number(dtype)); });
-    const Tensor weight = once(kWeight, dtype, [&] { return 1.0 / step_number(dtype); });
-    const Tensor v =
-        ops::lerp(velocities_[index], map_gradient(gradient, ops::square), 1 - args_.beta_2);
-    assign(velocities_[index], v);
+    const Tensor correction =
+        step.once(kCorrection, [&] { return 1.0 - ops::power(args_.beta_2, step.number()); });
+    const Tensor weight = step.once(kWeight, [&] { return 1.0 / step.number(); });
+    const VariableView old_v = w.slot(velocities_), old_point = w.slot(points_);
+    const Tensor v = ops::lerp(old_v, w.map_gradient(ops::square), 1 - args_.beta_2);
+    old_v.assign(v);
     const Tensor point =
-        points_[index].value() - warm * gradient / (ops::sqrt(v / correction) + args_.epsilon);
-    assign(points_[index], point);
+        old_point - warm * w.gradient() / (ops::sqrt(v / correction) + args_.epsilon);
+    old_point.assign(point);
     // The mean is what the variable holds beside the point. As in Keras on TensorFlow that is the
     // point after the step, which the first authors take before it.
     const double share = args_.beta_1;
-    const Tensor mean = (variable.value() - point * (1 - share)) / share;
+    const Tensor mean = (w.variable() - point * (1 - share)) / share;
     const Tensor next = (1.0 - weight) * mean + weight * point;
-    assign(variable, point * (1 - share) + next * share);
+    w.variable().assign(point * (1 - share) + next * share);
   }
 
   std::vector<Variable> points_;  // Keras calls them momentum
@@ -53,8 +50,6 @@ class ScheduleFreeAdamWOptimizer final
 
 }  // namespace
 
-std::shared_ptr<OptimizerBase> make_object(ScheduleFreeAdamWArgs args) {
-  return std::make_shared<ScheduleFreeAdamWOptimizer>(std::move(args));
-}
+NYALA_OPTIMIZER(ScheduleFreeAdamW, ScheduleFreeAdamWOptimizer)
 
 }  // namespace nyala::optimizers

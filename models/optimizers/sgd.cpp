@@ -15,16 +15,15 @@ class SGDOptimizer final : public OptimizerOf<SGDArgs, SGDOptimizer> {
     if (args_.momentum != 0) momentums_ = add_slot(variables, "momentum");
   }
   bool keeps_idle_rows() const override { return args_.momentum == 0; }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    if (args_.momentum == 0) return assign(variable, ops::descend(variable, gradient, rate));
-    const Tensor step = gradient * rate;
-    const Variable& momentum = momentums_[index];
-    const Tensor velocity = momentum.value() * args_.momentum - step;
-    assign(momentum, velocity);
-    assign_add(variable, args_.nesterov ? velocity * args_.momentum - step : velocity);
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const Tensor rate = step.learning_rate();
+    if (args_.momentum == 0)
+      return w.variable().assign(ops::descend(w.variable(), w.gradient(), rate));
+    const Tensor descent = w.gradient() * rate;
+    const VariableView momentum = w.slot(momentums_);
+    const Tensor velocity = momentum * args_.momentum - descent;
+    momentum.assign(velocity);
+    w.variable().assign_add(args_.nesterov ? velocity * args_.momentum - descent : velocity);
   }
 
   std::vector<Variable> momentums_;
@@ -39,13 +38,12 @@ class LionOptimizer final : public OptimizerOf<LionArgs, LionOptimizer> {
   void build_slots(const std::vector<Variable>& variables) override {
     momentums_ = add_slot(variables, "momentum");
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const Tensor m = momentums_[index];
-    assign_sub(variable, rate * ops::sign(m * args_.beta_1 + gradient * (1 - args_.beta_1)));
-    assign(momentums_[index], m * args_.beta_2 + gradient * (1 - args_.beta_2));
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const VariableView momentum = w.slot(momentums_);
+    const Tensor m = momentum, g = w.gradient();
+    const Tensor direction = ops::sign(m * args_.beta_1 + g * (1 - args_.beta_1));
+    w.variable().assign_sub(step.learning_rate() * direction);
+    momentum.assign(m * args_.beta_2 + g * (1 - args_.beta_2));
   }
 
   std::vector<Variable> momentums_;
@@ -63,23 +61,21 @@ class FtrlOptimizer final : public OptimizerOf<FtrlArgs, FtrlOptimizer> {
     accumulators_ = std::move(slots[0]);
     linears_ = std::move(slots[1]);
   }
-  void update_step(const Tensor& gradient,
-                   const Variable& variable,
-                   const Tensor& rate,
-                   std::size_t index) override {
-    const Tensor w = variable, sum = accumulators_[index];
+  void update_step(StepContext& step, const VariableUpdate& w) override {
+    const VariableView old_linear = w.slot(linears_), accumulator = w.slot(accumulators_);
+    const Tensor rate = step.learning_rate(), value = w.variable(), sum = accumulator;
     const double power = -args_.learning_rate_power;
-    const Tensor new_sum = sum + map_gradient(gradient, ops::square);
+    const Tensor new_sum = sum + w.map_gradient(ops::square);
     const Tensor new_root = ops::power(new_sum, power);
-    const Tensor shrunk = gradient + w * (2 * args_.l2_shrinkage_regularization_strength);
+    const Tensor shrunk = w.gradient() + value * (2 * args_.l2_shrinkage_regularization_strength);
     const Tensor linear =
-        linears_[index].value() + (shrunk - (new_root - ops::power(sum, power)) / rate * w);
-    assign(linears_[index], linear);
+        old_linear + (shrunk - (new_root - ops::power(sum, power)) / rate * value);
+    old_linear.assign(linear);
     const Tensor l2 = args_.beta / (2.0 * rate) + args_.l2_regularization_strength;
     const Tensor quadratic = new_root / rate + 2 * l2;
     const double l1 = args_.l1_regularization_strength;
-    assign(variable, (ops::clip(linear, -l1, l1) - linear) / quadratic);
-    assign(accumulators_[index], new_sum);
+    w.variable().assign((ops::clip(linear, -l1, l1) - linear) / quadratic);
+    accumulator.assign(new_sum);
   }
 
   std::vector<Variable> accumulators_;
@@ -88,14 +84,8 @@ class FtrlOptimizer final : public OptimizerOf<FtrlArgs, FtrlOptimizer> {
 
 }  // namespace
 
-std::shared_ptr<OptimizerBase> make_object(SGDArgs args) {
-  return std::make_shared<SGDOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(LionArgs args) {
-  return std::make_shared<LionOptimizer>(std::move(args));
-}
-std::shared_ptr<OptimizerBase> make_object(FtrlArgs args) {
-  return std::make_shared<FtrlOptimizer>(std::move(args));
-}
+NYALA_OPTIMIZER(SGD, SGDOptimizer)
+NYALA_OPTIMIZER(Lion, LionOptimizer)
+NYALA_OPTIMIZER(Ftrl, FtrlOptimizer)
 
 }  // namespace nyala::optimizers
