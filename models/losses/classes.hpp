@@ -6,43 +6,43 @@
 #include <tuple>
 
 #include <nyala/core/fields.hpp>
-#include <nyala/core/ops/reduce.hpp>
+#include <nyala/models/losses/functions.hpp>
 #include <nyala/models/losses/loss.hpp>
 
 #pragma GCC visibility push(default)
 
 namespace nyala::losses {
 
-/// The fields of a loss: its own, then those that all have.
+/// The fields of a loss: those that all have and its own, in the order of Keras's configuration.
 template <class A, class... Own>
 constexpr auto loss_fields(Own... own) {
   return std::tuple{
-      own...,
-      Field{"reduction", &A::reduction, "How values become one number."},
       Field{"name", &A::name, "Name of the loss."},
+      Field{"reduction", &A::reduction, "How values become one number."},
+      own...,
       Field{"dtype", &A::dtype, "Dtype of the computations; the default floating one if null."}};
 }
-/// The fields of a cross-entropy between two classes, its own first.
+/// The fields of a cross-entropy between two classes, then others.
 template <class A, class... Own>
 constexpr auto binary_loss_fields(Own... own) {
-  return loss_fields<A>(own...,
-                        Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
+  return loss_fields<A>(Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."},
                         Field{"label_smoothing",
                               &A::label_smoothing,
                               "How far labels move to 1/2.",
                               Range::from_0_to_1()},
-                        Field{"axis", &A::axis, "Axis that the mean is taken over."});
+                        Field{"axis", &A::axis, "Axis that the mean is taken over."},
+                        own...);
 }
-/// The fields of a cross-entropy between several classes, its own first.
+/// The fields of a cross-entropy between several classes, then others.
 template <class A, class... Own>
 constexpr auto categorical_loss_fields(Own... own) {
-  return loss_fields<A>(own...,
-                        Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
+  return loss_fields<A>(Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
                         Field{"label_smoothing",
                               &A::label_smoothing,
                               "How far labels move to the uniform distribution.",
                               Range::from_0_to_1()},
-                        Field{"axis", &A::axis, "Axis of the classes."});
+                        Field{"axis", &A::axis, "Axis of the classes."},
+                        own...);
 }
 
 // The last three options of most losses.
@@ -50,9 +50,6 @@ constexpr auto categorical_loss_fields(Own... own) {
   Reduction reduction = "sum_over_batch_size"; \
   std::string name = default_name;             \
   std::optional<DTypeLike> dtype = {}
-#define NYALA_DECLARE_LOSS(Class)                          \
-  std::shared_ptr<LossBase> make_object(Class##Args args); \
-  using Class = LossOf<Class##Args>
 // A loss without options of its own.
 #define NYALA_PLAIN_LOSS(Class, default_name) \
   struct Class##Args {                        \
@@ -61,8 +58,7 @@ constexpr auto categorical_loss_fields(Own... own) {
     static constexpr auto fields() {          \
       return loss_fields<A>();                \
     }                                         \
-  };                                          \
-  NYALA_DECLARE_LOSS(Class)
+  }
 
 NYALA_PLAIN_LOSS(MeanSquaredError, "mean_squared_error");
 NYALA_PLAIN_LOSS(MeanAbsoluteError, "mean_absolute_error");
@@ -82,8 +78,8 @@ struct CosineSimilarityArgs {
   static constexpr auto fields() {
     return loss_fields<A>(Field{"axis", &A::axis, "Axis of the vectors."});
   }
+  static constexpr const char* kUnsaved = "axis";
 };
-NYALA_DECLARE_LOSS(CosineSimilarity);
 
 struct HuberArgs {
   double delta = 1;
@@ -93,66 +89,53 @@ struct HuberArgs {
     return loss_fields<A>(
         Field{"delta", &A::delta, "Error beyond which it is linear.", Range::at_least(0)});
   }
+  static constexpr const char* kUnsaved = "delta";
 };
-NYALA_DECLARE_LOSS(Huber);
 
 struct BinaryCrossentropyArgs {
-  bool from_logits = false;
-  double label_smoothing = 0;
-  int axis = -1;
+  NYALA_CROSSENTROPY_OPTIONS(NYALA_OPTION_MEMBER)
   NYALA_LOSS_OPTIONS("binary_crossentropy");
   template <class A = BinaryCrossentropyArgs>
   static constexpr auto fields() {
     return binary_loss_fields<A>();
   }
 };
-NYALA_DECLARE_LOSS(BinaryCrossentropy);
 
 struct BinaryFocalCrossentropyArgs {
-  bool apply_class_balancing = false;
-  double alpha = 0.25;
-  double gamma = 2;
-  bool from_logits = false;
-  double label_smoothing = 0;
-  int axis = -1;
+  NYALA_BINARY_FOCAL_OPTIONS(NYALA_OPTION_MEMBER)
   NYALA_LOSS_OPTIONS("binary_focal_crossentropy");
   template <class A = BinaryFocalCrossentropyArgs>
   static constexpr auto fields() {
     return binary_loss_fields<A>(
         Field{"apply_class_balancing", &A::apply_class_balancing, "Whether alpha counts."},
         Field{"alpha", &A::alpha, "Weight of class 1; class 0 has 1 - alpha."},
-        Field{"gamma", &A::gamma, "How little what is nearly right counts."});
+        Field{"gamma",
+              &A::gamma,
+              "Power of 1 - p: the higher, the less what is nearly right counts."});
   }
 };
-NYALA_DECLARE_LOSS(BinaryFocalCrossentropy);
 
 struct CategoricalCrossentropyArgs {
-  bool from_logits = false;
-  double label_smoothing = 0;
-  int axis = -1;
+  NYALA_CROSSENTROPY_OPTIONS(NYALA_OPTION_MEMBER)
   NYALA_LOSS_OPTIONS("categorical_crossentropy");
   template <class A = CategoricalCrossentropyArgs>
   static constexpr auto fields() {
     return categorical_loss_fields<A>();
   }
 };
-NYALA_DECLARE_LOSS(CategoricalCrossentropy);
 
 struct CategoricalFocalCrossentropyArgs {
-  double alpha = 0.25;
-  double gamma = 2;
-  bool from_logits = false;
-  double label_smoothing = 0;
-  int axis = -1;
+  NYALA_CATEGORICAL_FOCAL_OPTIONS(NYALA_OPTION_MEMBER)
   NYALA_LOSS_OPTIONS("categorical_focal_crossentropy");
   template <class A = CategoricalFocalCrossentropyArgs>
   static constexpr auto fields() {
     return categorical_loss_fields<A>(
         Field{"alpha", &A::alpha, "Factor of every term."},
-        Field{"gamma", &A::gamma, "How little what is nearly right counts."});
+        Field{"gamma",
+              &A::gamma,
+              "Power of 1 - p: the higher, the less what is nearly right counts."});
   }
 };
-NYALA_DECLARE_LOSS(CategoricalFocalCrossentropy);
 
 struct CategoricalGeneralizedCrossEntropyArgs {
   double q = 0.5;
@@ -165,7 +148,6 @@ struct CategoricalGeneralizedCrossEntropyArgs {
                                 Range{.min = 0, .max = 1, .open_min = true, .open_max = true}});
   }
 };
-NYALA_DECLARE_LOSS(CategoricalGeneralizedCrossEntropy);
 
 struct SparseCategoricalCrossentropyArgs {
   bool from_logits = false;
@@ -174,6 +156,7 @@ struct SparseCategoricalCrossentropyArgs {
   int axis = -1;
   std::string name = "sparse_categorical_crossentropy";
   std::optional<DTypeLike> dtype = {};
+  static constexpr const char* kUnsaved = "axis";
   template <class A = SparseCategoricalCrossentropyArgs>
   static constexpr auto fields() {
     return loss_fields<A>(Field{"from_logits", &A::from_logits, "Whether y_pred is logits."},
@@ -181,7 +164,6 @@ struct SparseCategoricalCrossentropyArgs {
                           Field{"axis", &A::axis, "Axis of the classes: the last."});
   }
 };
-NYALA_DECLARE_LOSS(SparseCategoricalCrossentropy);
 
 struct DiceArgs {
   Reduction reduction = "sum_over_batch_size";
@@ -193,7 +175,6 @@ struct DiceArgs {
     return loss_fields<A>(Field{"axis", &A::axis, "Axes summed over; all if null."});
   }
 };
-NYALA_DECLARE_LOSS(Dice);
 
 struct TverskyArgs {
   double alpha = 0.5;
@@ -209,12 +190,9 @@ struct TverskyArgs {
                           Field{"axis", &A::axis, "Axes summed over; all if null."});
   }
 };
-NYALA_DECLARE_LOSS(Tversky);
 
 struct CircleArgs {
-  double gamma = 80;
-  double margin = 0.4;
-  bool remove_diagonal = true;
+  NYALA_CIRCLE_OPTIONS(NYALA_OPTION_MEMBER)
   NYALA_LOSS_OPTIONS("circle");
   template <class A = CircleArgs>
   static constexpr auto fields() {
@@ -224,10 +202,15 @@ struct CircleArgs {
         Field{"remove_diagonal", &A::remove_diagonal, "Whether no sample is its own partner."});
   }
 };
-NYALA_DECLARE_LOSS(Circle);
+
+/// The classes that users name, and how each is made.
+#define LOSS(Class, ...)                                   \
+  std::shared_ptr<LossBase> make_object(Class##Args args); \
+  using Class = LossOf<Class##Args>;
+#include <nyala/models/losses/losses.def>
+#undef LOSS
 
 #undef NYALA_PLAIN_LOSS
-#undef NYALA_DECLARE_LOSS
 #undef NYALA_LOSS_OPTIONS
 
 }  // namespace nyala::losses

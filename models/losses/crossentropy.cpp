@@ -74,38 +74,14 @@ Tensor categorical_generalized_cross_entropy(const Tensor& y_true, const Tensor&
   return (1 - ops::power(p, q)) / q;
 }
 
-NYALA_LOSS(KLDivergence, "", kl_divergence(t, p))
-NYALA_LOSS(Poisson, "", poisson(t, p))
+NYALA_LOSS(KLDivergence, kl_divergence(t, p))
+NYALA_LOSS(Poisson, poisson(t, p))
 NYALA_LOSS(BinaryCrossentropy,
-           "from_logits label_smoothing axis",
-           binary_crossentropy(t, p, {args().from_logits, args().label_smoothing, args().axis}))
+           binary_crossentropy(t, p, {NYALA_CROSSENTROPY_OPTIONS(NYALA_OPTION_COPY)}))
 NYALA_LOSS(CategoricalCrossentropy,
-           "from_logits label_smoothing axis",
-           categorical_crossentropy(t,
-                                    p,
-                                    {args().from_logits, args().label_smoothing, args().axis}))
+           categorical_crossentropy(t, p, {NYALA_CROSSENTROPY_OPTIONS(NYALA_OPTION_COPY)}))
 NYALA_LOSS(SparseCategoricalCrossentropy,
-           "from_logits ignore_class",
-           sparse_categorical_crossentropy(t,
-                                           p,
-                                           {args().from_logits, args().ignore_class, args().axis}))
-NYALA_LOSS(CategoricalGeneralizedCrossEntropy,
-           "q",
-           categorical_generalized_cross_entropy(t, p, args().q))
-
-void add_crossentropy_losses(LossEntries& entries) {
-  entries.push_back({{"KLDivergence", "kl_divergence", "kld", "KLD", "kullback_leibler_divergence"},
-                     KLDivergenceLoss::from_config});
-  entries.push_back({{"Poisson", "poisson"}, PoissonLoss::from_config});
-  entries.push_back({{"BinaryCrossentropy", "binary_crossentropy", "bce", "BCE"},
-                     BinaryCrossentropyLoss::from_config});
-  entries.push_back({{"CategoricalCrossentropy", "categorical_crossentropy"},
-                     CategoricalCrossentropyLoss::from_config});
-  entries.push_back({{"SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"},
-                     SparseCategoricalCrossentropyLoss::from_config});
-  entries.push_back(
-      {{"CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"},
-       CategoricalGeneralizedCrossEntropyLoss::from_config});
-}
+           sparse_categorical_crossentropy(t, p, {args.from_logits, args.ignore_class, args.axis}))
+NYALA_LOSS(CategoricalGeneralizedCrossEntropy, categorical_generalized_cross_entropy(t, p, args.q))
 
 }  // namespace nyala::losses

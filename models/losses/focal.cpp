@@ -34,28 +34,10 @@ Tensor categorical_focal_crossentropy(const Tensor& y_true,
 }
 
 NYALA_LOSS(BinaryFocalCrossentropy,
-           "from_logits label_smoothing axis apply_class_balancing alpha gamma",
-           binary_focal_crossentropy(t,
-                                     p,
-                                     {args().apply_class_balancing,
-                                      args().alpha,
-                                      args().gamma,
-                                      args().from_logits,
-                                      args().label_smoothing,
-                                      args().axis}))
-NYALA_LOSS(
-    CategoricalFocalCrossentropy,
-    "from_logits label_smoothing axis alpha gamma",
-    categorical_focal_crossentropy(
-        t,
-        p,
-        {args().alpha, args().gamma, args().from_logits, args().label_smoothing, args().axis}))
-
-void add_focal_losses(LossEntries& entries) {
-  entries.push_back({{"BinaryFocalCrossentropy", "binary_focal_crossentropy"},
-                     BinaryFocalCrossentropyLoss::from_config});
-  entries.push_back({{"CategoricalFocalCrossentropy", "categorical_focal_crossentropy"},
-                     CategoricalFocalCrossentropyLoss::from_config});
-}
+           binary_focal_crossentropy(t, p, {NYALA_BINARY_FOCAL_OPTIONS(NYALA_OPTION_COPY)}))
+NYALA_LOSS(CategoricalFocalCrossentropy,
+           categorical_focal_crossentropy(t,
+                                          p,
+                                          {NYALA_CATEGORICAL_FOCAL_OPTIONS(NYALA_OPTION_COPY)}))
 
 }  // namespace nyala::losses

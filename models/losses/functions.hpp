@@ -5,45 +5,50 @@
 
 #include <nyala/core/ops/reduce.hpp>
 #include <nyala/core/tensor.hpp>
+#include <nyala/models/option_list.hpp>
 
 #pragma GCC visibility push(default)
 
 namespace nyala::losses {
 
+// The options of a function and of its class, in Keras's order.
+#define NYALA_CROSSENTROPY_OPTIONS(OPTION) \
+  OPTION(bool, from_logits, false)         \
+  OPTION(double, label_smoothing, 0)       \
+  OPTION(int, axis, -1)
+#define NYALA_CATEGORICAL_FOCAL_OPTIONS(OPTION) \
+  OPTION(double, alpha, 0.25)                   \
+  OPTION(double, gamma, 2)                      \
+  NYALA_CROSSENTROPY_OPTIONS(OPTION)
+#define NYALA_BINARY_FOCAL_OPTIONS(OPTION)   \
+  OPTION(bool, apply_class_balancing, false) \
+  NYALA_CATEGORICAL_FOCAL_OPTIONS(OPTION)
+#define NYALA_CIRCLE_OPTIONS(OPTION) \
+  OPTION(double, gamma, 80)          \
+  OPTION(double, margin, 0.4)        \
+  OPTION(bool, remove_diagonal, true)
+
 struct CrossentropyOptions {
-  bool from_logits = false;  ///< whether y_pred is a logit rather than a probability
-  double label_smoothing = 0;
-  int axis = -1;
+  NYALA_CROSSENTROPY_OPTIONS(NYALA_OPTION_MEMBER)
+};
+struct CategoricalFocalOptions {
+  NYALA_CATEGORICAL_FOCAL_OPTIONS(NYALA_OPTION_MEMBER)
+};
+struct BinaryFocalOptions {
+  NYALA_BINARY_FOCAL_OPTIONS(NYALA_OPTION_MEMBER)
+};
+struct CircleOptions {
+  NYALA_CIRCLE_OPTIONS(NYALA_OPTION_MEMBER)
 };
 struct SparseCrossentropyOptions {
   bool from_logits = false;
   std::optional<int> ignore_class = {};  ///< labels that count for nothing
   int axis = -1;
 };
-struct BinaryFocalOptions {
-  bool apply_class_balancing = false;
-  double alpha = 0.25;
-  double gamma = 2;
-  bool from_logits = false;
-  double label_smoothing = 0;
-  int axis = -1;
-};
-struct CategoricalFocalOptions {
-  double alpha = 0.25;
-  double gamma = 2;
-  bool from_logits = false;
-  double label_smoothing = 0;
-  int axis = -1;
-};
 struct TverskyOptions {
   double alpha = 0.5;
   double beta = 0.5;
   Axes axis = {};
-};
-struct CircleOptions {
-  double gamma = 80;
-  double margin = 0.4;
-  bool remove_diagonal = true;
 };
 
 // Regression. y_true and y_pred broadcast.

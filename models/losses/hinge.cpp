@@ -33,14 +33,8 @@ Tensor categorical_hinge(const Tensor& y_true, const Tensor& y_pred) {
   return ops::maximum(neg - pos + 1.0, 0);
 }
 
-NYALA_LOSS(Hinge, "", hinge(t, p))
-NYALA_LOSS(SquaredHinge, "", squared_hinge(t, p))
-NYALA_LOSS(CategoricalHinge, "", categorical_hinge(t, p))
-
-void add_hinge_losses(LossEntries& entries) {
-  entries.push_back({{"Hinge", "hinge"}, HingeLoss::from_config});
-  entries.push_back({{"SquaredHinge", "squared_hinge"}, SquaredHingeLoss::from_config});
-  entries.push_back({{"CategoricalHinge", "categorical_hinge"}, CategoricalHingeLoss::from_config});
-}
+NYALA_LOSS(Hinge, hinge(t, p))
+NYALA_LOSS(SquaredHinge, squared_hinge(t, p))
+NYALA_LOSS(CategoricalHinge, categorical_hinge(t, p))
 
 }  // namespace nyala::losses

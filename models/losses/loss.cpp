@@ -1,5 +1,6 @@
 #include <nyala/models/losses/loss.hpp>
 
+#include <nyala/models/losses/classes.hpp>
 #include <nyala/models/losses/functions.hpp>
 #include <nyala/models/losses/support.hpp>
 
@@ -96,19 +97,6 @@ std::shared_ptr<LossBase> function_from_config(const Config& config) {
                        options);
 }
 
-LossEntries all_losses() {
-  LossEntries entries;
-  add_regression_losses(entries);
-  add_hinge_losses(entries);
-  add_crossentropy_losses(entries);
-  add_focal_losses(entries);
-  add_similarity_losses(entries);
-  entries.push_back({{"crossentropy", "Crossentropy", "ce", "CE"},
-                     [](const Config&) { return std::make_shared<AnyCrossentropy>(); }});
-  entries.push_back({{"LossFunctionWrapper"}, function_from_config});
-  return entries;
-}
-
 }  // namespace
 
 Reduction::Reduction(const std::string& name) : kind_(reduction_kind(name)), name_(name) {}
@@ -148,7 +136,17 @@ Config LossBase::get_config() const {
 }
 
 ObjectRegistry<LossBase>& LossBase::registry() {
-  static ObjectRegistry<LossBase> losses("loss", all_losses());
+  static ObjectRegistry<LossBase> losses(
+      "loss",
+      {
+#define LOSS(Class, function, ...)                 \
+  {{#Class, #function __VA_OPT__(, ) __VA_ARGS__}, \
+   [](const Config& config) { return from_saved<Class##Args>(#Class, config); }},
+#include <nyala/models/losses/losses.def>
+#undef LOSS
+          {{"crossentropy", "Crossentropy", "ce", "CE"},
+           [](const Config&) { return std::make_shared<AnyCrossentropy>(); }},
+          {{"LossFunctionWrapper"}, function_from_config}});
   return losses;
 }
 

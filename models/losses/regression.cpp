@@ -58,28 +58,12 @@ Tensor cosine_similarity(const Tensor& y_true, const Tensor& y_pred, int axis) {
                    {.axis = axis});
 }
 
-NYALA_LOSS(MeanSquaredError, "", mean_squared_error(t, p))
-NYALA_LOSS(MeanAbsoluteError, "", mean_absolute_error(t, p))
-NYALA_LOSS(MeanAbsolutePercentageError, "", mean_absolute_percentage_error(t, p))
-NYALA_LOSS(MeanSquaredLogarithmicError, "", mean_squared_logarithmic_error(t, p))
-NYALA_LOSS(Huber, "", huber(t, p, args().delta))
-NYALA_LOSS(LogCosh, "", log_cosh(t, p))
-NYALA_LOSS(CosineSimilarity, "", cosine_similarity(t, p, args().axis))
-
-void add_regression_losses(LossEntries& entries) {
-  entries.push_back({{"MeanSquaredError", "mean_squared_error", "mse", "MSE"},
-                     MeanSquaredErrorLoss::from_config});
-  entries.push_back({{"MeanAbsoluteError", "mean_absolute_error", "mae", "MAE"},
-                     MeanAbsoluteErrorLoss::from_config});
-  entries.push_back(
-      {{"MeanAbsolutePercentageError", "mean_absolute_percentage_error", "mape", "MAPE"},
-       MeanAbsolutePercentageErrorLoss::from_config});
-  entries.push_back(
-      {{"MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "msle", "MSLE"},
-       MeanSquaredLogarithmicErrorLoss::from_config});
-  entries.push_back({{"Huber", "huber", "huber_loss"}, HuberLoss::from_config});
-  entries.push_back({{"LogCosh", "log_cosh", "logcosh"}, LogCoshLoss::from_config});
-  entries.push_back({{"CosineSimilarity", "cosine_similarity"}, CosineSimilarityLoss::from_config});
-}
+NYALA_LOSS(MeanSquaredError, mean_squared_error(t, p))
+NYALA_LOSS(MeanAbsoluteError, mean_absolute_error(t, p))
+NYALA_LOSS(MeanAbsolutePercentageError, mean_absolute_percentage_error(t, p))
+NYALA_LOSS(MeanSquaredLogarithmicError, mean_squared_logarithmic_error(t, p))
+NYALA_LOSS(Huber, huber(t, p, args.delta))
+NYALA_LOSS(LogCosh, log_cosh(t, p))
+NYALA_LOSS(CosineSimilarity, cosine_similarity(t, p, args.axis))
 
 }  // namespace nyala::losses

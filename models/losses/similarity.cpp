@@ -54,16 +54,8 @@ Tensor circle(const Tensor& y_true, const Tensor& y_pred, const CircleOptions& o
   return values;
 }
 
-NYALA_LOSS(Dice, "axis", dice(t, p, args().axis))
-NYALA_LOSS(Tversky, "alpha beta axis", tversky(t, p, {args().alpha, args().beta, args().axis}))
-NYALA_LOSS(Circle,
-           "gamma margin remove_diagonal",
-           circle(t, p, {args().gamma, args().margin, args().remove_diagonal}))
-
-void add_similarity_losses(LossEntries& entries) {
-  entries.push_back({{"Dice", "dice"}, DiceLoss::from_config});
-  entries.push_back({{"Tversky", "tversky"}, TverskyLoss::from_config});
-  entries.push_back({{"Circle", "circle"}, CircleLoss::from_config});
-}
+NYALA_LOSS(Dice, dice(t, p, args.axis))
+NYALA_LOSS(Tversky, tversky(t, p, {args.alpha, args.beta, args.axis}))
+NYALA_LOSS(Circle, circle(t, p, {NYALA_CIRCLE_OPTIONS(NYALA_OPTION_COPY)}))
 
 }  // namespace nyala::losses

@@ -1,19 +1,16 @@
 #pragma once
 /// What the files of losses and metrics share. Not part of the public API.
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <nyala/core/config.hpp>
+#include <nyala/core/args_from_config.hpp>
 #include <nyala/core/epsilon.hpp>
 #include <nyala/core/ops.hpp>
 #include <nyala/models/losses/loss.hpp>
 
 namespace nyala::losses {
-
-using nyala::kEpsilon;
 
 /// Adds or drops a last axis of size 1 where the ranks differ by one, so that (batch,) meets
 /// (batch, 1) and never broadcasts to (batch, batch).
@@ -36,32 +33,26 @@ void check_same_shape(const char* who, const Tensor& y_true, const Tensor& y_pre
 enum class LabelKind : std::uint8_t { binary, sparse, categorical };
 LabelKind label_kind(const Shape& y_true, const Shape& y_pred);
 
-/// Appends the options that `keys` names, separated by spaces, in that order: Keras's.
+/// The options as Keras saves them: in the order of `fields()`, without `Args::kUnsaved`.
 template <class Args>
-void copy_options(const Args& args, std::string_view keys, Config& config) {
-  Config all = Config::dict();
-  fields_to_config(args, all);
-  while (!keys.empty()) {
-    const std::string_view key = keys.substr(0, keys.find(' '));
-    config[key] = all.at(key);
-    keys.remove_prefix(std::min(keys.size(), key.size() + 1));
-  }
+Config saved_options(const Args& args) {
+  Config config = Config::dict();
+  fields_to_config(args, config);
+  if constexpr (requires { Args::kUnsaved; }) config.erase(Args::kUnsaved);
+  return config;
 }
 
-/// Makes options from a configuration; `fn`, which tf.keras 2 adds, says what the class says.
+/// Makes an object from what `saved_options` gives. Also takes `fn`, which tf.keras 2 adds and
+/// which says what the class says.
 template <class Args>
-Args args_from_config(const char* who, const Config& config) {
-  std::vector<std::string> known = field_names<Args>();
-  known.emplace_back("fn");
-  check_keys(who, config, known);
-  Args args = unset_args<Args>();
-  fields_from_config(who, config, args);
-  return args;
+auto from_saved(const char* class_name, const Config& given) {
+  Config config = given;
+  if (config.is_dict()) config.erase("fn");
+  return make_object(args_from_config<Args>(class_name, config));
 }
 
-/// A loss of Keras: its Args and the function that it is. `Self` has `kName`, `kConfig` (the keys
-/// that Keras saves besides name and reduction, separated by spaces) and `Tensor compute(y_true,
-/// y_pred) const`.
+/// A loss of Keras: its Args and the function that it is. `Self` has `kName` and `static Tensor
+/// compute(y_true, y_pred, args)`.
 template <class Args, class Self>
 class LossImpl : public LossBase {
  public:
@@ -71,21 +62,16 @@ class LossImpl : public LossBase {
   }
   std::string class_name() const override { return Self::kName; }
   Config get_config() const override {
-    Config config = LossBase::get_config();
-    copy_options(args_, Self::kConfig, config);
+    Config config = saved_options(args_);
+    config.erase("dtype");
     return config;
   }
   Tensor call(const Tensor& y_true, const Tensor& y_pred) const override {
     const auto [t, p] = to_same_rank(y_true, y_pred);
-    return static_cast<const Self*>(this)->compute(t, p);
+    return Self::compute(t, p, args_);
   }
-  const Args& args() const { return args_; }
   // The functions cast targets to the dtype of y_pred, or class numbers to integers.
   bool takes_any_targets() const override { return true; }
-
-  static std::shared_ptr<LossBase> from_config(const Config& config) {
-    return std::make_shared<Self>(args_from_config<Args>(Self::kName, config));
-  }
 
  private:
   Args args_;
@@ -96,26 +82,21 @@ Tensor smooth_labels(const Tensor& y_true, double share);
 /// Probabilities from which a logarithm can be taken.
 Tensor within_bounds(const Tensor& p);
 
-/// Lists of the losses, one for each file.
-using LossEntries = std::vector<ObjectRegistry<LossBase>::Entry>;
-void add_regression_losses(LossEntries& entries);
-void add_hinge_losses(LossEntries& entries);
-void add_crossentropy_losses(LossEntries& entries);
-void add_focal_losses(LossEntries& entries);
-void add_similarity_losses(LossEntries& entries);
-
 }  // namespace nyala::losses
 
-/// The class `Name##Loss` of `Name##Args`, which computes an expression of `t`, `p` and `args()`;
-/// `keys` are those of its configuration.
-#define NYALA_LOSS(Name, keys, expression)                                        \
-  class Name##Loss final : public LossImpl<Name##Args, Name##Loss> {              \
-   public:                                                                        \
-    using LossImpl::LossImpl;                                                     \
-    static constexpr const char* kName = #Name;                                   \
-    static constexpr const char* kConfig = keys;                                  \
-    Tensor compute(const Tensor& t, const Tensor& p) const { return expression; } \
-  };                                                                              \
-  std::shared_ptr<LossBase> make_object(Name##Args args) {                        \
-    return std::make_shared<Name##Loss>(std::move(args));                         \
+/// The class `Name##Loss` of `Name##Args`, which computes an expression of `t`, `p` and `args`, and
+/// how it is made.
+#define NYALA_LOSS(Name, ...)                                        \
+  class Name##Loss final : public LossImpl<Name##Args, Name##Loss> { \
+   public:                                                           \
+    using LossImpl::LossImpl;                                        \
+    static constexpr const char* kName = #Name;                      \
+    static Tensor compute(const Tensor& t,                           \
+                          const Tensor& p,                           \
+                          [[maybe_unused]] const Name##Args& args) { \
+      return __VA_ARGS__;                                            \
+    }                                                                \
+  };                                                                 \
+  std::shared_ptr<LossBase> make_object(Name##Args args) {           \
+    return std::make_shared<Name##Loss>(std::move(args));            \
   }

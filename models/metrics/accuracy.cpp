@@ -1,7 +1,7 @@
 #include <cctype>
 
+#include <nyala/models/metrics/classes.hpp>
 #include <nyala/models/metrics/functions.hpp>
-#include <nyala/models/metrics/mean_metrics.hpp>
 #include <nyala/models/metrics/support.hpp>
 
 namespace nyala::metrics {
@@ -110,22 +110,15 @@ Metric resolve_accuracy(const std::string& name,
   }
 }
 
-NYALA_MEAN_METRIC(Accuracy, up, "name dtype", accuracy(t, p))
-NYALA_MEAN_METRIC(BinaryAccuracy,
-                  up,
-                  "name dtype threshold",
-                  binary_accuracy(t, p, args().threshold))
-NYALA_MEAN_METRIC(CategoricalAccuracy, up, "name dtype", categorical_accuracy(t, p))
-NYALA_MEAN_METRIC(SparseCategoricalAccuracy, up, "name dtype", sparse_categorical_accuracy(t, p))
-NYALA_MEAN_METRIC(TopKCategoricalAccuracy,
-                  up,
-                  "name dtype k",
-                  top_k_categorical_accuracy(t, p, args().k))
+NYALA_MEAN_METRIC(Accuracy, up, accuracy(t, p))
+NYALA_MEAN_METRIC(BinaryAccuracy, up, binary_accuracy(t, p, args().threshold))
+NYALA_MEAN_METRIC(CategoricalAccuracy, up, categorical_accuracy(t, p))
+NYALA_MEAN_METRIC(SparseCategoricalAccuracy, up, sparse_categorical_accuracy(t, p))
+NYALA_MEAN_METRIC(TopKCategoricalAccuracy, up, top_k_categorical_accuracy(t, p, args().k))
 NYALA_METRIC(
     SparseTopKCategoricalAccuracy,
     MeanFunctionMetric,
     up,
-    "name dtype k",
     Tensor values(const Tensor& t, const Tensor& p) const override {
       return sparse_top_k_categorical_accuracy(t, p, args().k, args().from_sorted_ids);
     } Config get_config() const override {
@@ -133,18 +126,5 @@ NYALA_METRIC(
       if (args().from_sorted_ids) config["from_sorted_ids"] = true;
       return config;
     })
-
-void add_accuracy_metrics(MetricEntries& entries) {
-  entries.push_back({{"Accuracy", "accuracy", "acc"}, AccuracyImpl::from_config});
-  entries.push_back({{"BinaryAccuracy", "binary_accuracy"}, BinaryAccuracyImpl::from_config});
-  entries.push_back(
-      {{"CategoricalAccuracy", "categorical_accuracy"}, CategoricalAccuracyImpl::from_config});
-  entries.push_back({{"SparseCategoricalAccuracy", "sparse_categorical_accuracy"},
-                     SparseCategoricalAccuracyImpl::from_config});
-  entries.push_back({{"TopKCategoricalAccuracy", "top_k_categorical_accuracy"},
-                     TopKCategoricalAccuracyImpl::from_config});
-  entries.push_back({{"SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy"},
-                     SparseTopKCategoricalAccuracyImpl::from_config});
-}
 
 }  // namespace nyala::metrics

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <nyala/models/metrics/confusion_metrics.hpp>
+#include <nyala/models/metrics/classes.hpp>
 #include <nyala/models/metrics/support.hpp>
 
 namespace nyala::metrics {
@@ -42,9 +42,6 @@ Tensor right(const Tensor& x) { return ops::slice_axis(x, 0, 1, x.shape()[0]); }
 class AUCImpl final : public MetricImpl<MetricBase, AUCArgs, AUCImpl> {
  public:
   static constexpr const char* kName = "AUC";
-  static constexpr const char* kConfig =
-      "name dtype num_thresholds curve summation_method multi_label num_labels label_weights "
-      "from_logits";
   static constexpr Direction kDirection = Direction::up;
 
   explicit AUCImpl(AUCArgs args)
@@ -120,8 +117,8 @@ class AUCImpl final : public MetricImpl<MetricBase, AUCArgs, AUCImpl> {
       all = even_thresholds(args().num_thresholds);
       options_.even = true;
     }
-    all.front() = -losses::kEpsilon;
-    all.back() = 1 + losses::kEpsilon;
+    all.front() = -kEpsilon;
+    all.back() = 1 + kEpsilon;
   }
 
   void build(const Shape& shape) {
@@ -181,12 +178,6 @@ class AUCImpl final : public MetricImpl<MetricBase, AUCArgs, AUCImpl> {
 
 }  // namespace
 
-std::shared_ptr<MetricBase> make_object(AUCArgs args) {
-  return std::make_shared<AUCImpl>(std::move(args));
-}
-
-void add_auc_metric(MetricEntries& entries) {
-  entries.push_back({{"AUC", "auc"}, AUCImpl::from_config});
-}
+NYALA_MAKE_METRIC(AUC)
 
 }  // namespace nyala::metrics

@@ -1,4 +1,4 @@
-#include <nyala/models/metrics/confusion_metrics.hpp>
+#include <nyala/models/metrics/classes.hpp>
 #include <nyala/models/metrics/support.hpp>
 
 namespace nyala::metrics {
@@ -17,7 +17,6 @@ Shape count_shape(const ConfusionOptions& options) {
 template <class Args, class Self>
 class CountMetric : public MetricImpl<MetricBase, Args, Self> {
  public:
-  static constexpr const char* kConfig = "name dtype thresholds";
   static constexpr Direction kDirection = Direction::none;
 
   explicit CountMetric(Args args)
@@ -53,7 +52,6 @@ NYALA_COUNT_METRIC(FalseNegatives, false_negatives)
 template <class Args, class Self>
 class RatioMetric : public MetricImpl<MetricBase, Args, Self> {
  public:
-  static constexpr const char* kConfig = "name dtype thresholds top_k class_id";
   static constexpr Direction kDirection = Direction::up;
 
   explicit RatioMetric(Args args)
@@ -144,7 +142,6 @@ class TradeMetric : public MetricImpl<MetricBase, Args, Self> {
    public:                                                                                      \
     using TradeMetric::TradeMetric;                                                             \
     static constexpr const char* kName = #Name;                                                 \
-    static constexpr const char* kConfig = "name dtype class_id num_thresholds " #member;       \
     static constexpr auto kValue = &Name##Args::member;                                         \
     static std::pair<Tensor, Tensor> rates(const ConfusionCounts& c) { return {kept, wanted}; } \
   };
@@ -162,38 +159,15 @@ NYALA_TRADE_METRIC(RecallAtPrecision, precision, NYALA_PRECISION, NYALA_SENSITIV
 
 }  // namespace
 
-#define NYALA_MAKE(Name)                                     \
-  std::shared_ptr<MetricBase> make_object(Name##Args args) { \
-    return std::make_shared<Name##Impl>(std::move(args));    \
-  }
-NYALA_MAKE(TruePositives)
-NYALA_MAKE(TrueNegatives)
-NYALA_MAKE(FalsePositives)
-NYALA_MAKE(FalseNegatives)
-NYALA_MAKE(Precision)
-NYALA_MAKE(Recall)
-NYALA_MAKE(SensitivityAtSpecificity)
-NYALA_MAKE(SpecificityAtSensitivity)
-NYALA_MAKE(PrecisionAtRecall)
-NYALA_MAKE(RecallAtPrecision)
-#undef NYALA_MAKE
-
-void add_confusion_metrics(MetricEntries& entries) {
-  const auto add = [&](std::vector<std::string> names, auto make) {
-    entries.push_back({std::move(names), make});
-  };
-  add({"TruePositives", "true_positives"}, TruePositivesImpl::from_config);
-  add({"TrueNegatives", "true_negatives"}, TrueNegativesImpl::from_config);
-  add({"FalsePositives", "false_positives"}, FalsePositivesImpl::from_config);
-  add({"FalseNegatives", "false_negatives"}, FalseNegativesImpl::from_config);
-  add({"Precision", "precision"}, PrecisionImpl::from_config);
-  add({"Recall", "recall"}, RecallImpl::from_config);
-  add({"SensitivityAtSpecificity", "sensitivity_at_specificity"},
-      SensitivityAtSpecificityImpl::from_config);
-  add({"SpecificityAtSensitivity", "specificity_at_sensitivity"},
-      SpecificityAtSensitivityImpl::from_config);
-  add({"PrecisionAtRecall", "precision_at_recall"}, PrecisionAtRecallImpl::from_config);
-  add({"RecallAtPrecision", "recall_at_precision"}, RecallAtPrecisionImpl::from_config);
-}
+NYALA_MAKE_METRIC(TruePositives)
+NYALA_MAKE_METRIC(TrueNegatives)
+NYALA_MAKE_METRIC(FalsePositives)
+NYALA_MAKE_METRIC(FalseNegatives)
+NYALA_MAKE_METRIC(Precision)
+NYALA_MAKE_METRIC(Recall)
+NYALA_MAKE_METRIC(SensitivityAtSpecificity)
+NYALA_MAKE_METRIC(SpecificityAtSensitivity)
+NYALA_MAKE_METRIC(PrecisionAtRecall)
+NYALA_MAKE_METRIC(RecallAtPrecision)
 
 }  // namespace nyala::metrics

@@ -182,7 +182,7 @@ bool are_even(const std::vector<double>& thresholds) {
   if (thresholds.size() < 3) return false;
   const std::vector<double> even = even_thresholds(static_cast<int>(thresholds.size()));
   for (std::size_t i = 0; i < even.size(); ++i) {
-    if (std::abs(thresholds[i] - even[i]) > losses::kEpsilon + 1e-5 * even[i]) return false;
+    if (std::abs(thresholds[i] - even[i]) > kEpsilon + 1e-5 * even[i]) return false;
   }
   return true;
 }

@@ -6,18 +6,17 @@
 
 namespace nyala::metrics {
 
-#define NYALA_COUNT_METRIC(Class)                                                          \
-  struct Class##Args {                                                                     \
-    Thresholds thresholds = {};                                                            \
-    NYALA_METRIC_OPTIONS({});                                                              \
-    template <class A = Class##Args>                                                       \
-    static constexpr auto fields() {                                                       \
-      return std::tuple{                                                                   \
-          Field{"thresholds", &A::thresholds, "Above it a prediction is 1; 0.5 if null."}, \
-          NYALA_METRIC_FIELDS(A)};                                                         \
-    }                                                                                      \
-  };                                                                                       \
-  NYALA_DECLARE_METRIC(Class)
+#define NYALA_COUNT_METRIC(Class)                                                           \
+  struct Class##Args {                                                                      \
+    Thresholds thresholds = {};                                                             \
+    NYALA_METRIC_OPTIONS({});                                                               \
+    template <class A = Class##Args>                                                        \
+    static constexpr auto fields() {                                                        \
+      return std::tuple{                                                                    \
+          NYALA_METRIC_FIELDS(A),                                                           \
+          Field{"thresholds", &A::thresholds, "Above it a prediction is 1; 0.5 if null."}}; \
+    }                                                                                       \
+  }
 
 /// The (weighted) number of samples of class 1 that are predicted as such.
 NYALA_COUNT_METRIC(TruePositives);
@@ -38,16 +37,15 @@ NYALA_COUNT_METRIC(FalseNegatives);
     template <class A = Class##Args>                                                               \
     static constexpr auto fields() {                                                               \
       return std::tuple{                                                                           \
+          NYALA_METRIC_FIELDS(A),                                                                  \
           Field{"thresholds", &A::thresholds, "Above it a prediction is 1; 0.5 if null."},         \
           Field{"top_k", &A::top_k, "Only the k best classes are predicted.", Range::at_least(1)}, \
           Field{"class_id",                                                                        \
                 &A::class_id,                                                                      \
                 "The one class that counts; all if null.",                                         \
-                Range::at_least(0)},                                                               \
-          NYALA_METRIC_FIELDS(A)};                                                                 \
+                Range::at_least(0)}};                                                              \
     }                                                                                              \
-  };                                                                                               \
-  NYALA_DECLARE_METRIC(Class)
+  }
 
 /// true positives / (true positives + false positives)
 NYALA_RATIO_METRIC(Precision);
@@ -64,16 +62,15 @@ NYALA_RATIO_METRIC(Recall);
     template <class A = Class##Args>                                                              \
     static constexpr auto fields() {                                                              \
       return std::tuple{                                                                          \
-          Field{#member, &A::member, text, Range::from_0_to_1()},                                 \
-          Field{"num_thresholds", &A::num_thresholds, "How many are tried.", Range::at_least(1)}, \
+          NYALA_METRIC_FIELDS(A),                                                                 \
           Field{"class_id",                                                                       \
                 &A::class_id,                                                                     \
                 "The one class that counts; all if null.",                                        \
                 Range::at_least(0)},                                                              \
-          NYALA_METRIC_FIELDS(A)};                                                                \
+          Field{"num_thresholds", &A::num_thresholds, "How many are tried.", Range::at_least(1)}, \
+          Field{#member, &A::member, text, Range::from_0_to_1()}};                                \
     }                                                                                             \
-  };                                                                                              \
-  NYALA_DECLARE_METRIC(Class)
+  }
 
 /// The best sensitivity at any threshold whose specificity is at least the one given.
 NYALA_TRADE_METRIC(SensitivityAtSpecificity, specificity, "The least specificity.");
@@ -99,12 +96,12 @@ struct AUCArgs {
   template <class A = AUCArgs>
   static constexpr auto fields() {
     return std::tuple{
+        NYALA_METRIC_FIELDS(A),
         Field{"num_thresholds", &A::num_thresholds, "How many are tried.", Range::at_least(2)},
         Field{"curve", &A::curve, "\"ROC\", \"PR\" or \"PRGAIN\"."},
         Field{"summation_method",
               &A::summation_method,
               "\"interpolation\", \"minoring\" or \"majoring\"."},
-        NYALA_METRIC_FIELDS(A),
         Field{"thresholds",
               &A::thresholds,
               "The thresholds between 0 and 1 in place of even ones.",
@@ -114,8 +111,8 @@ struct AUCArgs {
         Field{"label_weights", &A::label_weights, "Weights of the columns."},
         Field{"from_logits", &A::from_logits, "Whether y_pred is a logit."}};
   }
+  static constexpr const char* kUnsaved = "thresholds";
 };
-NYALA_DECLARE_METRIC(AUC);
 
 }  // namespace nyala::metrics
 

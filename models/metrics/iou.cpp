@@ -1,6 +1,6 @@
 #include <numeric>
 
-#include <nyala/models/metrics/score_metrics.hpp>
+#include <nyala/models/metrics/classes.hpp>
 #include <nyala/models/metrics/support.hpp>
 
 namespace nyala::metrics {
@@ -59,8 +59,8 @@ class IoUBase : public MetricBase {
     };
     const Tensor size = of_targets(unions);
     const Tensor occurs = size > 1e-9;
-    const Tensor iou = ops::where(occurs, of_targets(hits) / (size + losses::kEpsilon), 0);
-    return ops::sum(iou) / (ops::sum(ops::cast(occurs, DType::float32)) + losses::kEpsilon);
+    const Tensor iou = ops::where(occurs, of_targets(hits) / (size + kEpsilon), 0);
+    return ops::sum(iou) / (ops::sum(ops::cast(occurs, DType::float32)) + kEpsilon);
   }
 
  protected:
@@ -93,11 +93,10 @@ class IoUBase : public MetricBase {
   Variable matrix_;
 };
 
-#define NYALA_IOU(Name, keys, ...)                                              \
+#define NYALA_IOU(Name, ...)                                                    \
   class Name##Impl final : public MetricImpl<IoUBase, Name##Args, Name##Impl> { \
    public:                                                                      \
     static constexpr const char* kName = #Name;                                 \
-    static constexpr const char* kConfig = keys;                                \
     static constexpr Direction kDirection = Direction::up;                      \
     explicit Name##Impl(Name##Args given) : MetricImpl(std::move(given)) {      \
       const Name##Args& a = args();                                             \
@@ -108,7 +107,6 @@ class IoUBase : public MetricBase {
 
 #define NYALA_IOU_BODY
 NYALA_IOU(IoU,
-          "name dtype num_classes target_class_ids ignore_class sparse_y_true sparse_y_pred axis",
           {a.num_classes,
            a.target_class_ids.value,
            a.ignore_class,
@@ -116,7 +114,6 @@ NYALA_IOU(IoU,
            a.sparse_y_pred,
            a.axis})
 NYALA_IOU(MeanIoU,
-          "num_classes name dtype ignore_class sparse_y_true sparse_y_pred axis",
           {a.num_classes,
            all_classes(a.num_classes),
            a.ignore_class,
@@ -124,11 +121,9 @@ NYALA_IOU(MeanIoU,
            a.sparse_y_pred,
            a.axis})
 NYALA_IOU(OneHotIoU,
-          "num_classes target_class_ids name dtype ignore_class sparse_y_pred axis",
           {a.num_classes, a.target_class_ids.value, a.ignore_class, false, a.sparse_y_pred, a.axis})
 NYALA_IOU(
     OneHotMeanIoU,
-    "num_classes name dtype ignore_class sparse_y_pred axis",
     {a.num_classes, all_classes(a.num_classes), a.ignore_class, false, a.sparse_y_pred, a.axis})
 #undef NYALA_IOU_BODY
 #define NYALA_IOU_BODY                                                                           \
@@ -137,29 +132,16 @@ NYALA_IOU(
     const Tensor p = ops::cast(y_pred, DType::float32) >= args().threshold;                      \
     IoUBase::update_state(y_true, ops::cast(p, DType::int64), weight);                           \
   }
-NYALA_IOU(BinaryIoU, "target_class_ids threshold name dtype", {2, a.target_class_ids})
+NYALA_IOU(BinaryIoU, {2, a.target_class_ids})
 #undef NYALA_IOU_BODY
 #undef NYALA_IOU
 
 }  // namespace
 
-#define NYALA_MAKE(Name)                                     \
-  std::shared_ptr<MetricBase> make_object(Name##Args args) { \
-    return std::make_shared<Name##Impl>(std::move(args));    \
-  }
-NYALA_MAKE(IoU)
-NYALA_MAKE(MeanIoU)
-NYALA_MAKE(BinaryIoU)
-NYALA_MAKE(OneHotIoU)
-NYALA_MAKE(OneHotMeanIoU)
-#undef NYALA_MAKE
-
-void add_iou_metrics(MetricEntries& entries) {
-  entries.push_back({{"IoU", "io_u"}, IoUImpl::from_config});
-  entries.push_back({{"MeanIoU", "mean_io_u"}, MeanIoUImpl::from_config});
-  entries.push_back({{"BinaryIoU", "binary_io_u"}, BinaryIoUImpl::from_config});
-  entries.push_back({{"OneHotIoU", "one_hot_io_u"}, OneHotIoUImpl::from_config});
-  entries.push_back({{"OneHotMeanIoU", "one_hot_mean_io_u"}, OneHotMeanIoUImpl::from_config});
-}
+NYALA_MAKE_METRIC(IoU)
+NYALA_MAKE_METRIC(MeanIoU)
+NYALA_MAKE_METRIC(BinaryIoU)
+NYALA_MAKE_METRIC(OneHotIoU)
+NYALA_MAKE_METRIC(OneHotMeanIoU)
 
 }  // namespace nyala::metrics

@@ -1,6 +1,6 @@
 #include <nyala/models/losses/functions.hpp>
+#include <nyala/models/metrics/classes.hpp>
 #include <nyala/models/metrics/functions.hpp>
-#include <nyala/models/metrics/mean_metrics.hpp>
 #include <nyala/models/metrics/support.hpp>
 
 namespace nyala::metrics {
@@ -60,21 +60,21 @@ Tensor concordance_correlation(const Tensor& y_true, const Tensor& y_pred, int a
   const Tensor p_mean = ops::mean(p, over);
   const Tensor covariance = (t - p_mean) * (p - p_mean);
   const Tensor norm = ops::var(t, over) + ops::var(p, over) + ops::square(t_mean - p_mean);
-  return ops::mean(2.0 * covariance / (norm + losses::kEpsilon), {.axis = axis});
+  return ops::mean(2.0 * covariance / (norm + kEpsilon), {.axis = axis});
 }
 
 // clang-format off
-NYALA_METRIC(Mean, MeanBase, none, "name dtype",
+NYALA_METRIC(Mean, MeanBase, none,
     void update_state(const Tensor& values, const Tensor& weight, const Tensor& extra) override {
       check_values(*this, values, extra);
       add(values, weight);
     })
-NYALA_METRIC(Sum, SumBase, none, "name dtype",
+NYALA_METRIC(Sum, SumBase, none,
     void update_state(const Tensor& values, const Tensor& weight, const Tensor& extra) override {
       check_values(*this, values, extra);
       total_.assign_add(ops::sum(samplewise(values, weight, &ops::sum, dtype()).first));
     })
-NYALA_METRIC(RootMeanSquaredError, MeanBase, down, "name dtype",
+NYALA_METRIC(RootMeanSquaredError, MeanBase, down,
     void update_state(const Tensor& y_true, const Tensor& y_pred, const Tensor& weight) override {
       check_inputs(*this, y_true, y_pred);
       const auto [t, p] =
@@ -82,7 +82,7 @@ NYALA_METRIC(RootMeanSquaredError, MeanBase, down, "name dtype",
       add(ops::square(p - t), weight);
     }
     Tensor result() const override { return ops::sqrt(MeanMetric::result()); })
-NYALA_METRIC(BinaryCrossentropy, MeanFunctionMetric, down, "name dtype from_logits label_smoothing",
+NYALA_METRIC(BinaryCrossentropy, MeanFunctionMetric, down,
     Tensor values(const Tensor& t, const Tensor& p) const override {
       return losses::binary_crossentropy(t, p, {args().from_logits, args().label_smoothing});
     }
@@ -92,7 +92,6 @@ NYALA_METRIC(BinaryCrossentropy, MeanFunctionMetric, down, "name dtype from_logi
       return config;
     })
 NYALA_METRIC(CategoricalCrossentropy, MeanFunctionMetric, down,
-    "name dtype from_logits label_smoothing axis",
     Tensor values(const Tensor& t, const Tensor& p) const override {
       return losses::categorical_crossentropy(
           t, p, {args().from_logits, args().label_smoothing, args().axis});
@@ -102,58 +101,26 @@ NYALA_METRIC(CategoricalCrossentropy, MeanFunctionMetric, down,
       write_smoothing(config, args().label_smoothing);
       return config;
     })
-NYALA_MEAN_METRIC(SparseCategoricalCrossentropy, down, "name dtype from_logits ignore_class axis",
+NYALA_MEAN_METRIC(SparseCategoricalCrossentropy, down,
     losses::sparse_categorical_crossentropy(
         t, p, {args().from_logits, args().ignore_class, args().axis}))
-NYALA_MEAN_METRIC(MeanSquaredError, down, "name dtype", losses::mean_squared_error(t, p))
-NYALA_MEAN_METRIC(MeanAbsoluteError, down, "name dtype", losses::mean_absolute_error(t, p))
-NYALA_MEAN_METRIC(MeanAbsolutePercentageError, down, "name dtype",
+NYALA_MEAN_METRIC(MeanSquaredError, down, losses::mean_squared_error(t, p))
+NYALA_MEAN_METRIC(MeanAbsoluteError, down, losses::mean_absolute_error(t, p))
+NYALA_MEAN_METRIC(MeanAbsolutePercentageError, down,
     losses::mean_absolute_percentage_error(t, p))
-NYALA_MEAN_METRIC(MeanSquaredLogarithmicError, down, "name dtype",
+NYALA_MEAN_METRIC(MeanSquaredLogarithmicError, down,
     losses::mean_squared_logarithmic_error(t, p))
-NYALA_MEAN_METRIC(LogCoshError, down, "name dtype", losses::log_cosh(t, p))
-NYALA_MEAN_METRIC(Hinge, down, "name dtype", losses::hinge(t, p))
-NYALA_MEAN_METRIC(SquaredHinge, down, "name dtype", losses::squared_hinge(t, p))
-NYALA_MEAN_METRIC(CategoricalHinge, down, "name dtype", losses::categorical_hinge(t, p))
-NYALA_MEAN_METRIC(KLDivergence, down, "name dtype", losses::kl_divergence(t, p))
-NYALA_MEAN_METRIC(Poisson, down, "name dtype", losses::poisson(t, p))
-NYALA_MEAN_METRIC(CosineSimilarity, up, "name dtype", cosine_similarity(t, p, args().axis))
-NYALA_MEAN_METRIC(PearsonCorrelation, up, "name dtype axis",
+NYALA_MEAN_METRIC(LogCoshError, down, losses::log_cosh(t, p))
+NYALA_MEAN_METRIC(Hinge, down, losses::hinge(t, p))
+NYALA_MEAN_METRIC(SquaredHinge, down, losses::squared_hinge(t, p))
+NYALA_MEAN_METRIC(CategoricalHinge, down, losses::categorical_hinge(t, p))
+NYALA_MEAN_METRIC(KLDivergence, down, losses::kl_divergence(t, p))
+NYALA_MEAN_METRIC(Poisson, down, losses::poisson(t, p))
+NYALA_MEAN_METRIC(CosineSimilarity, up, cosine_similarity(t, p, args().axis))
+NYALA_MEAN_METRIC(PearsonCorrelation, up,
     pearson_correlation(t, p, args().axis))
-NYALA_MEAN_METRIC(ConcordanceCorrelation, up, "name dtype axis",
+NYALA_MEAN_METRIC(ConcordanceCorrelation, up,
     concordance_correlation(t, p, args().axis))
 // clang-format on
-
-void add_mean_metrics(MetricEntries& entries) {
-  const auto add = [&](std::vector<std::string> names, auto make) {
-    entries.push_back({std::move(names), make});
-  };
-  add({"Mean", "mean"}, MeanImpl::from_config);
-  add({"Sum", "sum"}, SumImpl::from_config);
-  add({"MeanSquaredError", "mean_squared_error", "mse", "MSE"}, MeanSquaredErrorImpl::from_config);
-  add({"RootMeanSquaredError", "root_mean_squared_error"}, RootMeanSquaredErrorImpl::from_config);
-  add({"MeanAbsoluteError", "mean_absolute_error", "mae", "MAE"},
-      MeanAbsoluteErrorImpl::from_config);
-  add({"MeanAbsolutePercentageError", "mean_absolute_percentage_error", "mape", "MAPE"},
-      MeanAbsolutePercentageErrorImpl::from_config);
-  add({"MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "msle", "MSLE"},
-      MeanSquaredLogarithmicErrorImpl::from_config);
-  add({"CosineSimilarity", "cosine_similarity"}, CosineSimilarityImpl::from_config);
-  add({"LogCoshError", "log_cosh_error", "logcosh"}, LogCoshErrorImpl::from_config);
-  add({"Hinge", "hinge"}, HingeImpl::from_config);
-  add({"SquaredHinge", "squared_hinge"}, SquaredHingeImpl::from_config);
-  add({"CategoricalHinge", "categorical_hinge"}, CategoricalHingeImpl::from_config);
-  add({"KLDivergence", "kl_divergence", "kld", "KLD"}, KLDivergenceImpl::from_config);
-  add({"Poisson", "poisson"}, PoissonImpl::from_config);
-  add({"BinaryCrossentropy", "binary_crossentropy", "bce", "BCE"},
-      BinaryCrossentropyImpl::from_config);
-  add({"CategoricalCrossentropy", "categorical_crossentropy"},
-      CategoricalCrossentropyImpl::from_config);
-  add({"SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"},
-      SparseCategoricalCrossentropyImpl::from_config);
-  add({"PearsonCorrelation", "pearson_correlation"}, PearsonCorrelationImpl::from_config);
-  add({"ConcordanceCorrelation", "concordance_correlation"},
-      ConcordanceCorrelationImpl::from_config);
-}
 
 }  // namespace nyala::metrics

@@ -1,5 +1,6 @@
 #pragma once
 /// Metrics that are the mean of a value for each sample: accuracies, and the losses as metrics.
+#include <nyala/models/losses/functions.hpp>
 #include <nyala/models/metrics/options.hpp>
 
 #pragma GCC visibility push(default)
@@ -8,45 +9,27 @@ namespace nyala::metrics {
 
 /// The (weighted) mean of the values that it is given.
 NYALA_PLAIN_METRIC_ARGS(Mean, "mean");
-std::shared_ptr<MetricBase> make_object(MeanArgs args);
-using Mean = ValueMetricOf<MeanArgs>;
 
 /// The (weighted) sum of the values that it is given.
 NYALA_PLAIN_METRIC_ARGS(Sum, "sum");
-std::shared_ptr<MetricBase> make_object(SumArgs args);
-using Sum = ValueMetricOf<SumArgs>;
 
 NYALA_PLAIN_METRIC_ARGS(MeanSquaredError, "mean_squared_error");
-NYALA_DECLARE_METRIC(MeanSquaredError);
 NYALA_PLAIN_METRIC_ARGS(RootMeanSquaredError, "root_mean_squared_error");
-NYALA_DECLARE_METRIC(RootMeanSquaredError);
 NYALA_PLAIN_METRIC_ARGS(MeanAbsoluteError, "mean_absolute_error");
-NYALA_DECLARE_METRIC(MeanAbsoluteError);
 NYALA_PLAIN_METRIC_ARGS(MeanAbsolutePercentageError, "mean_absolute_percentage_error");
-NYALA_DECLARE_METRIC(MeanAbsolutePercentageError);
 NYALA_PLAIN_METRIC_ARGS(MeanSquaredLogarithmicError, "mean_squared_logarithmic_error");
-NYALA_DECLARE_METRIC(MeanSquaredLogarithmicError);
 NYALA_PLAIN_METRIC_ARGS(LogCoshError, "logcosh");
-NYALA_DECLARE_METRIC(LogCoshError);
 NYALA_PLAIN_METRIC_ARGS(Hinge, "hinge");
-NYALA_DECLARE_METRIC(Hinge);
 NYALA_PLAIN_METRIC_ARGS(SquaredHinge, "squared_hinge");
-NYALA_DECLARE_METRIC(SquaredHinge);
 NYALA_PLAIN_METRIC_ARGS(CategoricalHinge, "categorical_hinge");
-NYALA_DECLARE_METRIC(CategoricalHinge);
 NYALA_PLAIN_METRIC_ARGS(KLDivergence, "kl_divergence");
-NYALA_DECLARE_METRIC(KLDivergence);
 NYALA_PLAIN_METRIC_ARGS(Poisson, "poisson");
-NYALA_DECLARE_METRIC(Poisson);
 /// How often y_pred equals y_true.
 NYALA_PLAIN_METRIC_ARGS(Accuracy, "accuracy");
-NYALA_DECLARE_METRIC(Accuracy);
 /// How often the largest score is that of the class that is 1 in y_true.
 NYALA_PLAIN_METRIC_ARGS(CategoricalAccuracy, "categorical_accuracy");
-NYALA_DECLARE_METRIC(CategoricalAccuracy);
 /// The same for class numbers.
 NYALA_PLAIN_METRIC_ARGS(SparseCategoricalAccuracy, "sparse_categorical_accuracy");
-NYALA_DECLARE_METRIC(SparseCategoricalAccuracy);
 
 struct CosineSimilarityArgs {
   NYALA_METRIC_OPTIONS("cosine_similarity");
@@ -55,8 +38,8 @@ struct CosineSimilarityArgs {
   static constexpr auto fields() {
     return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the vectors."}};
   }
+  static constexpr const char* kUnsaved = "axis";
 };
-NYALA_DECLARE_METRIC(CosineSimilarity);
 
 struct BinaryCrossentropyArgs {
   NYALA_METRIC_OPTIONS("binary_crossentropy");
@@ -72,13 +55,10 @@ struct BinaryCrossentropyArgs {
                             Range::from_0_to_1()}};
   }
 };
-NYALA_DECLARE_METRIC(BinaryCrossentropy);
 
 struct CategoricalCrossentropyArgs {
   NYALA_METRIC_OPTIONS("categorical_crossentropy");
-  bool from_logits = false;
-  double label_smoothing = 0;
-  int axis = -1;
+  NYALA_CROSSENTROPY_OPTIONS(NYALA_OPTION_MEMBER)
   template <class A = CategoricalCrossentropyArgs>
   static constexpr auto fields() {
     return std::tuple{NYALA_METRIC_FIELDS(A),
@@ -90,7 +70,6 @@ struct CategoricalCrossentropyArgs {
                       Field{"axis", &A::axis, "Axis of the classes."}};
   }
 };
-NYALA_DECLARE_METRIC(CategoricalCrossentropy);
 
 struct SparseCategoricalCrossentropyArgs {
   NYALA_METRIC_OPTIONS("sparse_categorical_crossentropy");
@@ -105,7 +84,6 @@ struct SparseCategoricalCrossentropyArgs {
                       Field{"axis", &A::axis, "Axis of the classes: the last."}};
   }
 };
-NYALA_DECLARE_METRIC(SparseCategoricalCrossentropy);
 
 struct BinaryAccuracyArgs {
   NYALA_METRIC_OPTIONS("binary_accuracy");
@@ -116,18 +94,16 @@ struct BinaryAccuracyArgs {
                       Field{"threshold", &A::threshold, "Above it a prediction is 1."}};
   }
 };
-NYALA_DECLARE_METRIC(BinaryAccuracy);
 
 struct TopKCategoricalAccuracyArgs {
   int k = 5;
   NYALA_METRIC_OPTIONS("top_k_categorical_accuracy");
   template <class A = TopKCategoricalAccuracyArgs>
   static constexpr auto fields() {
-    return std::tuple{Field{"k", &A::k, "How many scores count.", Range::at_least(1)},
-                      NYALA_METRIC_FIELDS(A)};
+    return std::tuple{NYALA_METRIC_FIELDS(A),
+                      Field{"k", &A::k, "How many scores count.", Range::at_least(1)}};
   }
 };
-NYALA_DECLARE_METRIC(TopKCategoricalAccuracy);
 
 struct SparseTopKCategoricalAccuracyArgs {
   int k = 5;
@@ -136,12 +112,12 @@ struct SparseTopKCategoricalAccuracyArgs {
   template <class A = SparseTopKCategoricalAccuracyArgs>
   static constexpr auto fields() {
     return std::tuple{
-        Field{"k", &A::k, "How many scores count.", Range::at_least(1)},
         NYALA_METRIC_FIELDS(A),
+        Field{"k", &A::k, "How many scores count.", Range::at_least(1)},
         Field{"from_sorted_ids", &A::from_sorted_ids, "Whether y_pred is classes, best first."}};
   }
+  static constexpr const char* kUnsaved = "from_sorted_ids";
 };
-NYALA_DECLARE_METRIC(SparseTopKCategoricalAccuracy);
 
 struct PearsonCorrelationArgs {
   NYALA_METRIC_OPTIONS("pearson_correlation");
@@ -151,7 +127,6 @@ struct PearsonCorrelationArgs {
     return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the samples."}};
   }
 };
-NYALA_DECLARE_METRIC(PearsonCorrelation);
 
 struct ConcordanceCorrelationArgs {
   NYALA_METRIC_OPTIONS("concordance_correlation");
@@ -161,7 +136,6 @@ struct ConcordanceCorrelationArgs {
     return std::tuple{NYALA_METRIC_FIELDS(A), Field{"axis", &A::axis, "Axis of the samples."}};
   }
 };
-NYALA_DECLARE_METRIC(ConcordanceCorrelation);
 
 }  // namespace nyala::metrics
 

@@ -6,7 +6,7 @@
 
 #include <nyala/autograd/init_scope.hpp>
 #include <nyala/layers/naming.hpp>
-#include <nyala/models/metrics/mean_metrics.hpp>
+#include <nyala/models/metrics/classes.hpp>
 #include <nyala/models/metrics/support.hpp>
 
 namespace nyala::metrics {
@@ -57,18 +57,6 @@ std::shared_ptr<MetricBase> function_from_config(const Config& config) {
   return metric;
 }
 
-MetricEntries all_metrics() {
-  MetricEntries entries;
-  add_mean_metrics(entries);
-  add_accuracy_metrics(entries);
-  add_confusion_metrics(entries);
-  add_auc_metric(entries);
-  add_score_metrics(entries);
-  add_iou_metrics(entries);
-  entries.push_back({{"MeanMetricWrapper"}, function_from_config});
-  return entries;
-}
-
 }  // namespace
 
 std::pair<Tensor, Tensor> samplewise(const Tensor& values,
@@ -113,7 +101,14 @@ Config MetricBase::get_config() const {
 }
 
 ObjectRegistry<MetricBase>& MetricBase::registry() {
-  static ObjectRegistry<MetricBase> metrics("metric", all_metrics());
+  static ObjectRegistry<MetricBase> metrics("metric",
+                                            {
+#define METRIC(Class, ...) \
+  {{#Class, __VA_ARGS__},  \
+   [](const Config& config) { return losses::from_saved<Class##Args>(#Class, config); }},
+#include <nyala/models/metrics/metrics.def>
+#undef METRIC
+                                                {{"MeanMetricWrapper"}, function_from_config}});
   return metrics;
 }
 

@@ -21,10 +21,6 @@
   Field{"name", &Args::name, "Name of the metric; made from the class if empty."}, Field { \
     "dtype", &Args::dtype, "Dtype of the state; the default one if null."                  \
   }
-/// Names the handle of an Args struct.
-#define NYALA_DECLARE_METRIC(Class)                          \
-  std::shared_ptr<MetricBase> make_object(Class##Args args); \
-  using Class = MetricOf<Class##Args>
 /// A metric without options of its own.
 #define NYALA_PLAIN_METRIC_ARGS(Class, default_name) \
   struct Class##Args {                               \

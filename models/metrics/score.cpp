@@ -1,10 +1,8 @@
-#include <nyala/models/metrics/score_metrics.hpp>
+#include <nyala/models/metrics/classes.hpp>
 #include <nyala/models/metrics/support.hpp>
 
 namespace nyala::metrics {
 namespace {
-
-using losses::kEpsilon;
 
 // The columns of (batch, columns), of which both tensors must have the same number.
 std::int64_t columns_of(const MetricBase& metric, const Tensor& y_true, const Tensor& y_pred) {
@@ -24,7 +22,6 @@ void check_built(const MetricBase& metric, const Variable& variable) {
 class R2ScoreImpl final : public MetricImpl<MetricBase, R2ScoreArgs, R2ScoreImpl> {
  public:
   static constexpr const char* kName = "R2Score";
-  static constexpr const char* kConfig = "name dtype class_aggregation num_regressors";
   static constexpr Direction kDirection = Direction::up;
 
   explicit R2ScoreImpl(R2ScoreArgs args)
@@ -155,7 +152,6 @@ class FScoreBase : public MetricBase {
 class FBetaScoreImpl final : public MetricImpl<FScoreBase, FBetaScoreArgs, FBetaScoreImpl> {
  public:
   static constexpr const char* kName = "FBetaScore";
-  static constexpr const char* kConfig = "name dtype average beta threshold";
   static constexpr Direction kDirection = Direction::up;
   explicit FBetaScoreImpl(FBetaScoreArgs args) : MetricImpl(std::move(args)) {
     configure(this->args().average, this->args().beta, this->args().threshold);
@@ -165,7 +161,6 @@ class FBetaScoreImpl final : public MetricImpl<FScoreBase, FBetaScoreArgs, FBeta
 class F1ScoreImpl final : public MetricImpl<FScoreBase, F1ScoreArgs, F1ScoreImpl> {
  public:
   static constexpr const char* kName = "F1Score";
-  static constexpr const char* kConfig = "name dtype average threshold";
   static constexpr Direction kDirection = Direction::up;
   explicit F1ScoreImpl(F1ScoreArgs args) : MetricImpl(std::move(args)) {
     configure(this->args().average, 1, this->args().threshold);
@@ -174,20 +169,8 @@ class F1ScoreImpl final : public MetricImpl<FScoreBase, F1ScoreArgs, F1ScoreImpl
 
 }  // namespace
 
-std::shared_ptr<MetricBase> make_object(R2ScoreArgs args) {
-  return std::make_shared<R2ScoreImpl>(std::move(args));
-}
-std::shared_ptr<MetricBase> make_object(FBetaScoreArgs args) {
-  return std::make_shared<FBetaScoreImpl>(std::move(args));
-}
-std::shared_ptr<MetricBase> make_object(F1ScoreArgs args) {
-  return std::make_shared<F1ScoreImpl>(std::move(args));
-}
-
-void add_score_metrics(MetricEntries& entries) {
-  entries.push_back({{"R2Score", "r2_score"}, R2ScoreImpl::from_config});
-  entries.push_back({{"FBetaScore", "f_beta_score", "fbeta_score"}, FBetaScoreImpl::from_config});
-  entries.push_back({{"F1Score", "f1_score"}, F1ScoreImpl::from_config});
-}
+NYALA_MAKE_METRIC(R2Score)
+NYALA_MAKE_METRIC(FBetaScore)
+NYALA_MAKE_METRIC(F1Score)
 
 }  // namespace nyala::metrics

@@ -14,17 +14,16 @@ struct R2ScoreArgs {
   template <class A = R2ScoreArgs>
   static constexpr auto fields() {
     return std::tuple{
+        NYALA_METRIC_FIELDS(A),
         Field{"class_aggregation",
               &A::class_aggregation,
               "\"uniform_average\", \"variance_weighted_average\", or null for each."},
         Field{"num_regressors",
               &A::num_regressors,
               "Predictors of the adjusted score; 0 for the plain one.",
-              Range::at_least(0)},
-        NYALA_METRIC_FIELDS(A)};
+              Range::at_least(0)}};
   }
 };
-NYALA_DECLARE_METRIC(R2Score);
 
 #define NYALA_F_FIELDS \
   Field { "average", &A::average, "\"micro\", \"macro\", \"weighted\", or null for each class." }
@@ -43,13 +42,12 @@ struct FBetaScoreArgs {
   NYALA_METRIC_OPTIONS("fbeta_score");
   template <class A = FBetaScoreArgs>
   static constexpr auto fields() {
-    return std::tuple{NYALA_F_FIELDS,
+    return std::tuple{NYALA_METRIC_FIELDS(A),
+                      NYALA_F_FIELDS,
                       Field{"beta", &A::beta, "How much recall counts.", Range::positive()},
-                      NYALA_F_THRESHOLD,
-                      NYALA_METRIC_FIELDS(A)};
+                      NYALA_F_THRESHOLD};
   }
 };
-NYALA_DECLARE_METRIC(FBetaScore);
 
 /// 2 precision recall / (precision + recall) of (batch, classes).
 struct F1ScoreArgs {
@@ -58,10 +56,9 @@ struct F1ScoreArgs {
   NYALA_METRIC_OPTIONS("f1_score");
   template <class A = F1ScoreArgs>
   static constexpr auto fields() {
-    return std::tuple{NYALA_F_FIELDS, NYALA_F_THRESHOLD, NYALA_METRIC_FIELDS(A)};
+    return std::tuple{NYALA_METRIC_FIELDS(A), NYALA_F_FIELDS, NYALA_F_THRESHOLD};
   }
 };
-NYALA_DECLARE_METRIC(F1Score);
 #undef NYALA_F_FIELDS
 #undef NYALA_F_THRESHOLD
 
@@ -80,16 +77,15 @@ struct IoUArgs {
   int axis = -1;
   template <class A = IoUArgs>
   static constexpr auto fields() {
-    return std::tuple{Field{"num_classes", &A::num_classes, "Classes.", Range::at_least(1)},
+    return std::tuple{NYALA_METRIC_FIELDS(A),
+                      Field{"num_classes", &A::num_classes, "Classes.", Range::at_least(1)},
                       Field{"target_class_ids", &A::target_class_ids, "Those that count."},
-                      NYALA_METRIC_FIELDS(A),
                       Field{"ignore_class", &A::ignore_class, "Label that counts for nothing."},
                       Field{"sparse_y_true", &A::sparse_y_true, "Whether y_true is numbers."},
                       Field{"sparse_y_pred", &A::sparse_y_pred, "Whether y_pred is numbers."},
                       Field{"axis", &A::axis, "Axis of the classes where there are scores."}};
   }
 };
-NYALA_DECLARE_METRIC(IoU);
 
 /// The mean over all classes that occur.
 struct MeanIoUArgs {
@@ -109,7 +105,6 @@ struct MeanIoUArgs {
                       Field{"axis", &A::axis, "Axis of the classes where there are scores."}};
   }
 };
-NYALA_DECLARE_METRIC(MeanIoU);
 
 /// Two classes, with predictions of at least the threshold taken as 1.
 struct BinaryIoUArgs {
@@ -123,7 +118,6 @@ struct BinaryIoUArgs {
                       NYALA_METRIC_FIELDS(A)};
   }
 };
-NYALA_DECLARE_METRIC(BinaryIoU);
 
 /// IoU of one-hot labels and scores.
 struct OneHotIoUArgs {
@@ -143,7 +137,6 @@ struct OneHotIoUArgs {
                       Field{"axis", &A::axis, "Axis of the classes where there are scores."}};
   }
 };
-NYALA_DECLARE_METRIC(OneHotIoU);
 
 /// MeanIoU of one-hot labels and scores.
 struct OneHotMeanIoUArgs {
@@ -161,7 +154,6 @@ struct OneHotMeanIoUArgs {
                       Field{"axis", &A::axis, "Axis of the classes where there are scores."}};
   }
 };
-NYALA_DECLARE_METRIC(OneHotMeanIoU);
 
 }  // namespace nyala::metrics
 

@@ -15,8 +15,7 @@
 
 namespace nyala::metrics {
 
-/// A metric of Keras: its Args on top of a base. `Self` has `kName`, `kDirection` and `kConfig`
-/// (the keys that Keras saves, in its order, separated by spaces).
+/// A metric of Keras: its Args on top of a base. `Self` has `kName` and `kDirection`.
 template <class Base, class Args, class Self>
 class MetricImpl : public Base {
  public:
@@ -26,17 +25,12 @@ class MetricImpl : public Base {
   }
   std::string class_name() const override { return Self::kName; }
   Config get_config() const override {
-    Config config = Config::dict();
-    losses::copy_options(args_, Self::kConfig, config);
+    Config config = losses::saved_options(args_);
     config["name"] = this->name();
     config["dtype"] = name_of(this->dtype());
     return config;
   }
   const Args& args() const { return args_; }
-
-  static std::shared_ptr<MetricBase> from_config(const Config& config) {
-    return std::make_shared<Self>(losses::args_from_config<Args>(Self::kName, config));
-  }
 
  private:
   Args args_;
@@ -95,36 +89,29 @@ std::vector<double> even_thresholds(int count);
 /// Whether a list is those, within rounding.
 bool are_even(const std::vector<double>& thresholds);
 
-/// Lists of the metrics, one for each file.
-using MetricEntries = std::vector<ObjectRegistry<MetricBase>::Entry>;
-void add_mean_metrics(MetricEntries& entries);
-void add_accuracy_metrics(MetricEntries& entries);
-void add_confusion_metrics(MetricEntries& entries);
-void add_auc_metric(MetricEntries& entries);
-void add_score_metrics(MetricEntries& entries);
-void add_iou_metrics(MetricEntries& entries);
-
 }  // namespace nyala::metrics
 
+/// How `Name##Impl` is made from `Name##Args`.
+#define NYALA_MAKE_METRIC(Name)                              \
+  std::shared_ptr<MetricBase> make_object(Name##Args args) { \
+    return std::make_shared<Name##Impl>(std::move(args));    \
+  }
+
 /// The class `Name##Impl` of `Name##Args` over a base, and how it is made.
-#define NYALA_METRIC(Name, Base, direction, keys, ...)                       \
+#define NYALA_METRIC(Name, Base, direction, ...)                             \
   class Name##Impl final : public MetricImpl<Base, Name##Args, Name##Impl> { \
    public:                                                                   \
     using MetricImpl::MetricImpl;                                            \
     static constexpr const char* kName = #Name;                              \
-    static constexpr const char* kConfig = keys;                             \
     static constexpr Direction kDirection = Direction::direction;            \
     __VA_ARGS__                                                              \
   };                                                                         \
-  std::shared_ptr<MetricBase> make_object(Name##Args args) {                 \
-    return std::make_shared<Name##Impl>(std::move(args));                    \
-  }
+  NYALA_MAKE_METRIC(Name)
 
 /// A metric that is the mean of an expression of `t`, `p` and `args()`.
-#define NYALA_MEAN_METRIC(Name, direction, keys, expression) \
-  NYALA_METRIC(                                              \
-      Name,                                                  \
-      MeanFunctionMetric,                                    \
-      direction,                                             \
-      keys,                                                  \
+#define NYALA_MEAN_METRIC(Name, direction, expression) \
+  NYALA_METRIC(                                        \
+      Name,                                            \
+      MeanFunctionMetric,                              \
+      direction,                                       \
       Tensor values(const Tensor& t, const Tensor& p) const override { return expression; })
