@@ -103,7 +103,7 @@ callbacks::Logs Trainer::metric_results() const {
   const Compiled& compiled = need_compiled("metric_results");
   const GradientTape::Pause pause;
   callbacks::Logs logs;
-  const StepReport& report = programs_->reports[static_cast<std::size_t>(programs_->last_step)];
+  const StepReport& report = programs_->report(programs_->last_step);
   if (report.is_default) {
     logs["loss"] = compiled.loss_tracker.result();
     compiled.metrics.results(logs);

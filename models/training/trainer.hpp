@@ -122,8 +122,10 @@ class Trainer {
  private:
   struct Compiled;
   struct Programs;
-  struct FeedShape;
-  struct Feed;
+  enum class StepKind : std::uint8_t;
+  struct StepReport;
+  struct StepSignature;
+  struct FlatInputs;
   struct DefaultSteps;
   struct FitRun;
   using Parts = detail::BatchParts;
@@ -135,11 +137,11 @@ class Trainer {
   void prepare(const Parts& batch, bool for_training);
   void build_layer(const Parts& batch);
   void update_state(bool for_training);
-  Feed feed(const Parts& batch, const char* who, bool with_targets) const;
-  Tensors run(int step, const Feed& feed);
-  std::vector<Tensor> call(int step, const StepInputs& data);
-  graph::Program program(int step, const Feed& feed);
-  std::vector<Tensor> logged(int step, StepLogs&& logs);
+  FlatInputs flatten(const Parts& batch, const char* who, bool with_targets) const;
+  Tensors run(StepKind kind, const FlatInputs& flat);
+  std::vector<Tensor> call(StepKind kind, const StepInputs& data);
+  graph::Program program(StepKind kind, const FlatInputs& flat);
+  std::vector<Tensor> logged(StepReport& report, StepLogs&& logs) const;
   void track(const StepInputs& data, const std::vector<Tensor>& y_pred, const Tensor& loss) const;
   void train_batch(const Parts& batch);
   void test_batch(const Parts& batch);

@@ -38,8 +38,10 @@ struct Trainer::Compiled {
   std::vector<Tensor> losses = {};  // of the step that runs, one for each item of `loss`
 };
 
-/// Which tensors a step is given.
-struct Trainer::FeedShape {
+enum class Trainer::StepKind : std::uint8_t { train, test, predict };
+
+/// Which tensors a step is given: beside their specs what a program is traced for.
+struct Trainer::StepSignature {
   std::array<std::size_t, 3> sizes{};   // how many inputs, targets and weights
   SmallVector<std::size_t, 2> missing;  // the places of those that are not there
 
@@ -50,12 +52,13 @@ struct Trainer::FeedShape {
     for (std::size_t place : missing) all.push_back(place);
     return all;
   }
+  /// What the step is given, from the tensors that are there.
+  StepInputs inputs(Inputs<Tensor> tensors) const;
 };
 
-/// The tensors of one step, in the order of the model's inputs and outputs: as a program takes
-/// them, one after the other without those that are not there.
-struct Trainer::Feed {
-  FeedShape shape;
+/// StepInputs as a program takes them: one tensor after the other without those that are not there.
+struct Trainer::FlatInputs {
+  StepSignature signature;
   Tensors tensors;
 
   enum Part : std::size_t { kInputs, kTargets, kWeights };
@@ -64,8 +67,8 @@ struct Trainer::Feed {
     if (tensor.defined())
       tensors.push_back(tensor);
     else
-      shape.missing.push_back(tensors.size() + shape.missing.size());
-    ++shape.sizes[part];
+      signature.missing.push_back(tensors.size() + signature.missing.size());
+    ++signature.sizes[part];
   }
 };
 
@@ -93,7 +96,7 @@ struct Trainer::DefaultSteps final : StepFunctions {
 };
 
 /// What the steps of one kind report beside (or in place of) the loss and the metrics of `compile`.
-struct StepReport {
+struct Trainer::StepReport {
   bool is_default = true;          // whether Keras's step was part of it
   std::vector<std::string> names;  // as the step gave them when it was traced
   Tensors values;                  // of the last step
@@ -109,12 +112,14 @@ struct Trainer::Programs {
   ModelNames names;
   graph::ProgramCache cache;  // of all kinds of steps
   std::vector<Variable> trainable;
-  std::array<StepReport, 3> reports;  // by kind of step
-  int last_step = 0;                  // the kind of the last step of training or testing
+  std::array<StepReport, 2> reports;     // of training and testing
+  StepKind last_step = StepKind::train;  // the last one of these
   std::atomic<bool> optimizer_ready{false};
   // The thread in fit, evaluate or *_on_batch, and whether it changes weights.
   std::atomic<const void*> user{nullptr};
   std::atomic<bool> is_training{false};
+
+  StepReport& report(StepKind kind) { return reports.at(static_cast<std::size_t>(kind)); }
 };
 
 /// What one call of `fit` knows, for the checkpoints that its callbacks make.
