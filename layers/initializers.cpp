@@ -253,6 +253,13 @@ class FanInitializer final : public RandomInitializer<FanArgs<Law>, FanInitializ
   }
 };
 
+using GlorotNormalInitializer = FanInitializer<GlorotNormalLaw>;
+using GlorotUniformInitializer = FanInitializer<GlorotUniformLaw>;
+using HeNormalInitializer = FanInitializer<HeNormalLaw>;
+using HeUniformInitializer = FanInitializer<HeUniformLaw>;
+using LecunNormalInitializer = FanInitializer<LecunNormalLaw>;
+using LecunUniformInitializer = FanInitializer<LecunUniformLaw>;
+
 double dot(const double* x, const double* y, std::int64_t n) {
   double sum = 0;
   for (std::int64_t i = 0; i < n; ++i) sum += x[i] * y[i];
@@ -297,71 +304,20 @@ class OrthogonalInitializer final
 
 }  // namespace
 
-std::shared_ptr<InitializerBase> make_object(ZerosArgs args) {
-  return std::make_shared<ZerosInitializer>(args);
-}
-std::shared_ptr<InitializerBase> make_object(OnesArgs args) {
-  return std::make_shared<OnesInitializer>(args);
-}
-std::shared_ptr<InitializerBase> make_object(ConstantArgs args) {
-  return std::make_shared<ConstantInitializer>(args);
-}
-std::shared_ptr<InitializerBase> make_object(IdentityArgs args) {
-  return std::make_shared<IdentityInitializer>(args);
-}
-std::shared_ptr<InitializerBase> make_object(RandomNormalArgs args) {
-  return std::make_shared<RandomNormalInitializer>(args);
-}
-std::shared_ptr<InitializerBase> make_object(RandomUniformArgs args) {
-  return std::make_shared<RandomUniformInitializer>(args);
-}
-std::shared_ptr<InitializerBase> make_object(TruncatedNormalArgs args) {
-  return std::make_shared<TruncatedNormalInitializer>(args);
-}
-std::shared_ptr<InitializerBase> make_object(VarianceScalingArgs args) {
-  return std::make_shared<VarianceScalingInitializer>(std::move(args));
-}
-std::shared_ptr<InitializerBase> make_object(GlorotNormalArgs args) {
-  return std::make_shared<FanInitializer<GlorotNormalLaw>>(std::move(args));
-}
-std::shared_ptr<InitializerBase> make_object(GlorotUniformArgs args) {
-  return std::make_shared<FanInitializer<GlorotUniformLaw>>(std::move(args));
-}
-std::shared_ptr<InitializerBase> make_object(HeNormalArgs args) {
-  return std::make_shared<FanInitializer<HeNormalLaw>>(std::move(args));
-}
-std::shared_ptr<InitializerBase> make_object(HeUniformArgs args) {
-  return std::make_shared<FanInitializer<HeUniformLaw>>(std::move(args));
-}
-std::shared_ptr<InitializerBase> make_object(LecunNormalArgs args) {
-  return std::make_shared<FanInitializer<LecunNormalLaw>>(std::move(args));
-}
-std::shared_ptr<InitializerBase> make_object(LecunUniformArgs args) {
-  return std::make_shared<FanInitializer<LecunUniformLaw>>(std::move(args));
-}
-std::shared_ptr<InitializerBase> make_object(OrthogonalArgs args) {
-  return std::make_shared<OrthogonalInitializer>(args);
-}
+#define INITIALIZER(Name, ...)                                                  \
+  std::shared_ptr<InitializerBase> make_object(Name##Args args) {               \
+    return std::make_shared<Name##Initializer>(std::forward<Name##Args>(args)); \
+  }
+#include <nyala/layers/initializers.def>
+#undef INITIALIZER
 
 ObjectRegistry<InitializerBase>& InitializerBase::registry() {
-  static ObjectRegistry<InitializerBase> all(
-      "initializer",
-      {{{"Zeros", "zeros", "zero"}, ZerosInitializer::from_config},
-       {{"Ones", "ones", "one"}, OnesInitializer::from_config},
-       {{"Constant", "constant"}, ConstantInitializer::from_config},
-       {{"Identity", "identity", "IdentityInitializer"}, IdentityInitializer::from_config},
-       {{"RandomNormal", "random_normal", "normal"}, RandomNormalInitializer::from_config},
-       {{"RandomUniform", "random_uniform", "uniform"}, RandomUniformInitializer::from_config},
-       {{"TruncatedNormal", "truncated_normal"}, TruncatedNormalInitializer::from_config},
-       {{"VarianceScaling", "variance_scaling"}, VarianceScalingInitializer::from_config},
-       {{"GlorotNormal", "glorot_normal"}, FanInitializer<GlorotNormalLaw>::from_config},
-       {{"GlorotUniform", "glorot_uniform"}, FanInitializer<GlorotUniformLaw>::from_config},
-       {{"HeNormal", "he_normal"}, FanInitializer<HeNormalLaw>::from_config},
-       {{"HeUniform", "he_uniform"}, FanInitializer<HeUniformLaw>::from_config},
-       {{"LecunNormal", "lecun_normal"}, FanInitializer<LecunNormalLaw>::from_config},
-       {{"LecunUniform", "lecun_uniform"}, FanInitializer<LecunUniformLaw>::from_config},
-       {{"Orthogonal", "orthogonal", "OrthogonalInitializer"},
-        OrthogonalInitializer::from_config}});
+  static ObjectRegistry<InitializerBase> all("initializer",
+                                             {
+#define INITIALIZER(Name, ...) {{#Name, __VA_ARGS__}, Name##Initializer::from_config},
+#include <nyala/layers/initializers.def>
+#undef INITIALIZER
+                                             });
   return all;
 }
 
