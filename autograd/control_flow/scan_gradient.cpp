@@ -164,6 +164,64 @@ std::vector<Tensor> Scan::kept_carries(const Saved& saved) const {
 
 namespace {
 
+template <class T>
+std::vector<T> part(const std::vector<T>& all, std::size_t begin, std::size_t end) {
+  return {all.begin() + static_cast<std::ptrdiff_t>(begin),
+          all.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+// Which inputs of a body get a gradient, and from which of its results gradients flow back.
+ScanBackward flows_of(const graph::Body& body,
+                      std::size_t num_carries,
+                      std::size_t num_xs,
+                      const std::vector<bool>& wants) {
+  const std::size_t first_fixed = num_carries + num_xs;
+  const auto is_float = [](const Spec& spec) { return is_floating(spec.dtype); };
+  ScanBackward back{.num_outputs = body.outputs().size()};
+  for (std::size_t i = 0; i < body.inputs().size(); ++i) {
+    if (!is_float(body.inputs()[i]) || (i >= num_carries && !wants[i])) continue;
+    (i < num_carries ? back.carried : i < first_fixed ? back.along : back.fixed).push_back(i);
+  }
+  for (std::size_t i = num_carries; i < body.outputs().size(); ++i) {
+    if (is_float(body.outputs()[i])) back.flowing.push_back(i);
+  }
+  return back;
+}
+
+// What a step and its gradient take: the step's inputs; the gradients by the carry and the sums of
+// those by what stays the same; the gradients by results.
+std::vector<Spec> inputs_of_both(const graph::Body& body, const ScanBackward& back) {
+  std::vector<Spec> specs = body.inputs();
+  for (const std::size_t i : back.carried) specs.push_back(body.inputs()[i]);
+  for (const std::size_t i : back.fixed) specs.push_back(body.inputs()[i]);
+  for (const std::size_t i : back.flowing) specs.push_back(body.outputs()[i]);
+  return specs;
+}
+
+// The step's outputs, then what its gradient gives.
+std::vector<Tensor> run_both(const graph::Body& body,
+                             const ScanBackward& back,
+                             const std::vector<Tensor>& at) {
+  const std::size_t num_inputs = body.inputs().size();
+  const std::size_t first_dy = num_inputs + back.carried.size() + back.fixed.size();
+  std::vector<Flow> flows;
+  for (std::size_t k = 0; k < back.carried.size(); ++k)
+    flows.push_back({back.carried[k], at[num_inputs + k]});
+  for (std::size_t k = 0; k < back.flowing.size(); ++k)
+    flows.push_back({back.flowing[k], at[first_dy + k]});
+  std::vector<Tensor> outputs;
+  const std::vector<Tensor> grads = step_gradients(body.tape(),
+                                                   part(at, 0, num_inputs),
+                                                   {&back.carried, &back.along, &back.fixed},
+                                                   flows,
+                                                   &outputs);
+  const ScanResult made = split_gradients(
+      grads, back.carried.size(), back.along.size(), part(at, num_inputs, first_dy));
+  outputs.insert(outputs.end(), made.carry.begin(), made.carry.end());
+  outputs.insert(outputs.end(), made.results.begin(), made.results.end());
+  return outputs;
+}
+
 // What the steps of a tape from `first_step` on, and its outputs from `first_output` on, read that
 // these steps do not make.
 std::vector<ValueId> reads_of(const Tape& tape, std::size_t first_step, std::size_t first_output) {
@@ -180,6 +238,47 @@ std::vector<ValueId> reads_of(const Tape& tape, std::size_t first_step, std::siz
   return reads;
 }
 
+// The values of a step that its gradient reads: those that the step leaves, and inputs that the
+// scan goes along or that stay the same.
+struct Crossing {
+  std::vector<ValueId> left, xs, same;
+};
+
+// Where the inputs of a body begin.
+struct Inside {
+  std::size_t first_x, first_fixed, end;
+};
+
+// What crosses from the steps before `cut` to those behind it, noted in `back`. Of what is left,
+// results of the step have a place among those that it `gives`; the rest joins them.
+Crossing crossing_of(const Tape& tape,
+                     std::size_t cut,
+                     const Inside& inputs,
+                     ScanBackward& back,
+                     std::vector<ValueId>& gives) {
+  Crossing crossing;
+  const auto first_result = static_cast<std::ptrdiff_t>(inputs.first_x);
+  for (const ValueId id : reads_of(tape, cut, back.num_outputs)) {
+    const graph::Value& value = tape[id];
+    if (value.kind == graph::Value::Kind::constant) continue;
+    const bool is_input = value.kind == graph::Value::Kind::input;
+    if (is_input && value.input >= inputs.end) continue;  // a gradient
+    if (is_input && value.input >= inputs.first_fixed) {
+      back.same.push_back(value.input);
+      crossing.same.push_back(id);
+    } else if (is_input && value.input >= inputs.first_x) {
+      back.xs.push_back(value.input);
+      crossing.xs.push_back(id);
+    } else {
+      const auto known = std::find(gives.begin() + first_result, gives.end(), id);
+      back.left.push_back(static_cast<std::size_t>(known - gives.begin()));
+      if (known == gives.end()) gives.push_back(id);
+      crossing.left.push_back(id);
+    }
+  }
+  return crossing;
+}
+
 }  // namespace
 
 // One tape holds a step and, behind it, its gradient; it is cut between them. What the gradient
@@ -188,84 +287,33 @@ PreparedScan prepare_scan(const graph::Body& body,
                           std::size_t num_carries,
                           std::size_t num_xs,
                           const std::vector<bool>& wants) {
-  const std::size_t num_inputs = body.inputs().size(), num_outputs = body.outputs().size();
-  const std::size_t first_fixed = num_carries + num_xs;
-  ScanBackward back{.num_outputs = num_outputs};
-  std::vector<Spec> specs = body.inputs();
-  const auto is_float = [](const Spec& spec) { return is_floating(spec.dtype); };
-  for (std::size_t i = 0; i < num_inputs; ++i) {
-    if (!is_float(body.inputs()[i]) || (i >= num_carries && !wants[i])) continue;
-    (i < num_carries ? back.carried : i < first_fixed ? back.along : back.fixed).push_back(i);
-  }
-  for (const std::size_t i : back.carried) specs.push_back(body.inputs()[i]);
-  for (const std::size_t i : back.fixed) specs.push_back(body.inputs()[i]);
-  for (std::size_t i = num_carries; i < num_outputs; ++i) {
-    if (is_float(body.outputs()[i])) back.flowing.push_back(i);
-  }
-  for (const std::size_t i : back.flowing) specs.push_back(body.outputs()[i]);
-
-  const auto replay = [&](const std::vector<Tensor>& at) {
-    return graph::replay_tape(body.tape(),
-                              {at.begin(), at.begin() + static_cast<std::ptrdiff_t>(num_inputs)});
+  const std::size_t num_inputs = body.inputs().size();
+  ScanBackward back = flows_of(body, num_carries, num_xs, wants);
+  const std::vector<Spec> specs = inputs_of_both(body, back);
+  const auto step = [&](const std::vector<Tensor>& at) {
+    return graph::replay_tape(body.tape(), part(at, 0, num_inputs));
   };
-  const std::size_t cut = graph::trace_closure(replay, specs).tape.steps.size();
-  const auto both = [&](const std::vector<Tensor>& at) {
-    const std::vector<Tensor> inputs(at.begin(),
-                                     at.begin() + static_cast<std::ptrdiff_t>(num_inputs));
-    const auto carry = at.begin() + static_cast<std::ptrdiff_t>(num_inputs);
-    const auto dys = carry + static_cast<std::ptrdiff_t>(back.carried.size() + back.fixed.size());
-    std::vector<Flow> flows;
-    for (std::size_t k = 0; k < back.carried.size(); ++k)
-      flows.push_back({back.carried[k], carry[static_cast<std::ptrdiff_t>(k)]});
-    for (std::size_t k = 0; k < back.flowing.size(); ++k)
-      flows.push_back({back.flowing[k], dys[static_cast<std::ptrdiff_t>(k)]});
-    std::vector<Tensor> outputs;
-    const std::vector<Tensor> grads = step_gradients(
-        body.tape(), inputs, {&back.carried, &back.along, &back.fixed}, flows, &outputs);
-    const ScanResult made =
-        split_gradients(grads, back.carried.size(), back.along.size(), {carry, dys});
-    outputs.insert(outputs.end(), made.carry.begin(), made.carry.end());
-    outputs.insert(outputs.end(), made.results.begin(), made.results.end());
-    return outputs;
-  };
+  const auto both = [&](const std::vector<Tensor>& at) { return run_both(body, back, at); };
+  const std::size_t cut = graph::trace_closure(step, specs).tape.steps.size();
   const Tape tape = graph::trace_closure(both, specs).tape;
 
+  std::vector<ValueId> gives = part(tape.outputs, 0, back.num_outputs);
+  const Crossing crossing =
+      crossing_of(tape, cut, {num_carries, num_carries + num_xs, num_inputs}, back, gives);
   const std::vector<ValueId> inputs = graph::input_ids(tape);
-  const std::vector<ValueId> own(inputs.begin(),
-                                 inputs.begin() + static_cast<std::ptrdiff_t>(num_inputs));
-  const auto behind = inputs.begin() + static_cast<std::ptrdiff_t>(num_inputs);
-  const auto dys = behind + static_cast<std::ptrdiff_t>(back.carried.size() + back.fixed.size());
-  std::vector<ValueId> gives(tape.outputs.begin(),
-                             tape.outputs.begin() + static_cast<std::ptrdiff_t>(num_outputs));
-  const auto carry_end = static_cast<std::ptrdiff_t>(num_carries);
-  std::vector<ValueId> left, xs, same;
-  for (const ValueId id : reads_of(tape, cut, num_outputs)) {
-    const graph::Value& value = tape[id];
-    if (value.kind == graph::Value::Kind::constant) continue;
-    const std::size_t input = value.kind == graph::Value::Kind::input ? value.input : num_inputs;
-    if (value.kind == graph::Value::Kind::input && input >= num_inputs) continue;  // a gradient
-    if (input >= num_carries && input < first_fixed) {
-      back.xs.push_back(input);
-      xs.push_back(id);
-    } else if (input >= first_fixed && input < num_inputs) {
-      back.same.push_back(input);
-      same.push_back(id);
-    } else {
-      const auto known = std::find(gives.begin() + carry_end, gives.end(), id);  // a result
-      back.left.push_back(static_cast<std::size_t>(known - gives.begin()));
-      if (known == gives.end()) gives.push_back(id);
-      left.push_back(id);
-    }
-  }
-  std::vector<ValueId> reads(behind, dys);
-  for (const auto* some : {&left, &xs}) reads.insert(reads.end(), some->begin(), some->end());
-  reads.insert(reads.end(), dys, inputs.end());
-  reads.insert(reads.end(), same.begin(), same.end());
-  const std::vector<ValueId> grads(tape.outputs.begin() + static_cast<std::ptrdiff_t>(num_outputs),
-                                   tape.outputs.end());
+  const std::size_t first_dy = num_inputs + back.carried.size() + back.fixed.size();
+  std::vector<ValueId> reads = part(inputs, num_inputs, first_dy);
+  const std::vector<ValueId> dys = part(inputs, first_dy, inputs.size());
+  for (const auto* some : {&crossing.left, &crossing.xs, &dys, &crossing.same})
+    reads.insert(reads.end(), some->begin(), some->end());
   back.body = std::make_shared<const graph::Body>(
-      graph::part_of(tape, cut, tape.steps.size(), reads, grads));
-  return {std::make_shared<const graph::Body>(graph::part_of(tape, 0, cut, own, gives)),
+      graph::part_of(tape,
+                     cut,
+                     tape.steps.size(),
+                     reads,
+                     part(tape.outputs, back.num_outputs, tape.outputs.size())));
+  return {std::make_shared<const graph::Body>(
+              graph::part_of(tape, 0, cut, part(inputs, 0, num_inputs), gives)),
           std::make_shared<const ScanBackward>(std::move(back))};
 }
 
