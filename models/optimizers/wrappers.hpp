@@ -1,7 +1,10 @@
 #pragma once
 /// Optimizers that have others make their steps.
+#include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include <nyala/models/optimizers/optimizer.hpp>
 
@@ -37,6 +40,46 @@ struct LossScaleOptimizerArgs {
   }
 };
 
+/// Which optimizer a variable has, by its path.
+struct OptimizerMap {
+  /// For paths that no key below fits.
+  Optimizer default_optimizer = {};
+  /// By path, or by a regular expression that fits all of one: "encoder/.*".
+  std::vector<std::pair<std::string, Optimizer>> optimizer_map = {};
+
+  /// Throws ValueError where several expressions fit.
+  const Optimizer& operator[](const std::string& path) const;
+};
+
+/// Gives each variable to the optimizer that a map has for it. It has no learning rate: those are
+/// the other optimizers'. Throws ValueError for an optimizer that is missing or wraps others, for a
+/// key that comes twice or is no regular expression.
+struct MultiOptimizerArgs {
+  OptimizerMap optimizer_map = {};
+  std::optional<double> loss_scale_factor = {};
+  std::string name = {};
+  template <class A = MultiOptimizerArgs>
+  static constexpr auto fields() {
+    return std::tuple{Field{"optimizer_map", &A::optimizer_map, "Which variable has which."},
+                      Field{"loss_scale_factor",
+                            &A::loss_scale_factor,
+                            "What the loss is multiplied by, in place of that of the others.",
+                            Range::positive()},
+                      Field{"name", &A::name, "Its name."}};
+  }
+};
+
 }  // namespace nyala::optimizers
+
+namespace nyala {
+
+/// As Keras writes an OptimizerMap.
+template <>
+struct ConfigCodec<optimizers::OptimizerMap> {
+  static Config to(const optimizers::OptimizerMap& map);
+  static optimizers::OptimizerMap from(const Config& config);
+};
+
+}  // namespace nyala
 
 #pragma GCC visibility pop
