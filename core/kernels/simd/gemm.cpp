@@ -31,6 +31,8 @@ constexpr std::int64_t kFarDepth = 128;
 // The most elements of a packed panel of b that lies on the stack.
 template <class T>
 constexpr std::int64_t kStackPanel = 49152 / std::int64_t{sizeof(T)};
+// Rows of c from which a copy of b, or of a part, pays.
+constexpr std::int64_t kManyRows = 8 * kBlockRows;
 // The most columns of c that are computed as rows of its transpose.
 constexpr std::int64_t kFewColumns = 12;
 
@@ -66,10 +68,16 @@ void run_quarters(const MatmulPlan& p, const void* a, const void* b, const void*
 // Column panel by column panel, where b is too large for the first cache.
 template <class T>
 void run_panels(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
+  HWY_ALIGN T panel[kStackPanel<T>];
+  const std::int64_t step = lanes(hn::ScalableTag<T>()), width = kBlockVectors * step;
   const Block<T> x = whole_block<T>(p, a, b, bias, c);
   for (std::int64_t j = 0, count; j < p.n; j += count) {
     count = panel_width<T>(p.n - j);
-    panel_product<false>(x.columns_from(j), p.m, count);
+    Block<T> y = x.columns_from(j);
+    // Rows that are far apart share few places of the first cache: a copy is read from then on.
+    const bool copies = p.b.column == 1 && count % step == 0 && count > step;
+    if (copies && p.m >= kManyRows && p.k * width <= kStackPanel<T>) y.b_copy = panel;
+    panel_product<false>(y, p.m, count);
   }
 }
 

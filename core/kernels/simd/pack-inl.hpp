@@ -63,7 +63,13 @@ void pack_panel(const T* from,
   if (along == 1) {
     const hn::ScalableTag<T> d;
     const std::int64_t step = lanes(d), whole = count / step * step;
-    for (std::int64_t p = 0; p < k; ++p) {
+    std::int64_t p = 0;
+    // Parts of vectors are slow to store on many CPUs: whole ones, whose rest the next row's
+    // overwrites, as long as no row is the last to be read or written.
+    const bool spills = count < step && width == count && across >= step - count;
+    for (; spills && p + 1 < k && p * count + step <= k * count; ++p)
+      hn::StoreU(hn::LoadU(d, from + p * across), d, to + p * count);
+    for (; p < k; ++p) {
       const T* source = from + p * across;
       T* row = to + p * width;
       for (j = 0; j < whole; j += step) hn::StoreU(hn::LoadU(d, source + j), d, row + j);
