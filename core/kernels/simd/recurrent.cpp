@@ -12,6 +12,19 @@ HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {
 namespace {
 
+// Off by at most 1e-7, and of float quicker than a sigmoid that is right for tiny results: below
+// -87 it stays what it is there.
+template <class D, class V>
+HWY_INLINE V gate_sigmoid(D d, V x) {
+  if constexpr (sizeof(hn::TFromD<D>) == 8) {
+    return sigmoid(d, x);
+  } else {
+    const V one = constant(d, 1), bounded = at_least(d, at_most(d, x, 87), -87);
+    const PowerParts<V> parts = power_parts(d, bounded, -kExponentOfTwice / 2);
+    return quotient(d, one, hn::MulAdd(parts.power, parts.rest, hn::Add(parts.power, one)));
+  }
+}
+
 template <Gate gate, class D, class V>
 HWY_INLINE V activate(D d, V x) {
   if constexpr (gate == Gate::relu)
@@ -19,7 +32,7 @@ HWY_INLINE V activate(D d, V x) {
   else if constexpr (gate == Gate::tanh)
     return tanh(d, x);
   else if constexpr (gate == Gate::sigmoid)
-    return sigmoid(d, x);
+    return gate_sigmoid(d, x);
   else if constexpr (gate == Gate::hard_sigmoid) {
     const V shifted = hn::Add(x, constant(d, 3));
     const V bounded = at_most(d, at_least(d, shifted, 0), 6);
@@ -182,10 +195,16 @@ void lstm_forward(const RecurrentStep& step) {
   }
 }
 
-// dh is the gradient of h, dc of c, by then of the c before.
+// dh and dh_out are the gradient of h, dc of c, by then of the c before.
 template <class T>
-void lstm_row_backward(
-    const RecurrentPlan& plan, const T* gates, const T* c_before, const T* c, T* dh, T* dc, T* dx) {
+void lstm_row_backward(const RecurrentPlan& plan,
+                       const T* gates,
+                       const T* c_before,
+                       const T* c,
+                       const T* dh_out,
+                       T* dh,
+                       T* dc,
+                       T* dx) {
   const std::int64_t n = plan.units;
   const hn::ScalableTag<T> d;
   const auto zero = hn::Zero(d);
@@ -196,7 +215,7 @@ void lstm_row_backward(
         const auto g = part.load(gates + 2 * n + i, zero);
         const auto out = part.load(gates + 3 * n + i, zero);
         const auto y = activate<a>(d, part.load(c + i, zero));
-        const auto own = part.load(dh + i, zero);
+        const auto own = hn::Add(part.load(dh + i, zero), part.load(dh_out + i, zero));
         const auto of_c =
             hn::Add(part.load(dc + i, zero), gate_gradient<a>(d, hn::Mul(own, out), y));
         part.store(gate_gradient<b>(d, hn::Mul(of_c, g), in), dx + i);
@@ -219,18 +238,20 @@ void lstm_backward(const RecurrentStep& step) {
     T* dh = r.at(step.dh, at);
     T* dc = r.at(step.dc, at);
     T* dx = r.at(step.dx, row * r.width);
-    add_row(r.at(step.dh_out, at), dh, r.n);
     if (step.dc_out != nullptr) add_row(r.at(step.dc_out, at), dc, r.n);
-    if (r.is_masked(row))
+    if (r.is_masked(row)) {
+      add_row(r.at(step.dh_out, at), dh, r.n);
       clear_row(dx, r.width);
-    else
+    } else {
       lstm_row_backward<T>(*step.plan,
                            r.at(static_cast<const void*>(step.saved), row * r.saved),
                            r.at(step.c_before, at),
                            r.at(static_cast<const void*>(step.c), at),
+                           r.at(step.dh_out, at),
                            dh,
                            dc,
                            dx);
+    }
   }
 }
 
@@ -276,8 +297,13 @@ void gru_forward(const RecurrentStep& step) {
 }
 
 template <class T>
-void gru_row_backward(
-    const RecurrentPlan& plan, const T* saved, const T* h_before, T* dh, T* dx, T* dinner) {
+void gru_row_backward(const RecurrentPlan& plan,
+                      const T* saved,
+                      const T* h_before,
+                      const T* dh_out,
+                      T* dh,
+                      T* dx,
+                      T* dinner) {
   const std::int64_t n = plan.units;
   const hn::ScalableTag<T> d;
   const auto zero = hn::Zero(d), one = constant(d, 1);
@@ -287,7 +313,7 @@ void gru_row_backward(
         const auto z = part.load(saved + i, zero), reset = part.load(saved + n + i, zero);
         const auto candidate = part.load(saved + 2 * n + i, zero);
         const auto of_h = part.load(saved + 3 * n + i, zero);
-        const auto own = part.load(dh + i, zero);
+        const auto own = hn::Add(part.load(dh + i, zero), part.load(dh_out + i, zero));
         const auto difference = hn::Sub(part.load(h_before + i, zero), candidate);
         const auto dz = gate_gradient<b>(d, hn::Mul(own, difference), z);
         const auto dc = gate_gradient<a>(d, hn::Mul(own, hn::Sub(one, z)), candidate);
@@ -312,14 +338,15 @@ void gru_backward(const RecurrentStep& step) {
     T* dh = r.at(step.dh, at);
     T* dx = r.at(step.dx, wide);
     T* dinner = r.at(step.dinner, wide);
-    add_row(r.at(step.dh_out, at), dh, r.n);
     if (r.is_masked(row)) {
+      add_row(r.at(step.dh_out, at), dh, r.n);
       clear_row(dx, r.width);
       clear_row(dinner, r.width);
     } else {
       gru_row_backward<T>(*step.plan,
                           r.at(static_cast<const void*>(step.saved), row * r.saved),
                           r.at(step.h_before, at),
+                          r.at(step.dh_out, at),
                           dh,
                           dx,
                           dinner);
