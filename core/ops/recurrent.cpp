@@ -65,17 +65,28 @@ Shape one_more(const Shape& x, std::int64_t units) {
   return {add_sizes(x[0], 1, "recurrent"), x[1], units};
 }
 
-// Inputs: kernel, h, dh, then for LSTM c and dc, for cells with gates saved,
-// and the mask. Outputs: dx, dh0, then dc0 (LSTM) or the gradient of the
-// state's product (GRU).
+// Inputs: kernel, h, dh, then for LSTM c and, where c has a gradient, dc, for
+// cells with gates saved, and the mask. Outputs: dx, dh0, then dc0 (LSTM) or
+// the gradient of the state's product (GRU).
 struct RecurrentGrad : OfSequence<RecurrentGrad> {
   static constexpr std::string_view name = "recurrent_grad";
   static constexpr std::string_view doc = "The gradient of `recurrent` by its inputs and states.";
   using NoGradient = void;  // `recurrent` is differentiated step by step where a
                             // second one may come
 
+  bool has_dc = false;
+
+  static constexpr auto fields() {
+    return std::tuple_cat(
+        OfSequence::fields(),
+        std::tuple{Field{
+            "has_dc", &RecurrentGrad::has_dc, "LSTM: whether the cell states have a gradient."}});
+  }
+  bool takes_dc() const { return cell == kLstm && has_dc; }
+  std::size_t saved_at() const { return 3u + (cell == kLstm ? 1u : 0u) + (takes_dc() ? 1u : 0u); }
+
   Specs infer(Inputs<Spec> in) const {
-    expect_count(in, 3u + (cell == kLstm ? 2u : 0u) + (cell != kSimple ? 1u : 0u));
+    expect_count(in, saved_at() + (cell != kSimple ? 1u : 0u));
     const Shape& h = in[1].shape;
     const DType dtype = in[1].dtype;
     if (h.rank() != 3 || h[0] == 0 || (dtype != DType::float32 && dtype != DType::float64)) {
@@ -85,7 +96,7 @@ struct RecurrentGrad : OfSequence<RecurrentGrad> {
     const std::int64_t steps = h[0] == None ? None : h[0] - 1, batch = h[1], units = h[2];
     const std::int64_t width = multiply_sizes(gates(), units, "recurrent_grad");
     expect_spec(name, in[0], {units, width}, dtype);
-    const std::size_t like_h = cell == kLstm ? 5 : 3;
+    const std::size_t like_h = saved_at();
     for (std::size_t i = 2; i < like_h; ++i) expect_spec(name, in[i], h, dtype);
     const std::int64_t saved = multiply_sizes(4, units, "recurrent_grad");
     if (cell != kSimple) expect_spec(name, in[like_h], {steps, batch, saved}, dtype);
@@ -106,7 +117,7 @@ struct RecurrentGrad : OfSequence<RecurrentGrad> {
     a.h = in[next++];
     a.dh = in[next++];
     if (cell == kLstm) a.c = in[next++];
-    if (cell == kLstm) a.dc = in[next++];
+    if (takes_dc()) a.dc = in[next++];
     if (cell != kSimple) a.saved = in[next++];
     if (masked) a.mask = static_cast<const bool*>(in[next]);
     a.dx = out[0];
@@ -233,7 +244,8 @@ Recurrent::Parts Recurrent::fused(const Saved& saved, Inputs<Tensor> dys) const 
   std::vector<Tensor> in = {saved.input(2), h, or_zeros(dys[0], h)};
   if (cell == kLstm) {
     in.push_back(saved.output(2));
-    in.push_back(or_zeros(dys[2], h));
+    op.has_dc = dys[2].defined();
+    if (op.has_dc) in.push_back(dys[2]);
   }
   if (cell != kSimple) in.push_back(saved.output(1));
   if (masked) in.push_back(saved.input(mask_at()));
@@ -423,11 +435,12 @@ std::vector<SampleOf<RecurrentGrad>> RecurrentGrad::samples() {
   for (const SampleOf<Recurrent>& sample : Recurrent::samples()) {
     RecurrentGrad op;
     op.copy_options(sample.op);
+    op.has_dc = op.cell == kLstm && !op.masked;
     const Shape& x = sample.inputs[0].shape;
     const Shape& kernel = sample.inputs[2].shape;
     const SampleInput states{{x[0] + 1, x[1], kernel[0]}, -1, 1};
-    std::vector<SampleInput> in = {{kernel, -1, 1}, states, states};
-    if (op.cell == kLstm) in.insert(in.end(), {states, states});
+    std::vector<SampleInput> in = {{kernel, -1, 1}};
+    in.insert(in.end(), op.saved_at() - 1, states);
     if (op.cell != kSimple) in.push_back({{x[0], x[1], 4 * kernel[0]}, 0.1, 0.9});
     if (op.masked) in.push_back({{x[0], x[1]}, 0, 1, DType::bool_});
     samples.push_back({op, in});
