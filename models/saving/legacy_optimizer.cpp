@@ -6,6 +6,7 @@
 
 #include <nyala/core/error.hpp>
 #include <nyala/core/log.hpp>
+#include <nyala/models/saving/nadam.hpp>
 #include <nyala/models/training/trainer.hpp>
 
 namespace nyala::saving {
@@ -110,7 +111,9 @@ void plan_slots(const std::vector<std::string>& names,
                 std::size_t count,
                 const std::string& who,
                 Assignments& plan) {
-  std::vector<StoredKind> theirs = kinds_by_name(names, 1, count);
+  // Nadam of old keeps its product before the slots.
+  const bool has_cache = names.size() > 1 && names[1].find("/momentum_cache") != std::string::npos;
+  std::vector<StoredKind> theirs = kinds_by_name(names, has_cache ? 2 : 1, count);
   const std::vector<OwnKind> ours = own_kinds(slots);
   if (ours.empty()) return;
   drop_unused_momenta(theirs, ours);
@@ -146,10 +149,14 @@ void load_legacy_optimizer(const ModelBase& model,
       for (std::size_t i = 0; i < stored.size(); ++i)
         plan.add(variables[i], std::move(stored[i]), who);
     } else {
-      plan.add(variables.at(0), std::move(stored[0]), who);
+      plan.add(variables.at(0), stored[0], who);
       const std::size_t first = optimizer.has_schedule() ? 1 : 2;
-      const std::vector<Variable> slots(variables.begin() + static_cast<std::ptrdiff_t>(first),
-                                        variables.end());
+      std::vector<Variable> slots(variables.begin() + static_cast<std::ptrdiff_t>(first),
+                                  variables.end());
+      if (const auto product = momentum_product(optimizer)) {
+        slots.pop_back();
+        plan.add(product->variable, value_after(*product, stored[0]), who);
+      }
       plan_slots(names, stored, slots, model.trainable_variables().size(), who, plan);
     }
   } catch (const ValueError& error) {

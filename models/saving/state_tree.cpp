@@ -67,7 +67,8 @@ class Walk {
                        "optimizer \"" + optimizer.name() + "\"",
                        optimizer.variables(),
                        true,
-                       unused_momenta(*model)});
+                       unused_momenta(*model),
+                       momentum_product(optimizer)});
   }
 
   std::vector<StateEntry> entries;

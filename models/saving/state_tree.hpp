@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <nyala/models/model_base.hpp>
+#include <nyala/models/saving/nadam.hpp>
 
 namespace nyala::saving {
 
@@ -21,6 +22,7 @@ struct StateEntry {
   bool is_optimizer = false;
   /// Momenta that tf.keras writes, last, for SGD without momentum.
   std::size_t unused_momenta = 0;
+  std::optional<MomentumProduct> product = {};
 };
 
 /// The path of an attribute below another one: "layers/lstm" and "cell" give "layers/lstm/cell".

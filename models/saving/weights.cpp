@@ -75,11 +75,16 @@ void drop_unused_momenta(const StateEntry& entry, std::vector<StoredTensor>& sto
   if (!is_rate) stored.resize(used);
 }
 
+bool lacks_product(const StateEntry& entry, std::size_t stored) {
+  return entry.product && stored + (has_rate_of(entry) ? 2 : 1) == entry.variables.size();
+}
+
 // Those of an optimizer that a file with so many has. One that was never built has no slots yet;
 // tf.keras keeps no learning rate there.
 std::vector<Variable> saved_variables(const StateEntry& entry, std::size_t stored) {
   std::vector<Variable> variables = entry.variables;
   const bool has_rate = has_rate_of(entry);
+  if (lacks_product(entry, stored)) variables.pop_back();
   if (stored == 1 || (has_rate && stored == 2))
     variables.resize(stored);
   else if (has_rate && stored + 1 == variables.size())
@@ -94,8 +99,12 @@ std::string plan_optimizer(const StateEntry& entry,
   const std::size_t before = plan.size();
   drop_unused_momenta(entry, stored);
   const std::vector<Variable> variables = saved_variables(entry, stored.size());
+  std::optional<StoredTensor> iterations;
+  if (lacks_product(entry, stored.size())) iterations = stored[0];
   try {
     plan_layer({entry.path, entry.name, entry.who, variables}, std::move(stored), plan);
+    if (iterations)
+      plan.add(entry.product->variable, value_after(*entry.product, *iterations), entry.who);
   } catch (const ValueError& error) {
     plan.cut(before);
     return std::string(error.what()) + "; its state is left as it is";

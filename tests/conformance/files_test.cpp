@@ -49,7 +49,8 @@ constexpr const char* kWhole[] = {
     "theano_conv.h5",         "tf_keras_nested.h5",        "tf_keras_amsgrad.h5",
     "tf_keras_amsgrad.keras", "tf_keras_old_amsgrad.h5",   "tf_keras_average.h5",
     "tf_keras_average.keras", "tf_keras_schedule.h5",      "tf_keras_schedule.keras",
-    "tf_keras_attention.h5",  "tf_keras_attention.keras"};
+    "tf_keras_attention.h5",  "tf_keras_attention.keras",  "tf_keras_nadam.h5",
+    "tf_keras_nadam.keras",   "tf_keras_old_nadam.h5"};
 
 }  // namespace
 
@@ -57,6 +58,19 @@ TEST_CASE("files: each generation predicts and trains on as in Keras") {
   for (const char* name : kWhole) {
     CAPTURE(name);
     check_model(load_model(file(name)), name);
+  }
+}
+
+TEST_CASE("files: Nadam of tf.keras goes on with the product that it does not write") {
+  const double momenta[] = {0.9 * (1 - 0.5 * 0.96), 0.9 * (1 - 0.5 * 0.96 * 0.96)};
+  for (const char* name : {"tf_keras_nadam.h5", "tf_keras_nadam.keras", "tf_keras_old_nadam.h5"}) {
+    CAPTURE(name);
+    const Model model = load_model(file(name));
+    const std::vector<Variable> state = model.optimizer().variables();
+    CHECK(model.optimizer().iterations().value().item<int>() == 2);
+    CHECK(state.back().value().item<float>() == doctest::Approx(momenta[0] * momenta[1]));
+    for (std::size_t i = 2; i + 1 < state.size(); ++i)
+      CHECK(ops::any(ops::not_equal(state[i], 0)).item<bool>());
   }
 }
 
