@@ -8,6 +8,7 @@
 #include <nyala/core/error.hpp>
 #include <nyala/layers/initializers.hpp>
 #include <nyala/models/metrics/metric.hpp>
+#include <nyala/models/optimizers/schedules.hpp>
 #include <nyala/models/saving/bytes.hpp>
 
 namespace nyala::saving {
@@ -220,6 +221,13 @@ bool is_initializer(const std::string& class_name, const Config& config) {
          !config.contains("name") && !config.contains("trainable");
 }
 
+// With a name of null, which tf.keras writes, a schedule does not run in Keras 3.
+void name_schedule(const std::string& class_name, Config& config) {
+  if (optimizers::schedules::ScheduleBase::registry().find(class_name) == nullptr) return;
+  const Config* name = config.find("name");
+  if (name != nullptr && name->is_null()) config.erase("name");
+}
+
 Config modern_object(const Config& record) {
   Config modern = record;
   std::string name = record.at("class_name").as_string();
@@ -245,6 +253,7 @@ Config modern_object(const Config& record) {
       for (const std::string_view key : kDropped) config.erase(std::string(key));
     }
     if (is_initializer(name, config)) config.erase("dtype");
+    name_schedule(name, config);
     modern["class_name"] = name;
     if (old != name) modern.erase("module");
   }
@@ -277,6 +286,8 @@ Config modern_optimizer(const Config& record) {
   Config config = record.at("config");
   if (!config.is_dict()) return record;
   rename(config, "lr", "learning_rate");
+  if (const Config* rate = config.find("learning_rate"))
+    config["learning_rate"] = modern_value(*rate);
   config.erase("schedule_decay");
   if (const Config* epsilon = config.find("epsilon"); epsilon != nullptr && epsilon->is_null())
     config.erase("epsilon");

@@ -74,6 +74,13 @@ TEST_CASE("files: Nadam of tf.keras goes on with the product that it does not wr
   }
 }
 
+TEST_CASE("files: a schedule that tf.keras gave no name has one") {
+  for (const char* name : {"tf_keras_schedule.h5", "tf_keras_schedule.keras"}) {
+    const Config rate = load_model(file(name)).optimizer().get_config().at("learning_rate");
+    CHECK(rate.at("config").at("name") == Config("ExponentialDecay"));
+  }
+}
+
 TEST_CASE("files: what is read and written again is the same") {
   const testing::Folder folder;
   for (const char* name : kWhole) {
