@@ -6,8 +6,8 @@
 set -euo pipefail
 compiler=$1
 shift
-kMostLines=102000      # 97700 when this was written
-kMostMegabytes=245     # 238; json.hpp alone takes 226
+kMostLines=104000      # 101100 when this was written
+kMostMegabytes=250     # 246; json.hpp alone takes 226
 
 source=$(mktemp --suffix=.cpp)
 trap 'rm -f "$source"' EXIT
