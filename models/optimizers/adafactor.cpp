@@ -43,8 +43,7 @@ class AdafactorOptimizer final : public OptimizerOf<AdafactorArgs, AdafactorOpti
   }
   // Keras keeps it, and files hold it.
   Variable unused(const Variable& variable) {
-    const Variable none(Tensor::scalar(0, DType::int32),
-                        {.trainable = false, .name = variable.name()});
+    Variable none(Tensor::scalar(0, DType::int32), {.trainable = false, .name = variable.name()});
     add_variable(none);
     return none;
   }
