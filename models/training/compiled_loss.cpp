@@ -51,7 +51,7 @@ double RunningMean::result() const {
     using T = Computed<Stored>;
     const T count = *detail::stored_value(count_).data<Stored>();
     const T total = *detail::stored_value(total_).data<Stored>();
-    const T mean = count == 0 ? T{0} : total / count;
+    const T mean = count == 0 ? T{0} : static_cast<T>(total / count);
     return static_cast<double>(mean);
   });
 }
