@@ -15,6 +15,7 @@
 /// Optional members, each a trait that compiled programs and tests read:
 ///   kernel, pointwise          works element by element (see Pointwise)
 ///   moves                      takes every dtype, as it only moves elements
+///   takes(dtype)               whether it computes in a dtype that most ops cast from
 ///   in_place                   the result may lie where the first input does
 ///   effects                    does more than give results: calls keep their order, and none is
 ///                              left out, merged with an equal one or made in advance
@@ -98,6 +99,17 @@ template <class O>
 constexpr bool kMoves = kViews<O> || requires {
   O::moves;
 };
+/// Whether an input of this dtype goes to the op as it is, and not cast to another.
+template <class O>
+constexpr bool takes(DType dtype) {
+  if constexpr (kMoves<O>) {
+    return true;
+  } else if constexpr (requires { O::takes(dtype); }) {
+    return has_kernels(dtype) || O::takes(dtype);
+  } else {
+    return has_kernels(dtype);
+  }
+}
 template <class O>
 constexpr bool kMulti = !requires(const O& op, Inputs<Spec> specs) {
   { op.infer(specs) } -> std::same_as<Spec>;
@@ -213,7 +225,7 @@ Tensor run_op(const O& op, Inputs<Tensor> inputs) try {
     if (!inputs[i].defined()) [[unlikely]]
       detail::throw_undefined(O::name, i);
     abstract |= inputs[i].is_abstract();
-    if constexpr (!detail::kMoves<O>) takes_all &= has_kernels(inputs[i].dtype());
+    takes_all &= detail::takes<O>(inputs[i].dtype());
   }
   if (!takes_all) [[unlikely]] {
     Tensors outputs;
@@ -262,7 +274,7 @@ void run_erased(const void* options, Inputs<Tensor> inputs, Tensors& outputs) tr
     bool abstract = false, takes_all = true;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].defined()) throw_undefined(O::name, i);
-      takes_all &= kMoves<O> || has_kernels(inputs[i].dtype());
+      takes_all &= takes<O>(inputs[i].dtype());
       abstract |= inputs[i].is_abstract();
     }
     if (!takes_all) return run_widened(op_def<O>(), options, inputs, outputs);

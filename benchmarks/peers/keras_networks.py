@@ -35,9 +35,10 @@ def model(name):
         hidden = layers.Dense(64)(layers.Dense(256, "relu")(h))
         h = layers.LayerNormalization(epsilon=1e-5)(h + hidden)
         return keras.Model(x, layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(h)))
-    first, *hidden, last = worker.SIZES[name]
+    policy = "mixed_bfloat16" if name == worker.MIXED else "float32"
+    first, *hidden, last = worker.SIZES["mnist_mlp_big" if name == worker.MIXED else name]
     inner, outer = ("tanh", "sigmoid") if name == "xor_mlp" else ("relu", "softmax")
-    return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner) for n in hidden],
+    return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner, dtype=policy) for n in hidden],
                              layers.Dense(last, outer)])
 
 

@@ -152,6 +152,19 @@ def convolutions(name):
     return nn.Sequential(*layers, nn.Conv1d(32, 1, 1))
 
 
+class Mixed(nn.Module):
+    """Computes in bfloat16 where autocast wants it, but for the last layer."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.hidden, self.last = network[:-1], network[-1]
+
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            h = self.hidden(x)
+        return self.last(h.float())
+
+
 def model(name):
     if name in worker.SEQUENCES:
         return Sequence(nn.LSTM if name == "lstm" else nn.GRU)
@@ -165,6 +178,8 @@ def model(name):
         return TwoTower()
     if name == "siamese":
         return Siamese()
+    if name == worker.MIXED:
+        return Mixed(model("mnist_mlp_big"))
     sizes = worker.SIZES[name]
     activation = nn.Tanh if name == "xor_mlp" else nn.ReLU
     layers = []
@@ -278,7 +293,7 @@ makers = {
     "kernel_softmax": kernel(lambda x: torch.softmax(x, -1)),
     "kernel_layer_norm": kernel(lambda x: F.layer_norm(x, x.shape[1:])),
     "kernel_batch_norm": batch_norm,
-    **worker.for_names((*worker.MODELS, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS),
+    **worker.for_names((*worker.MODELS, worker.MIXED, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS),
                        lambda name: train(name, fused=True)),
     **{f"predict_{name}": (lambda name=name: predict(name)) for name in (*worker.BLOCKS, "cnn")},
     "stream_lstm": stream_lstm,

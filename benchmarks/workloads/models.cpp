@@ -49,10 +49,11 @@ Task mnist_mlp_small(std::int64_t batches = 1) {
                   adam(1e-5));
 }
 
-Task mnist_mlp_big() {
+// The hidden layers compute as the policy says, the last one in float32.
+Task mnist_mlp_big(const std::string& policy = "float32") {
   Sequential model({Input({.shape = {784}}),
-                    layers::Dense({.units = 512, .activation = "relu"}),
-                    layers::Dense({.units = 512, .activation = "relu"}),
+                    layers::Dense({.units = 512, .activation = "relu", .dtype = policy}),
+                    layers::Dense({.units = 512, .activation = "relu", .dtype = policy}),
                     layers::Dense({.units = 10, .activation = "softmax"})});
   return compiled(model,
                   numbers({128, 784}, 1, 0, 1),
@@ -118,6 +119,11 @@ void add_models(std::vector<Workload>& list) {
   list.push_back({"mnist_mlp_big",
                   "784-512-512-10, Adam, batch 128",
                   [] { return train(mnist_mlp_big()); },
+                  1,
+                  kThreads});
+  list.push_back({"mnist_mlp_bf16",
+                  "the same with hidden layers of mixed_bfloat16",
+                  [] { return train(mnist_mlp_big("mixed_bfloat16")); },
                   1,
                   kThreads});
   list.push_back({"two_tower",

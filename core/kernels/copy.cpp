@@ -4,6 +4,7 @@
 
 #include <nyala/core/kernels/driver.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/core/kernels/loops.hpp>
 #include <nyala/core/kernels/scalar.hpp>
 
 namespace nyala::kernels {
@@ -116,6 +117,7 @@ void copy_transposed(Layout<2> layout, const T* x, T* out) {
 }  // namespace
 
 UnaryLoop cast_loop(DType from, DType to) {
+  if (const UnaryLoop loop = vector_cast_loop(from, to); loop != nullptr) return loop;
   return visit_stored(from, [&]<class From>() {
     return visit_stored(to, [&]<class To>() -> UnaryLoop { return convert_loop<From, To>; });
   });

@@ -20,6 +20,9 @@ UnaryLoop vector_unary_loop(Unary op, DType dtype);
 /// The same of two inputs.
 BinaryLoops vector_binary_loops(Binary op, DType dtype);
 
+/// Casts between float32 and 16 bits; null for others.
+UnaryLoop vector_cast_loop(DType from, DType to);
+
 /// Plain loops compiled for vectors, of comparisons and integers; null where there are no such
 /// loops.
 BinaryLoops plain_binary_loops(Binary op, DType dtype);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/blas_matmul.hpp>
 #include <nyala/core/kernels/integer_matmul.hpp>
 #include <nyala/core/kernels/simd/gemm.hpp>
@@ -24,20 +25,45 @@ double work_of(const MatmulPlan& p) {
   return static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
 }
 
+struct Tile {
+  std::int64_t rows, columns;
+
+  bool is_wide() const { return columns >= rows; }
+  std::int64_t side() const { return is_wide() ? columns : rows; }
+  void halve() {
+    const std::int64_t unit = is_wide() ? 32 : 8;
+    (is_wide() ? columns : rows) = ((side() + 1) / 2 + unit - 1) / unit * unit;
+  }
+};
+
 // A large product is halved along its longer side as long as each part is worth a thread's while
 // and its sides are long enough for packing to pay.
 void choose_tiles(MatmulPlan& p) {
   constexpr double enough = kThreadWork;
+  Tile tile{p.tile_rows, p.tile_columns};
   int tiles = 1;
   for (double work = work_of(p); work > enough; work /= 2, tiles *= 2) {
     const bool large = work > enough * 16 && tiles >= 4;
     const std::int64_t shortest = large ? 256 : work > enough * 2 ? 128 : 64;
-    const bool across = p.tile_columns >= p.tile_rows;
-    std::int64_t& side = across ? p.tile_columns : p.tile_rows;
-    if (side / 2 < shortest) return;
-    const std::int64_t unit = across ? 32 : 8;
-    side = ((side + 1) / 2 + unit - 1) / unit * unit;
+    if (tile.side() / 2 < shortest) break;
+    tile.halve();
   }
+  p.tile_rows = tile.rows;
+  p.tile_columns = tile.columns;
+}
+
+// The tiles that a product is run in: each packs its own operands, so that they are no smaller than
+// it takes to keep all threads busy until the end. The SIMD loops sum each element of c in the same
+// order whatever its tile; BLAS promises no such thing, and its tiles depend on sizes only.
+Tile tile_of(const MatmulPlan& p) {
+  const Tile least{p.tile_rows, p.tile_columns};
+  if (p.blas) return least;
+  Tile tile{p.m, p.n};
+  for (int tiles = 1; tiles < 4 * num_threads(); tiles *= 2) {
+    tile.halve();
+    if (tile.rows <= least.rows && tile.columns <= least.columns) return least;
+  }
+  return tile;
 }
 
 bool is_tiled(const MatmulPlan& p) { return p.tile_rows < p.m || p.tile_columns < p.n; }
@@ -47,20 +73,18 @@ const std::byte* moved(const void* data, std::int64_t bytes) {
 }
 std::byte* moved(void* data, std::int64_t bytes) { return static_cast<std::byte*>(data) + bytes; }
 
-// The SIMD loops sum each element of c in the same order whatever its tile, so that the number of
-// threads may decide whether there are any. BLAS promises no such thing: its tiles depend on sizes
-// only.
 void run_tiles(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
   if (!p.blas && num_threads() == 1) return p.run_tile(p, a, b, bias, c);
-  const std::int64_t across = (p.n - 1) / p.tile_columns + 1;
-  const std::int64_t down = (p.m - 1) / p.tile_rows + 1;
+  const Tile tile = tile_of(p);
+  const std::int64_t across = (p.n - 1) / tile.columns + 1;
+  const std::int64_t down = (p.m - 1) / tile.rows + 1;
   const auto item = static_cast<std::int64_t>(size_of(p.dtype));
-  parallel_for(across * down, 1, [&](std::int64_t tile, std::int64_t) {
-    const std::int64_t row = tile / across * p.tile_rows;
-    const std::int64_t column = tile % across * p.tile_columns;
+  parallel_for(across * down, 1, [&](std::int64_t which, std::int64_t) {
+    const std::int64_t row = which / across * tile.rows;
+    const std::int64_t column = which % across * tile.columns;
     MatmulPlan part = p;
-    part.m = std::min(p.tile_rows, p.m - row);
-    part.n = std::min(p.tile_columns, p.n - column);
+    part.m = std::min(tile.rows, p.m - row);
+    part.n = std::min(tile.columns, p.n - column);
     p.run_tile(part,
                moved(a, row * p.a.row * item),
                moved(b, column * p.b.column * item),
@@ -78,13 +102,13 @@ void run_nothing(const MatmulPlan&, const void*, const void*, const void*, void*
 
 // A sum of no products.
 void run_empty(const MatmulPlan& p, const void*, const void*, const void* bias, void* c_data) {
-  visit_dtype(p.dtype, [&]<class T>() {
+  visit_stored(p.dtype, [&]<class T>() {
     for (std::int64_t i = 0; i < p.m; ++i) {
       T* c = static_cast<T*>(c_data) + i * p.c_row;
       if (!p.accumulate) std::fill_n(c, p.n, T{0});
-      if constexpr (std::is_floating_point_v<T>) {
+      if constexpr (is_float_type<T>) {
         const T* add = static_cast<const T*>(bias);
-        for (std::int64_t j = 0; add != nullptr && j < p.n; ++j) c[j] += add[j];
+        for (std::int64_t j = 0; add != nullptr && j < p.n; ++j) c[j] = T(c[j] + add[j]);
         for (std::int64_t j = 0; p.relu && j < p.n; ++j) c[j] = c[j] < T{0} ? T{0} : c[j];
       }
     }
@@ -119,6 +143,7 @@ void turn(MatmulPlan& p) {
 
 void choose_loops(MatmulPlan& p) {
   p.blas = false;
+  if (p.dtype == DType::bfloat16) return choose_bfloat16(p);
   if (p.packed_b || !choose_blas(p)) choose_simd_loops(p);
 }
 
@@ -158,10 +183,11 @@ MatmulPlan plan_matmul(const MatrixProduct& product) {
                .ahead = nullptr,
                .run_tile = nullptr,
                .run_batch = run_one_by_one};
-  const bool floats = dtype == DType::float32 || dtype == DType::float64;
-  if (!floats && (options.accumulate || options.relu)) {
+  const bool floats = is_floating(dtype) && dtype != DType::float16;
+  if ((options.accumulate && !has_kernels(dtype)) ||
+      (!floats && (options.accumulate || options.relu))) {
     throw TypeError("matmul: received dtype " + std::string(name_of(dtype)) +
-                    ", expected float32 or float64 to accumulate or for relu");
+                    ", expected float32 or float64 to accumulate, or bfloat16 for relu");
   }
   if (m == 0 || n == 0)
     p.run = p.run_tile = run_nothing;

@@ -1,8 +1,9 @@
 #pragma once
 /// Matrix products that are planned once and run many times: `plan_matmul` looks at dtype, sizes
 /// and strides and picks the loops, and running a plan is one call through a pointer. Of every
-/// dtype: float32 and float64 by BLAS or SIMD loops (core/matmul.hpp), bool (or of ands), uint8,
-/// int32 and int64 (wrapping) exactly. Results do not depend on the number of threads.
+/// dtype: float32 and float64 by BLAS or SIMD loops (core/matmul.hpp), bfloat16 where the CPU
+/// multiplies it (`multiplies_bfloat16`), bool (or of ands), uint8, int32 and int64 (wrapping)
+/// exactly. Results do not depend on the number of threads.
 #include <cstdint>
 #include <span>
 
@@ -17,7 +18,7 @@ struct MatrixStrides {
   std::int64_t column;
 };
 
-/// What is done beside the product, for float32 and float64.
+/// What is done beside the product, for float32 and float64; bfloat16 takes relu alone.
 struct MatmulOptions {
   bool accumulate = false;  ///< c += a b instead of c = a b
   bool relu = false;        ///< in the end, after a bias, c = max(c, 0); a NaN stays
@@ -32,7 +33,7 @@ struct Ahead {
 
 /// c = a b, for a (m, k), b (k, n) and c (m, n), whose columns are adjacent.
 struct MatmulPlan {
-  /// `bias` is null or, for float32 and float64, n elements, which are added to every row.
+  /// `bias` is null or, for floats, n elements, which are added to every row.
   using Run = void (*)(const MatmulPlan&, const void* a, const void* b, const void* bias, void* c);
   /// `count` products one after the other; steps are in elements.
   struct Batch {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -283,6 +284,9 @@ struct DotGeneral {
             out.mutable_data());
   }
 
+  static bool takes(DType dtype) {
+    return dtype == DType::bfloat16 && kernels::multiplies_bfloat16();
+  }
   static bool reads_strided(std::size_t, const Tensor&) { return true; }
   Kernel prepare(const Layouts& at, Workspace& workspace) const {
     const Tensor &a = at.in[0], &b = at.in[1];
@@ -307,14 +311,16 @@ struct DotGeneral {
         [product](const void* const* from, void* const* to) { product(from[0], from[1], to[0]); };
   }
   std::optional<kernels::MatmulPlan> product(Inputs<Tensor> in) const {
-    if (!is_of_matrices(in[0].shape(), in[1].shape())) return {};
+    if (!is_of_matrices(in[0].shape(), in[1].shape()) || !has_kernels(in[0].dtype())) return {};
     return plan_matrices(in);
   }
-  // Rows times a matrix, (..., k) times (k, n), take a bias.
+  // Rows times a matrix, (..., k) times (k, n), take a bias; of bfloat16 the product is rounded
+  // before it is added.
   AnyOp with_epilogue(Inputs<Tensor> in, const Epilogue& epilogue) const {
     const int last = in[0].rank() - 1;
     const bool is_dense = x_batch.size() == 0 && in[1].rank() == 2 && x_contract.size() == 1 &&
-                          x_contract[0] == last && y_contract[0] == 0 && is_floating(in[0].dtype());
+                          x_contract[0] == last && y_contract[0] == 0 &&
+                          is_floating(in[0].dtype()) && has_kernels(in[0].dtype());
     if (!is_dense || !epilogue.bias || epilogue.activation) return {};
     return linear_op(false);
   }

@@ -1,3 +1,4 @@
+#include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/linear.hpp>
 #include <nyala/core/ops/rewriting.hpp>
@@ -51,6 +52,9 @@ struct Linear {
                                  n,
                                  {.relu = relu}});
   }
+  static bool takes(DType dtype) {
+    return dtype == DType::bfloat16 && kernels::multiplies_bfloat16();
+  }
   static bool reads_strided(std::size_t i, const Tensor& input) {
     return i < 2 && input.rank() == 2;
   }
@@ -60,6 +64,7 @@ struct Linear {
     };
   }
   std::optional<kernels::MatmulPlan> product(Inputs<Tensor> in) const {
+    if (!has_kernels(in[0].dtype())) return {};
     if (!in[2].is_contiguous() || !(in[0].rank() == 2 || in[0].is_contiguous())) return {};
     return plan(in[0], in[1]);
   }
