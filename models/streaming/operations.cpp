@@ -17,21 +17,33 @@ constexpr std::string_view kElementwise[] = {
 #include <nyala/layers/keras_ops.def>
 #undef OR
     "Abs",
+    "BitwiseAnd",
+    "BitwiseLeftShift",
+    "BitwiseOr",
+    "BitwiseRightShift",
+    "BitwiseXor",
     "Cast",
     "Celu",
     "Clip",
     "Elu",
+    "FullLike",
     "Gelu",
     "HardShrink",
+    "Hypot",
     "Isclose",
     "LeakyRelu",
+    "LeftShift",
+    "Logaddexp",
     "NanToNum",
+    "OnesLike",
+    "RightShift",
     "Round",
     "SoftShrink",
     "Squareplus",
     "StopGradient",
     "Threshold",
-    "Where"};
+    "Where",
+    "ZerosLike"};
 // Over the axes of their option, which null makes all of them.
 constexpr std::string_view kAlongAxis[] = {
 #define UNARY(...)
@@ -39,7 +51,23 @@ constexpr std::string_view kAlongAxis[] = {
 #define OR(...)
 #include <nyala/layers/keras_ops.def>
 #undef OR
-    "Glu", "LogSoftmax", "Normalize", "Softmax", "Sparsemax"};
+    "Argmax",
+    "Argmin",
+    "Argsort",
+    "CountNonzero",
+    "Cumprod",
+    "Cumsum",
+    "Diff",
+    "Flip",
+    "Glu",
+    "LogSoftmax",
+    "Max",
+    "Min",
+    "Normalize",
+    "Prod",
+    "Softmax",
+    "Sort",
+    "Sparsemax"};
 
 template <class Names>
 bool contains(const Names& names, const std::string& name) {

@@ -330,6 +330,19 @@ TEST_CASE("a session runs operations and einsum where they work step by step") {
   refused({8, 4}, [](const Symbol& s) { return s + ops::ones({8, 4}); });
   refused({8, 8}, [](const Symbol& s) { return s + ops::sum(s, {.axis = -1}); });
   refused({8, 4}, [](const Symbol& s) { return ops::flip(s, 1); });
+  refused({8, 4}, [](const Symbol& s) { return ops::sort(s, {.axis = 1}); });
+  refused({8, 4}, [](const Symbol& s) { return ops::cumsum(s, {.axis = 1}); });
+}
+
+TEST_CASE("a session runs operations on elements and along the last axis") {
+  const Symbol x = Input({.shape = {None, 4}});
+  const Symbol f = ops::logaddexp(x, ops::hypot(x, ops::full_like(x, 2.0)));
+  const Symbol g = ops::flip(ops::sort(f), {2}) + ops::cumsum(x, {.axis = 2}) * ops::ones_like(x);
+  const Symbol h =
+      ops::max(g, {.axis = -1, .keepdims = true}) - ops::min(g, {.axis = 2, .keepdims = true});
+  const Symbol i = ops::cast(ops::argmax(g, {.axis = -1, .keepdims = true}), "int32");
+  const Symbol k = ops::bitwise_xor(ops::left_shift(i, 2), ops::bitwise_or(i, 5));
+  check_steps(Model(x, h + ops::cast(k, "float32") + ops::zeros_like(h)), data({2, 9, 4}));
 }
 
 TEST_CASE("a session starts from states that the model makes of an input without steps") {
