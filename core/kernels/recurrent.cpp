@@ -1,6 +1,7 @@
 #include <nyala/core/kernels/recurrent.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include <nyala/core/kernels/matmul.hpp>
@@ -18,6 +19,12 @@ constexpr std::int64_t kThreadWork = std::int64_t{1} << 19;
 // The most rows that are multiplied by an unpacked kernel: a vector of sums for each row and panel
 // of a packed one would leave the multipliers idle.
 constexpr std::int64_t kFewRows = 2;
+// For so few rows a step waits for its weights. Of more bytes than the first cache has, those read
+// last are read first in the next step: so many columns at a time, in strips that lie by
+// themselves.
+constexpr std::int64_t kNearBytes = 24 << 10;
+constexpr std::int64_t kStrip = 64;
+constexpr std::int64_t kStepsToCopyFor = 4;
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -40,15 +47,40 @@ class Sequence {
         wide(plan.width() * item),
         saved(plan.saved_width() * item),
         packs(plan.batch > kFewRows),
+        in_strips(!packs && plan.steps >= kStepsToCopyFor && n * k * item > kNearBytes),
         // Of one row: a plan of one column with more rows is transposed, and its parts with it.
-        whole(plan_matmul({plan.dtype, 1, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate}})) {}
+        whole(plan_matmul({plan.dtype, 1, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate}})) {
+    if (in_strips) strips = {product_of(kStrip), product_of(n % kStrip)};
+  }
 
-  std::int64_t packed_bytes() const { return packs ? aligned(packed_size(whole) * item) : 0; }
+  std::int64_t packed_bytes() const {
+    if (in_strips) return aligned(whole.k * whole.n * item);
+    return packs ? aligned(packed_size(whole) * item) : 0;
+  }
   /// The right operand of the products, packed into `to` where that pays.
   const void* right(const void* b, void* to) const {
-    if (!packs) return b;
-    pack_columns(whole, b, to);
-    return to;
+    if (packs) pack_columns(whole, b, to);
+    if (in_strips) copy_strips(b, to);
+    return packs || in_strips ? to : b;
+  }
+  /// The product of step t, for all columns of a block's rows.
+  void multiply(const MatmulPlan& product,
+                std::int64_t t,
+                const void* a,
+                const void* b,
+                const void* bias,
+                void* c) const {
+    if (!in_strips) return product.run_tile(product, a, b, bias, c);
+    const std::int64_t count = (whole.n - 1) / kStrip + 1;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t column = (t % 2 == 0 ? i : count - 1 - i) * kStrip;
+      const MatmulPlan& strip = strips[column + kStrip <= whole.n ? 0 : 1];
+      strip.run_tile(strip,
+                     a,
+                     moved(b, column * whole.k * item),
+                     moved(bias, column * item),
+                     moved(c, column * item));
+    }
   }
 
   /// body(product, first row, rows) for each block of rows.
@@ -86,8 +118,27 @@ class Sequence {
   const RecurrentPlan& p;
   const RecurrentLoops loops;
   const std::int64_t item, state, wide, saved;
-  const bool packs;
+  const bool packs, in_strips;
   const MatmulPlan whole;
+  std::array<MatmulPlan, 2> strips;  // a whole one and the last
+
+ private:
+  MatmulPlan product_of(std::int64_t columns) const {
+    const std::int64_t n = whole.n, k = whole.k;
+    return plan_matmul(
+        {p.dtype, p.batch, columns, k, {k, 1}, {columns, 1}, n, {.accumulate = whole.accumulate}});
+  }
+  void copy_strips(const void* b, void* to) const {
+    for (std::int64_t column = 0; column < whole.n; column += kStrip) {
+      const std::int64_t row = std::min(kStrip, whole.n - column) * item;
+      void* strip = moved(to, column * whole.k * item);
+      for (std::int64_t i = 0; i < whole.k; ++i) {
+        std::memcpy(moved(strip, i * row),
+                    moved(b, (i * whole.n + column) * item),
+                    static_cast<std::size_t>(row));
+      }
+    }
+  }
 };
 
 Sequence forward_of(const RecurrentPlan& plan) { return {plan, plan.width(), plan.units, false}; }
@@ -127,7 +178,7 @@ void recurrent_forward(const RecurrentPlan& plan, const RecurrentForward& a, voi
     void* own = moved(inner, first * q.wide);
     for (std::int64_t t = 0; t < plan.steps; ++t) {
       const std::int64_t before = q.at(t, first, q.state), after = q.at(t + 1, first, q.state);
-      product.run_tile(product, moved(a.h, before), kernel, a.bias, own);
+      q.multiply(product, t, moved(a.h, before), kernel, a.bias, own);
       RecurrentStep s = q.step(a.mask, t, first, rows);
       s.x = moved(a.x, q.at(t, first, q.wide));
       s.inner = own;
@@ -168,7 +219,7 @@ void recurrent_backward(const RecurrentPlan& plan, const RecurrentBackward& a, v
       s.dx = moved(a.dx, q.at(t, first, q.wide));
       s.dinner = moved(a.dinner, q.at(t, first, q.wide));
       q.loops.backward(s);
-      product.run_tile(product, s.dinner == nullptr ? s.dx : s.dinner, kernel, nullptr, dh);
+      q.multiply(product, t, s.dinner == nullptr ? s.dx : s.dinner, kernel, nullptr, dh);
     }
     add_bytes(plan.dtype, moved(a.dh, first * q.state), dh, rows * plan.units);
     if (a.dc != nullptr) add_bytes(plan.dtype, moved(a.dc, first * q.state), dc, rows * plan.units);

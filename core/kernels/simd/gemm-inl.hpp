@@ -235,6 +235,10 @@ HWY_NOINLINE void rows_product(const Block<T>& x, std::int64_t n) {
     constexpr int vectors = rows == 1 ? 8 : 4;
     for (; n - column >= vectors * step; column += vectors * step)
       block_product<rows, vectors, false>(d, x, x.a, x.c + column, column, 0);
+    if (rows == 1 && n - column >= 4 * step) {
+      block_product<rows, 4, false>(d, x, x.a, x.c + column, column, 0);
+      column += 4 * step;
+    }
   }
   for (std::int64_t width; column < n; column += width) {
     width = panel_width<T>(n - column);

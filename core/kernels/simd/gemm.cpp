@@ -313,7 +313,7 @@ MatmulPlan::Run choose_rows(const MatmulPlan& p) {
   if (p.m == 1 && p.n == 1 && rows_meet_columns) return run_dot<T>;
   if (p.b.column == 1 || p.n == 1) {
     const std::int64_t step = lanes(hn::ScalableTag<T>());
-    if (p.m == 1 && p.b.column == 1 && p.k >= 32 && p.n < 8 * step) return run_quarters<T>;
+    if (p.m == 1 && p.b.column == 1 && p.k >= 32 && p.n < 4 * step) return run_quarters<T>;
     if (p.m <= kBlockRows) return run_rows<T>;
     const bool far = p.m >= 64 || p.k * p.b.row * std::int64_t{sizeof(T)} > 1 << 20;
     return p.k > 256 && p.n >= 64 && far ? run_packed<T> : run_panels<T>;

@@ -174,6 +174,21 @@ TEST_CASE("kernels: recurrent cells of few units stay within their workspace") {
   });
 }
 
+TEST_CASE("kernels: weights beyond the first cache are walked forth and back for few rows") {
+  for_each_target([](const char*) {
+    for (const auto cell : {RecurrentCell::simple, RecurrentCell::lstm, RecurrentCell::gru}) {
+      const std::int64_t units = cell == RecurrentCell::simple ? 90 : 50;  // a narrow last strip
+      for (const std::int64_t batch : {1, 2}) {
+        RecurrentPlan p{DType::float64, cell, Gate::tanh, Gate::sigmoid, 5, batch, units};
+        CHECK(error_of<double>(p, true) < 1e-12);
+        p.dtype = DType::float32;
+        // Sums of up to 90 products of numbers near 1, a few steps deep.
+        CHECK(error_of<float>(p, false) < 1e-4);
+      }
+    }
+  });
+}
+
 TEST_CASE("kernels: recurrent results do not depend on threads") {
   const RecurrentPlan p{DType::float32, RecurrentCell::lstm, Gate::tanh, Gate::sigmoid, 9, 70, 40};
   Arrays<float> one(p, true);
