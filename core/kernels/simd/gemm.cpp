@@ -191,7 +191,12 @@ void run_packed(
       matmul_workspace(static_cast<std::size_t>(depth * (rows + columns)) * sizeof(T)));
   T* packed_a = packed_b + depth * columns;
   // Rows of a are read side by side, which a cache cannot hold where they are whole pages apart.
-  const bool pack_a = p.a.column != 1 || p.a.row * std::int64_t{sizeof(T)} % 4096 == 0;
+  // A column of rows that lie side by side is a line or two of the cache: few panels read it as it
+  // is.
+  const std::int64_t lead = p.a.column == 1 ? p.a.row : p.a.column;
+  const bool is_spread = lead * std::int64_t{sizeof(T)} % 4096 == 0;
+  const bool in_lines = p.a.column == 1 || (p.a.row == 1 && p.n <= 6 * width);
+  const bool pack_a = !in_lines || is_spread;
   const Block<T> whole = whole_block<T>(p, a_data, b_data, bias, c_data);
   for (std::int64_t first = 0; first < p.n; first += columns) {
     const std::int64_t n = std::min(columns, p.n - first);
