@@ -165,18 +165,6 @@ void run_blas(const MatmulPlan& p, const void* a, const void* b, const void* bia
   }
 }
 
-template <class T>
-void run_blas_batch(
-    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
-  for (std::int64_t i = 0; i < batch.count; ++i) {
-    run_blas<T>(p,
-                static_cast<const T*>(a) + i * batch.a_step,
-                static_cast<const T*>(b) + i * batch.b_step,
-                nullptr,
-                static_cast<T*>(c) + i * batch.c_step);
-  }
-}
-
 }  // namespace
 
 bool choose_blas(MatmulPlan& p) {
@@ -190,7 +178,7 @@ bool choose_blas(MatmulPlan& p) {
   prepare_blas();
   p.blas = true;
   p.run_tile = select_float(p.dtype, &run_blas<float>, &run_blas<double>);
-  p.run_batch = select_float(p.dtype, &run_blas_batch<float>, &run_blas_batch<double>);
+  p.run_batch = run_one_by_one;
   return true;
 }
 

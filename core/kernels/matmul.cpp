@@ -120,18 +120,6 @@ void run_integers(const MatmulPlan& p, const void* a, const void* b, const void*
   integer_matmul({p.dtype, p.m, p.n, p.k, left, right, p.c_row}, c);
 }
 
-void run_one_by_one(
-    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
-  const auto item = static_cast<std::int64_t>(size_of(p.dtype));
-  for (std::int64_t i = 0; i < batch.count; ++i) {
-    p.run_tile(p,
-               moved(a, i * batch.a_step * item),
-               moved(b, i * batch.b_step * item),
-               nullptr,
-               moved(c, i * batch.c_step * item));
-  }
-}
-
 void turn(MatmulPlan& p) {
   std::swap(p.m, p.n);
   std::swap(p.a, p.b);
@@ -159,6 +147,18 @@ void choose_floats(MatmulPlan& p) {
 }
 
 }  // namespace
+
+void run_one_by_one(
+    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
+  const auto item = static_cast<std::int64_t>(size_of(p.dtype));
+  for (std::int64_t i = 0; i < batch.count; ++i) {
+    p.run_tile(p,
+               moved(a, i * batch.a_step * item),
+               moved(b, i * batch.b_step * item),
+               nullptr,
+               moved(c, i * batch.c_step * item));
+  }
+}
 
 MatmulPlan plan_matmul(const MatrixProduct& product) {
   const DType dtype = product.dtype;

@@ -80,6 +80,10 @@ struct MatrixProduct {
 /// Throws TypeError for options with integers.
 MatmulPlan plan_matmul(const MatrixProduct& product);
 
+/// A plan's `run_batch` where nothing is faster: its `run_tile` for each product, without a bias.
+void run_one_by_one(
+    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c);
+
 /// The plan of a part of a product of floats whose right operand has adjacent columns: of `rows`
 /// rows and `columns` columns, c's rows being `c_row` apart. With `packed`, of all columns, for a
 /// right operand that `pack_columns` has packed. Its `run_tile` also takes fewer rows and columns.

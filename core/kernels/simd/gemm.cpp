@@ -271,18 +271,6 @@ void run_dot(const MatmulPlan& p, const void* a, const void* b, const void* bias
 
 // ---- many products
 
-template <class T>
-void run_batch(
-    const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
-  for (std::int64_t i = 0; i < batch.count; ++i) {
-    p.run_tile(p,
-               static_cast<const T*>(a) + i * batch.a_step,
-               static_cast<const T*>(b) + i * batch.b_step,
-               nullptr,
-               static_cast<T*>(c) + i * batch.c_step);
-  }
-}
-
 // Inner products of rows.
 template <class T>
 void run_batch_of_dots(
@@ -358,10 +346,10 @@ MatmulPlan::Run choose_tile(const MatmulPlan& p) {
 
 template <class T>
 MatmulPlan::RunBatch choose_batch(const MatmulPlan& p) {
-  if (p.m > 1 || p.accumulate || p.relu) return run_batch<T>;
+  if (p.m > 1 || p.accumulate || p.relu) return run_one_by_one;
   if (p.n == 1 && p.a.column == 1 && p.b.row == 1) return run_batch_of_dots<T>;
   if (p.k == 1 && p.b.column == 1) return run_batch_of_scales<T>;
-  return run_batch<T>;
+  return run_one_by_one;
 }
 
 template <class T>
