@@ -10,21 +10,15 @@ static_assert(std::endian::native == std::endian::little, "elements are read as 
 
 namespace {
 
-// As much of a file is in memory beside the tensor that is read.
-constexpr std::size_t kStep = std::size_t{1} << 20;
-
 void copy_part(const MappedPart& part, Tensor& to) {
   auto* at = static_cast<std::byte*>(to.mutable_data());
-  for (std::span<const std::byte> rest = part.bytes; !rest.empty();) {
-    const auto step = rest.first(std::min(rest.size(), kStep));
+  part.file->read_in_pieces(part.bytes, [&](std::span<const std::byte> piece) {
     if (to.dtype() == DType::bool_) {
-      for (const std::byte byte : step) *at++ = byte == std::byte{0} ? byte : std::byte{1};
+      for (const std::byte byte : piece) *at++ = byte == std::byte{0} ? byte : std::byte{1};
     } else {
-      at = std::copy(step.begin(), step.end(), at);
+      at = std::copy(piece.begin(), piece.end(), at);
     }
-    part.file->forget(step);
-    rest = rest.subspan(step.size());
-  }
+  });
 }
 
 }  // namespace

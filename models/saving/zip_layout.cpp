@@ -107,15 +107,11 @@ std::optional<Bytes> ZipLayout::member(std::string_view name, std::uint64_t size
 }
 
 std::uint32_t checksum_of(const MappedFile& file, Bytes part) {
-  constexpr std::size_t kStep = std::size_t{1} << 20;
   uLong checksum = ::crc32(0, nullptr, 0);
-  while (!part.empty()) {
-    const Bytes step = part.first(std::min(part.size(), kStep));
+  file.read_in_pieces(part, [&](Bytes piece) {
     checksum = ::crc32(
-        checksum, reinterpret_cast<const Bytef*>(step.data()), static_cast<uInt>(step.size()));
-    file.forget(step);
-    part = part.subspan(step.size());
-  }
+        checksum, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(piece.size()));
+  });
   return static_cast<std::uint32_t>(checksum);
 }
 
