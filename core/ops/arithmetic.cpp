@@ -26,10 +26,6 @@ struct Binary : NoOptions {
   }
 };
 
-}  // namespace
-
-namespace {
-
 // Whether fmax and fmin give x: it is in order, or y alone is not a number.
 Tensor is_first(const Tensor& in_order, const Tensor& x, const Tensor& y) {
   return logical_or(in_order, logical_and(isnan(y), logical_not(isnan(x))));
@@ -121,9 +117,6 @@ NYALA_BINARY_OP(FloorDivide,
 NYALA_BINARY_OP(
     Mod, mod, mod, 2.1, inputs, dy, -dy* floor_divide(x, y), "The remainder, with the sign of y.")
 
-#define NYALA_WITH_NUMBERS(function)                                                      \
-  Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
-  Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
 // `as`: what makes numbers of the inputs, where not any will do.
 #define NYALA_ARITHMETIC(function, Name, as)                           \
   Tensor function(const Tensor& x, const Tensor& y) {                  \

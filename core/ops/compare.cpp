@@ -97,21 +97,20 @@ const Tensor& as_it_is(const Tensor& x) { return x; }
 
 }  // namespace
 
-#define NYALA_COMPARE(Name, function, keeps, prepare, doc_)                               \
-  namespace {                                                                             \
-  struct Name : Compare<Name> {                                                           \
-    static constexpr std::string_view name = #function;                                   \
-    static constexpr std::string_view doc = doc_;                                         \
-    static constexpr bool keeps_dtype = keeps;                                            \
-    static constexpr kernels::Binary kernel = kernels::Binary::function;                  \
-  };                                                                                      \
-  }                                                                                       \
-  Tensor function(const Tensor& x, const Tensor& y) {                                     \
-    const auto [a, b] = promote(x, y);                                                    \
-    return run_op(Name{}, {prepare(a), prepare(b)});                                      \
-  }                                                                                       \
-  Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
-  Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
+#define NYALA_COMPARE(Name, function, keeps, prepare, doc_)              \
+  namespace {                                                            \
+  struct Name : Compare<Name> {                                          \
+    static constexpr std::string_view name = #function;                  \
+    static constexpr std::string_view doc = doc_;                        \
+    static constexpr bool keeps_dtype = keeps;                           \
+    static constexpr kernels::Binary kernel = kernels::Binary::function; \
+  };                                                                     \
+  }                                                                      \
+  Tensor function(const Tensor& x, const Tensor& y) {                    \
+    const auto [a, b] = promote(x, y);                                   \
+    return run_op(Name{}, {prepare(a), prepare(b)});                     \
+  }                                                                      \
+  NYALA_WITH_NUMBERS(function)
 
 NYALA_COMPARE(Equal, equal, false, as_it_is, "Whether both are equal.")
 NYALA_COMPARE(NotEqual, not_equal, false, as_it_is, "Whether both differ.")

@@ -139,6 +139,11 @@ struct Elementwise : NoOptions {
   };                                                                                 \
   }
 
+// A function of two tensors, for a tensor and a number.
+#define NYALA_WITH_NUMBERS(function)                                                      \
+  Tensor function(const Tensor& x, Scalar y) { return function(x, scalar_beside(y, x)); } \
+  Tensor function(Scalar x, const Tensor& y) { return function(scalar_beside(x, y), y); }
+
 // ---- templates ----
 
 template <class F>
