@@ -15,11 +15,12 @@ struct Channels {
 
 /// The mean and the variance (biased) of each channel; NaN for channels of no elements.
 void channel_moments(DType dtype, const Channels& size, const void* x, void* mean, void* variance);
-/// y = (x - mean) / sqrt(variance + epsilon) gamma + beta
+
 struct BatchNormArrays {
   const void *x, *mean, *variance, *gamma, *beta;
   void* y;
 };
+/// y = (x - mean) / sqrt(variance + epsilon) gamma + beta
 void batch_norm(DType dtype, const Channels& size, const BatchNormArrays& arrays, double epsilon);
 
 /// With h = (x - mean) factor and factor = 1 / sqrt(variance + epsilon), for channels of m
