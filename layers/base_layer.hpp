@@ -101,6 +101,9 @@ class BaseLayer : public Module, public std::enable_shared_from_this<BaseLayer> 
   virtual LayerTraits traits() const { return {}; }
   /// Whether a layer inside this one couples samples.
   bool holds_coupled_samples() const;
+  /// For a call with a tensor of `shape` that is in no list: throws ValueError where the layer
+  /// takes one.
+  void expect_no_list(const Shape& shape) const;
   /// The parameters of `call`; LayerBase reads them from `Args::Call`.
   virtual CallSignature call_signature() const { return {kOneInput}; }
   /// Throws for inputs that the layer does not take, before it is built and before each call.

@@ -81,6 +81,12 @@ void BaseLayer::expect_inputs(std::size_t received, std::size_t count) const {
                    std::to_string(count));
 }
 
+void BaseLayer::expect_no_list(const Shape& shape) const {
+  if (!traits().takes_list) return;
+  throw ValueError(label() + " should be called on a list of inputs, received one of shape " +
+                   shape.str() + " that is in no list");
+}
+
 void BaseLayer::expect_rank(const Shape& shape, int rank) const {
   if (shape.rank() == rank) return;
   throw ShapeError(label() + " received shape " + shape.str() + ", expected rank " +

@@ -2,7 +2,6 @@
 #include <nyala/layers/layer.hpp>
 
 #include <nyala/core/error.hpp>
-#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala {
 
@@ -35,7 +34,7 @@ void Layer::throw_empty(const char* call) {
 }
 
 Tensor Layer::operator()(const Tensor& input, const CallArgs& args) const {
-  if (input.defined()) layers::detail::expect_no_list(get(), input.shape());
+  if (input.defined()) get().expect_no_list(input.shape());
   return only(get().apply(Inputs<Tensor>(&input, 1), args), get());
 }
 Tensor Layer::operator()(std::initializer_list<Tensor> inputs, const CallArgs& args) const {
@@ -57,7 +56,7 @@ std::vector<Tensor> Layer::call_all(const std::vector<Tensor>& inputs, const Cal
   return get().apply(Inputs<Tensor>(inputs), args);
 }
 std::vector<Symbol> Layer::call_all(const std::vector<Symbol>& inputs, const CallArgs& args) const {
-  const bool single = inputs.size() == 1 && !layers::detail::takes_list(get());
+  const bool single = inputs.size() == 1 && !get().traits().takes_list;
   return call_all(inputs, single ? CallForm::single : CallForm::list, args);
 }
 std::vector<Tensor> Layer::call_all(const std::vector<Tensor>& inputs,

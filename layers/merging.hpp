@@ -41,7 +41,7 @@ NYALA_DECLARE_LAYER(Dot);
 struct AddArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+  static constexpr LayerTraits kTraits = {.takes_list = true, .steps = Steps::alone};
 
   template <class A = AddArgs>
   static constexpr auto fields() {
@@ -55,7 +55,7 @@ NYALA_DECLARE_LAYER(Add);
 struct SubtractArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+  static constexpr LayerTraits kTraits = {.takes_list = true, .steps = Steps::alone};
 
   template <class A = SubtractArgs>
   static constexpr auto fields() {
@@ -69,7 +69,7 @@ NYALA_DECLARE_LAYER(Subtract);
 struct MultiplyArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+  static constexpr LayerTraits kTraits = {.takes_list = true, .steps = Steps::alone};
 
   template <class A = MultiplyArgs>
   static constexpr auto fields() {
@@ -83,7 +83,7 @@ NYALA_DECLARE_LAYER(Multiply);
 struct AverageArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+  static constexpr LayerTraits kTraits = {.takes_list = true, .steps = Steps::alone};
 
   template <class A = AverageArgs>
   static constexpr auto fields() {
@@ -98,7 +98,7 @@ NYALA_DECLARE_LAYER(Average);
 struct MaximumArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+  static constexpr LayerTraits kTraits = {.takes_list = true, .steps = Steps::alone};
 
   template <class A = MaximumArgs>
   static constexpr auto fields() {
@@ -113,7 +113,7 @@ NYALA_DECLARE_LAYER(Maximum);
 struct MinimumArgs {
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.steps = Steps::alone};
+  static constexpr LayerTraits kTraits = {.takes_list = true, .steps = Steps::alone};
 
   template <class A = MinimumArgs>
   static constexpr auto fields() {
@@ -128,7 +128,7 @@ struct ConcatenateArgs {
   int axis = -1;
   NYALA_LAYER_ARGS;
 
-  static constexpr LayerTraits kTraits = {.steps = Steps::along_axis};
+  static constexpr LayerTraits kTraits = {.takes_list = true, .steps = Steps::along_axis};
 
   template <class A = ConcatenateArgs>
   static constexpr auto fields() {

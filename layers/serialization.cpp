@@ -1,7 +1,6 @@
 #include <nyala/layers/serialization.hpp>
 
 #include <nyala/core/error.hpp>
-#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala {
 namespace {
@@ -22,7 +21,7 @@ Config build_config(const BaseLayer& layer) {
       named[std::string(signature.inputs[i]) + "_shape"] = ConfigCodec<Shape>::to(shapes[i]);
     return entry("shapes_dict", std::move(named));
   }
-  if (shapes.size() == 1 && !layers::detail::takes_list(layer))
+  if (shapes.size() == 1 && !layer.traits().takes_list)
     return entry("input_shape", ConfigCodec<Shape>::to(shapes[0]));
   return entry("input_shape", ConfigCodec<std::vector<Shape>>::to(shapes));
 }

@@ -6,7 +6,6 @@
 #include <nyala/core/error.hpp>
 #include <nyala/core/op.hpp>
 #include <nyala/layers/layer.hpp>
-#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala {
 namespace {
@@ -93,7 +92,7 @@ std::vector<Symbol> BaseLayer::apply(Arguments arguments, std::vector<Symbol> sy
     tensors.push_back(abstract_of(symbol));
   }
   if (arguments.positional.size() == 1 && arguments.positional[0].is_symbol())
-    layers::detail::expect_no_list(*this, tensors[0].shape());
+    expect_no_list(tensors[0].shape());
   const std::vector<Tensor> outputs = apply(arguments, Inputs<Tensor>(tensors));
   auto node = std::make_shared<GraphNode>();
   node->layer = shared_from_this();

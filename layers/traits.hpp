@@ -26,6 +26,8 @@ struct LayerTraits {
   DefaultTraining training = DefaultTraining::none;
   /// Whether `call` takes `mask`.
   bool takes_mask = false;
+  /// Whether `call` takes a list, be it of one input.
+  bool takes_list = false;
   /// Built from the start: it has no weights, needs no shape and writes no build_config.
   bool built_early = false;
   /// In Nyala: samples of a batch depend on each other, or on the batch before.

@@ -1,12 +1,11 @@
 #include <algorithm>
 
 #include <nyala/layers/merging.hpp>
-#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala::layers {
 namespace {
 
-class ConcatenateLayer final : public LayerBase<ConcatenateArgs>, public detail::ListLayer {
+class ConcatenateLayer final : public LayerBase<ConcatenateArgs> {
  public:
   using LayerBase::LayerBase;
 

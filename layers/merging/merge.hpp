@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <nyala/layers/merging.hpp>
-#include <nyala/layers/merging/list_layer.hpp>
 
 namespace nyala::layers::detail {
 
@@ -11,7 +10,7 @@ namespace nyala::layers::detail {
 inline Tensor wide_mask(const Tensor& mask) { return ops::expand_dims(mask, -1); }
 
 template <class Args>
-class MergeLayer : public LayerBase<Args>, public ListLayer {
+class MergeLayer : public LayerBase<Args> {
  public:
   using LayerBase<Args>::LayerBase;
 

@@ -3,7 +3,6 @@
 
 #include <nyala/core/memory.hpp>
 #include <nyala/layers/core.hpp>
-#include <nyala/layers/merging/list_layer.hpp>
 #include <nyala/layers/operation.hpp>
 #include <nyala/models/model_base.hpp>
 #include <nyala/models/saving/json.hpp>
@@ -194,7 +193,7 @@ class GraphReader {
     if (symbols.empty()) throw FormatError("a call has no tensors");
     Arguments arguments = call.arguments;
     name_states(*entry.layer, arguments);
-    if (layers::detail::takes_list(*entry.layer)) list_input(arguments);
+    if (entry.layer->traits().takes_list) list_input(arguments);
     if (masked) {
       const std::vector<Symbol> masks = symbols_of(call.mask_tensors);
       symbols.insert(symbols.end(), masks.begin(), masks.end());
