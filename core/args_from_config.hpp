@@ -5,6 +5,8 @@
 
 #include <nyala/core/fields.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace nyala {
 
 /// The options that a configuration holds, the others at their defaults. Throws ValueError, naming
@@ -18,3 +20,5 @@ Args args_from_config(const std::string& who, const Config& config) {
 }
 
 }  // namespace nyala
+
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <nyala/core/args_from_config.hpp>
 #include <nyala/core/fields.hpp>
 #include <nyala/core/text.hpp>
 
@@ -47,10 +48,7 @@ class ObjectBase : public Base {
   const Args& args() const { return args_; }
 
   static std::shared_ptr<Base> from_config(const Config& config) {
-    check_keys(Self::kName, config, field_names<Args>());
-    Args args = unset_args<Args>();
-    fields_from_config(Self::kName, config, args);
-    return std::make_shared<Self>(std::move(args));
+    return std::make_shared<Self>(args_from_config<Args>(Self::kName, config));
   }
 
  protected:

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include <nyala/autograd/init_scope.hpp>
-#include <nyala/core/log.hpp>
 #include <nyala/core/ops.hpp>
 #include <nyala/layers/naming.hpp>
 
@@ -26,20 +25,7 @@ Variable state(const std::string& scope, const std::string& name, const Tensor& 
 
 }  // namespace
 
-namespace detail {
-
-std::string optimizer_name(const char* class_name) { return unique_name(class_name); }
-
-Config without_old_keys(Config config) {
-  if (!config.is_dict()) return config;
-  if (const Config* decay = config.find("decay");
-      decay != nullptr && decay->is_number() && decay->as_double() != 0)
-    log_warning("an optimizer's option \"decay\" is no longer supported and is ignored");
-  for (const char* key : {"decay", "jit_compile", "is_legacy_optimizer"}) config.erase(key);
-  return config;
-}
-
-}  // namespace detail
+std::string detail::optimizer_name(const char* class_name) { return unique_name(class_name); }
 
 void OptimizerBase::start(std::string name,
                           const LearningRate& rate,

@@ -220,8 +220,6 @@ namespace detail {
 
 /// "adam", then "adam_1".
 std::string optimizer_name(const char* class_name);
-/// Without what tf.keras 2.x writes and Keras 3 ignores.
-Config without_old_keys(Config config);
 
 }  // namespace detail
 
@@ -244,9 +242,6 @@ class OptimizerOf : public ObjectBase<OptimizerBase, Args, Self> {
         ConfigCodec<std::optional<double>>::to(this->loss_scale_factor());  // of what is around it
     if (!this->args_.lazy) config.erase("lazy");  // Keras does not know it
     return config;
-  }
-  static std::shared_ptr<OptimizerBase> from_config(const Config& config) {
-    return ObjectBase<OptimizerBase, Args, Self>::from_config(detail::without_old_keys(config));
   }
 };
 

@@ -1,12 +1,23 @@
 #include <nyala/core/args_from_config.hpp>
+#include <nyala/core/log.hpp>
 #include <nyala/models/optimizers/classes.hpp>
 
 namespace nyala::optimizers {
 namespace {
 
+// What tf.keras 2.x writes and Keras 3 ignores is left out.
+Config without_old_keys(Config config) {
+  if (!config.is_dict()) return config;
+  if (const Config* decay = config.find("decay");
+      decay != nullptr && decay->is_number() && decay->as_double() != 0)
+    log_warning("an optimizer's option \"decay\" is no longer supported and is ignored");
+  for (const char* key : {"decay", "jit_compile", "is_legacy_optimizer"}) config.erase(key);
+  return config;
+}
+
 template <class Args>
 std::shared_ptr<OptimizerBase> from_config(const char* class_name, const Config& given) {
-  Config config = detail::without_old_keys(given);
+  Config config = without_old_keys(given);
   const bool is_old = config != given;
   if constexpr (requires { Args::upgrade(config); }) config = Args::upgrade(std::move(config));
   auto optimizer = make_object(args_from_config<Args>(class_name, config));
