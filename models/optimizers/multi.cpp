@@ -55,7 +55,7 @@ class MultiOptimizerImpl final
     args_.loss_scale_factor = factor;
   }
   void finalize_variable_values(const std::vector<Variable>& variables) const override {
-    for (const Part& part : parts_of(variables))
+    for (const Part& part : parts_of(owners_by_path(variables)))
       part.optimizer.finalize_variable_values(picked(variables, part.places));
   }
 
@@ -77,15 +77,29 @@ class MultiOptimizerImpl final
     Optimizer optimizer;
     std::vector<std::size_t> places;
   };
-  std::vector<Part> parts_of(const std::vector<Variable>& variables) const {
+  // For each variable, where its optimizer stands in `inner_`.
+  using Owners = std::vector<std::size_t>;
+
+  Owners owners_by_path(const std::vector<Variable>& variables) const {
+    Owners owners;
+    for (const Variable& variable : variables) {
+      const OptimizerBase* owner = args_.optimizer_map[variable.path()].get();
+      const auto is_it = [&](const Optimizer& optimizer) { return optimizer.get() == owner; };
+      const auto found = std::find_if(inner_.begin(), inner_.end(), is_it);
+      owners.push_back(static_cast<std::size_t>(found - inner_.begin()));
+    }
+    return owners;
+  }
+  // Of variables that it was built on.
+  Owners owners_of(const std::vector<Variable>& variables) const {
+    Owners owners;
+    for (const Variable& variable : variables) owners.push_back(owners_[index_of(variable)]);
+    return owners;
+  }
+  std::vector<Part> parts_of(const Owners& owners) const {
     std::vector<Part> parts;
     for (const Optimizer& optimizer : inner_) parts.push_back({optimizer, {}});
-    for (std::size_t i = 0; i < variables.size(); ++i) {
-      const Optimizer& optimizer = args_.optimizer_map[variables[i].path()];
-      for (Part& part : parts) {
-        if (part.optimizer.get() == optimizer.get()) part.places.push_back(i);
-      }
-    }
+    for (std::size_t i = 0; i < owners.size(); ++i) parts[owners[i]].places.push_back(i);
     std::erase_if(parts, [](const Part& part) { return part.places.empty(); });
     return parts;
   }
@@ -97,12 +111,13 @@ class MultiOptimizerImpl final
   }
 
   void build_slots(const std::vector<Variable>& variables) override {
-    for (const Part& part : parts_of(variables))
-      part.optimizer.build(picked(variables, part.places));
+    owners_ = owners_by_path(variables);
+    for (const Part& part : parts_of(owners_)) part.optimizer.build(picked(variables, part.places));
   }
   void update_step(StepContext&, const VariableUpdate&) override {}
 
   std::vector<Optimizer> inner_;
+  Owners owners_;  // of the variables that it was built on
 };
 
 void MultiOptimizerImpl::apply_indexed(const std::vector<IndexedSlices>& gradients,
@@ -112,7 +127,7 @@ void MultiOptimizerImpl::apply_indexed(const std::vector<IndexedSlices>& gradien
   const std::vector<Variable>& all = variables.empty() ? targets() : variables;
   check_gradients(gradients, all);
   build(all);
-  const std::vector<Part> parts = parts_of(all);
+  const std::vector<Part> parts = parts_of(owners_of(all));
   for (const Part& part : parts)
     part.optimizer->check_gradients(picked(gradients, part.places), picked(all, part.places));
   for (const Part& part : parts)

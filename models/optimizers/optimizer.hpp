@@ -88,6 +88,8 @@ class OptimizerBase : public Object {
   void start(std::string name, const LearningRate& rate, const OptimizerOptions& options);
   /// The variables that it was built on.
   const std::vector<Variable>& targets() const { return targets_; }
+  /// Where it stands among them. Throws ValueError for one that is not there.
+  std::size_t index_of(const Variable& variable) const;
   /// A variable of its own, kept among `variables()`.
   Variable add_state(const std::string& name, const Tensor& value);
   std::optional<double> loss_scale_factor() const { return options_.loss_scale_factor; }
@@ -132,7 +134,6 @@ class OptimizerBase : public Object {
   bool updates_rows() const;
   Updates make_updates(const std::vector<IndexedSlices>& gradients,
                        const std::vector<Variable>& variables);
-  std::size_t index_of(const Variable& variable) const;
   static void expect_defined(const std::vector<Variable>& variables, const std::string& who);
   void clip(Updates& updates) const;
   bool clips_values() const;
