@@ -144,37 +144,12 @@ struct OrthogonalArgs {
   }
 };
 
-std::shared_ptr<InitializerBase> make_object(ZerosArgs args);
-std::shared_ptr<InitializerBase> make_object(OnesArgs args);
-std::shared_ptr<InitializerBase> make_object(ConstantArgs args);
-std::shared_ptr<InitializerBase> make_object(IdentityArgs args);
-std::shared_ptr<InitializerBase> make_object(RandomNormalArgs args);
-std::shared_ptr<InitializerBase> make_object(RandomUniformArgs args);
-std::shared_ptr<InitializerBase> make_object(TruncatedNormalArgs args);
-std::shared_ptr<InitializerBase> make_object(VarianceScalingArgs args);
-std::shared_ptr<InitializerBase> make_object(GlorotNormalArgs args);
-std::shared_ptr<InitializerBase> make_object(GlorotUniformArgs args);
-std::shared_ptr<InitializerBase> make_object(HeNormalArgs args);
-std::shared_ptr<InitializerBase> make_object(HeUniformArgs args);
-std::shared_ptr<InitializerBase> make_object(LecunNormalArgs args);
-std::shared_ptr<InitializerBase> make_object(LecunUniformArgs args);
-std::shared_ptr<InitializerBase> make_object(OrthogonalArgs args);
-
-using Zeros = HandleOf<InitializerBase, ZerosArgs>;
-using Ones = HandleOf<InitializerBase, OnesArgs>;
-using Constant = HandleOf<InitializerBase, ConstantArgs>;
-using Identity = HandleOf<InitializerBase, IdentityArgs>;
-using RandomNormal = HandleOf<InitializerBase, RandomNormalArgs>;
-using RandomUniform = HandleOf<InitializerBase, RandomUniformArgs>;
-using TruncatedNormal = HandleOf<InitializerBase, TruncatedNormalArgs>;
-using VarianceScaling = HandleOf<InitializerBase, VarianceScalingArgs>;
-using GlorotNormal = HandleOf<InitializerBase, GlorotNormalArgs>;
-using GlorotUniform = HandleOf<InitializerBase, GlorotUniformArgs>;
-using HeNormal = HandleOf<InitializerBase, HeNormalArgs>;
-using HeUniform = HandleOf<InitializerBase, HeUniformArgs>;
-using LecunNormal = HandleOf<InitializerBase, LecunNormalArgs>;
-using LecunUniform = HandleOf<InitializerBase, LecunUniformArgs>;
-using Orthogonal = HandleOf<InitializerBase, OrthogonalArgs>;
+/// The classes that users name, and how each is made.
+#define INITIALIZER(Class, ...)                                   \
+  std::shared_ptr<InitializerBase> make_object(Class##Args args); \
+  using Class = HandleOf<InitializerBase, Class##Args>;
+#include <nyala/layers/initializers.def>
+#undef INITIALIZER
 
 }  // namespace nyala::initializers
 
