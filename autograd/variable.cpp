@@ -144,9 +144,8 @@ void Variable::assign(const Tensor& value) const {
   if (!value.defined()) {
     throw StateError("variable \"" + name() + "\" was assigned an undefined tensor");
   }
-  const Shape wanted = t_listener == nullptr ? shape() : t_listener->shape_of(*this);
-  if (value.shape() != wanted) {
-    throw ShapeError("variable \"" + name() + "\" has shape " + wanted.str() +
+  if (value.shape() != shape()) {
+    throw ShapeError("variable \"" + name() + "\" has shape " + shape().str() +
                      " and was assigned one of shape " + value.shape().str());
   }
   const Tensor cast = ops::cast(value, dtype());

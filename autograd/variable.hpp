@@ -94,8 +94,6 @@ class VariableListener {
  public:
   virtual Tensor on_read(const Variable& variable) = 0;
   virtual void on_assign(const Variable& variable, const Tensor& value) = 0;
-  /// What a value that is assigned must be like.
-  virtual Shape shape_of(const Variable& variable) { return variable.shape(); }
 
  protected:
   ~VariableListener() = default;
