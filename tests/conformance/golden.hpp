@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <nyala/core/config.hpp>
 #include <nyala/core/tensor.hpp>
 
 namespace nyala::conformance {
@@ -60,5 +61,6 @@ std::string sample_folder(const std::string& folder);
 std::vector<std::string> sample_folders();
 /// A JSON file as a value.
 Json read_json(const std::string& path);
+Config to_config(const Json& json);
 
 }  // namespace nyala::conformance

@@ -14,22 +14,6 @@ using initializers::Initializer;
 
 namespace {
 
-Config to_config(const Json& json) {
-  if (json.is_null()) return {};
-  if (json.is_boolean()) return json.get<bool>();
-  if (json.is_number_integer()) return json.get<std::int64_t>();
-  if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return json.get<std::string>();
-  Config config = json.is_array() ? Config::list() : Config::dict();
-  for (const auto& [key, value] : json.items()) {
-    if (json.is_array())
-      config.push_back(to_config(value));
-    else
-      config[key] = to_config(value);
-  }
-  return config;
-}
-
 Initializer made(const Json& c) {
   Config object = Config::dict();
   object["class_name"] = c["class_name"].get<std::string>();

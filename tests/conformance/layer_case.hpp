@@ -9,27 +9,6 @@
 
 namespace nyala::conformance {
 
-inline Config to_config(const Json& json) {
-  switch (json.type()) {
-    case Json::value_t::null: return {};
-    case Json::value_t::boolean: return json.get<bool>();
-    case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned: return json.get<std::int64_t>();
-    case Json::value_t::number_float: return json.get<double>();
-    case Json::value_t::string: return json.get<std::string>();
-    case Json::value_t::array: {
-      Config list = Config::list();
-      for (const Json& item : json) list.push_back(to_config(item));
-      return list;
-    }
-    default: {
-      Config dict = Config::dict();
-      for (const auto& [key, value] : json.items()) dict[key] = to_config(value);
-      return dict;
-    }
-  }
-}
-
 /// For comparisons that do not depend on the order of keys.
 inline Json to_json(const Config& config) { return Json::parse(config.str()); }
 

@@ -15,22 +15,6 @@ namespace {
 using metrics::Metric;
 using metrics::MetricBase;
 
-Config to_config(const Json& json) {
-  if (json.is_null()) return {};
-  if (json.is_boolean()) return json.get<bool>();
-  if (json.is_number_integer()) return json.get<std::int64_t>();
-  if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return json.get<std::string>();
-  if (json.is_array()) {
-    Config list = Config::list();
-    for (const Json& item : json) list.push_back(to_config(item));
-    return list;
-  }
-  Config dict = Config::dict();
-  for (const auto& [key, value] : json.items()) dict[key] = to_config(value);
-  return dict;
-}
-
 // Keys in one order, and the name without Keras's numbering of unnamed metrics.
 Config comparable(Config config, const std::string& name) {
   config["name"] = name;
