@@ -1,5 +1,5 @@
 #pragma once
-/// What the cells of SimpleRNN, LSTM and GRU share. Not part of the public API.
+/// What the cells of SimpleRNN, LSTM, GRU and ConvLSTM share. Not part of the public API.
 #include <cmath>
 
 #include <nyala/autograd/random.hpp>
@@ -13,12 +13,64 @@ struct DropoutMasks {
   std::vector<Tensor> of_state;
 };
 
-/// A cell with kernels of so many gates, of an Args with `units`.
-template <class Args, std::int64_t gates, std::size_t num_states>
-class GatedCell : public LayerBase<Args>, public RecurrentCell, public SequenceCell {
+/// A cell with a kernel of its input, one of its state, perhaps a bias, and dropout.
+template <class Args>
+class CellBase : public LayerBase<Args>, public RecurrentCell {
  public:
   using LayerBase<Args>::LayerBase;
   using LayerBase<Args>::args;
+
+ protected:
+  void add_kernels(const Shape& of_input, const Shape& of_state) {
+    kernel_ = this->add_weight({.shape = of_input,
+                                .initializer = args().kernel_initializer,
+                                .regularizer = args().kernel_regularizer,
+                                .constraint = args().kernel_constraint,
+                                .name = "kernel"});
+    recurrent_kernel_ = this->add_weight({.shape = of_state,
+                                          .initializer = args().recurrent_initializer,
+                                          .regularizer = args().recurrent_regularizer,
+                                          .constraint = args().recurrent_constraint,
+                                          .name = "recurrent_kernel"});
+  }
+  void add_bias(const Shape& shape, const initializers::Initializer& initializer) {
+    bias_ = this->add_weight({.shape = shape,
+                              .initializer = initializer,
+                              .regularizer = args().bias_regularizer,
+                              .constraint = args().bias_constraint,
+                              .name = "bias"});
+  }
+  /// Draws so many dropout masks for arrays of (batch, shape...).
+  void draw_masks(double rate,
+                  std::size_t count,
+                  std::int64_t batch,
+                  const Shape& shape,
+                  std::vector<Tensor>& masks) {
+    const Tensor ones = batch_of(1, batch, shape, this->compute_dtype());
+    for (std::size_t i = 0; i < count; ++i)
+      masks.push_back(random::dropout(ones, rate, {.seed = *generator_}));
+  }
+  Tensor weight(const Variable& variable) const {
+    return ops::cast(variable, this->compute_dtype());
+  }
+  void validate() override {
+    if (args().dropout > 0 || args().recurrent_dropout > 0) generator_.emplace(args().seed);
+  }
+
+  Variable kernel_;
+  Variable recurrent_kernel_;
+  Variable bias_;
+
+ private:
+  std::optional<random::SeedGenerator> generator_;
+};
+
+/// A cell with kernels of so many gates, of an Args with `units`.
+template <class Args, std::int64_t gates, std::size_t num_states>
+class GatedCell : public CellBase<Args>, public SequenceCell {
+ public:
+  using CellBase<Args>::CellBase;
+  using CellBase<Args>::args;
 
   std::vector<Shape> state_shapes() const override {
     return std::vector<Shape>(num_states, Shape{std::int64_t{args().units}});
@@ -29,34 +81,18 @@ class GatedCell : public LayerBase<Args>, public RecurrentCell, public SequenceC
   }
   void build(Inputs<Shape> inputs) override {
     const std::int64_t units = args().units, width = gates * units;
-    kernel_ = this->add_weight({.shape = {inputs[0].back(), width},
-                                .initializer = args().kernel_initializer,
-                                .regularizer = args().kernel_regularizer,
-                                .constraint = args().kernel_constraint,
-                                .name = "kernel"});
-    recurrent_kernel_ = this->add_weight({.shape = {units, width},
-                                          .initializer = args().recurrent_initializer,
-                                          .regularizer = args().recurrent_regularizer,
-                                          .constraint = args().recurrent_constraint,
-                                          .name = "recurrent_kernel"});
-    if (!args().use_bias) return;
-    bias_ = this->add_weight({.shape = bias_shape(),
-                              .initializer = bias_initializer(),
-                              .regularizer = args().bias_regularizer,
-                              .constraint = args().bias_constraint,
-                              .name = "bias"});
+    this->add_kernels({inputs[0].back(), width}, {units, width});
+    if (args().use_bias) this->add_bias(bias_shape(), bias_initializer());
   }
   std::vector<Tensor> constants(const Tensor& x, bool training) override {
     std::vector<Tensor> masks;
     if (!training) return masks;
     const std::int64_t batch = x.shape()[0];
-    const auto draw = [&](double rate, std::int64_t size, std::size_t count) {
-      const Tensor ones = batch_of(1, batch, {size}, this->compute_dtype());
-      for (std::size_t i = 0; rate > 0 && i < count; ++i)
-        masks.push_back(random::dropout(ones, rate, {.seed = *generator_}));
+    const auto draw = [&](double rate, std::int64_t size) {
+      if (rate > 0) this->draw_masks(rate, num_masks(), batch, {size}, masks);
     };
-    draw(args().dropout, x.shape()[1], num_masks());
-    draw(args().recurrent_dropout, args().units, num_masks());
+    draw(args().dropout, x.shape()[1]);
+    draw(args().recurrent_dropout, args().units);
     return masks;
   }
   std::size_t num_constants(bool training) const override {
@@ -85,15 +121,10 @@ class GatedCell : public LayerBase<Args>, public RecurrentCell, public SequenceC
   virtual Shape bias_shape() const { return {gates * args().units}; }
   virtual initializers::Initializer bias_initializer() const { return args().bias_initializer; }
 
-  void validate() override {
-    if (args().dropout > 0 || args().recurrent_dropout > 0) generator_.emplace(args().seed);
-  }
   // As Keras: where states are dropped, each gate has masks of its own.
   std::size_t num_masks() const { return args().recurrent_dropout > 0 ? gates : 1; }
 
-  Tensor weight(const Variable& variable) const {
-    return ops::cast(variable, this->compute_dtype());
-  }
+  using CellBase<Args>::weight;
   Tensor bias() const { return args().use_bias ? weight(bias_) : Tensor(); }
   // x times a kernel, x dropped in its own way for each gate.
   Tensor project(const Tensor& x, const std::vector<Tensor>& masks, const Tensor& kernel) const {
@@ -120,12 +151,9 @@ class GatedCell : public LayerBase<Args>, public RecurrentCell, public SequenceC
         {cell, *activation, *recurrent}, weight(kernel_), weight(recurrent_kernel_), bias(), {}};
   }
 
-  Variable kernel_;
-  Variable recurrent_kernel_;
-  Variable bias_;
-
- private:
-  std::optional<random::SeedGenerator> generator_;
+  using CellBase<Args>::kernel_;
+  using CellBase<Args>::recurrent_kernel_;
+  using CellBase<Args>::bias_;
 };
 
 /// The options of a cell that its layer takes as well.

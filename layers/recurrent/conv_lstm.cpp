@@ -1,8 +1,7 @@
-#include <nyala/autograd/random.hpp>
 #include <nyala/core/ops/conv.hpp>
 #include <nyala/layers/conv_lstm.hpp>
 #include <nyala/layers/convolutional/base.hpp>
-#include <nyala/layers/recurrent/base.hpp>
+#include <nyala/layers/recurrent/cell.hpp>
 
 namespace nyala::layers {
 namespace {
@@ -11,9 +10,9 @@ constexpr int kGates = 4;
 
 // One step; of the Args it reads all but what is about sequences.
 template <int kRank>
-class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public RecurrentCell {
+class ConvLSTMCell final : public CellBase<ConvLSTMLayerArgs<kRank>> {
  public:
-  using Base = LayerBase<ConvLSTMLayerArgs<kRank>>;
+  using Base = CellBase<ConvLSTMLayerArgs<kRank>>;
   using Base::args;
   using Base::Base;
 
@@ -26,25 +25,11 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
       throw ShapeError(this->label() + " received shape " + inputs[0].str() +
                        ", expected known sizes of all axes but the batch");
     const std::int64_t filters = args().filters, width = kGates * filters;
-    kernel_ = this->add_weight({.shape = kernel_shape(image[channel_axis()], width),
-                                .initializer = args().kernel_initializer,
-                                .regularizer = args().kernel_regularizer,
-                                .constraint = args().kernel_constraint,
-                                .name = "kernel"});
-    recurrent_kernel_ = this->add_weight({.shape = kernel_shape(filters, width),
-                                          .initializer = args().recurrent_initializer,
-                                          .regularizer = args().recurrent_regularizer,
-                                          .constraint = args().recurrent_constraint,
-                                          .name = "recurrent_kernel"});
-    if (args().use_bias) {
-      bias_ = this->add_weight({.shape = {width},
-                                .initializer = args().unit_forget_bias
-                                                   ? forget_bias(args().bias_initializer, filters)
-                                                   : args().bias_initializer,
-                                .regularizer = args().bias_regularizer,
-                                .constraint = args().bias_constraint,
-                                .name = "bias"});
-    }
+    this->add_kernels(kernel_shape(image[channel_axis()], width), kernel_shape(filters, width));
+    const auto& initializer = args().bias_initializer;
+    if (args().use_bias)
+      this->add_bias({width},
+                     args().unit_forget_bias ? forget_bias(initializer, filters) : initializer);
     const DType dtype = this->compute_dtype();
     state_ = ops::conv(Tensor::abstract(image, dtype),
                        Tensor::abstract(kernel_shape(image[channel_axis()], filters), dtype),
@@ -63,9 +48,7 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
     Shape of_input = x.shape();
     of_input.erase(0);
     const auto draw = [&](double rate, const Shape& shape) {
-      const Tensor ones = batch_of(1, x.shape()[0], shape, this->compute_dtype());
-      for (int i = 0; drops(rate) && i < kGates; ++i)
-        masks.push_back(random::dropout(ones, rate, {.seed = *generator_}));
+      if (drops(rate)) this->draw_masks(rate, kGates, x.shape()[0], shape, masks);
     };
     draw(args().dropout, of_input);
     draw(args().recurrent_dropout, state_);
@@ -95,9 +78,6 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
 
  private:
   static bool drops(double rate) { return rate > 0 && rate < 1; }
-  void validate() override {
-    if (args().dropout > 0 || args().recurrent_dropout > 0) generator_.emplace(args().seed);
-  }
   int channel_axis() const { return args().data_format.channels_first() ? 1 : -1; }
   Shape kernel_shape(std::int64_t rows, std::int64_t columns) const {
     Shape shape;
@@ -111,7 +91,7 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
   }
   ConvArgs state_options() const { return {1, "same", args().data_format.name(), 1}; }
   Tensor bias() const {
-    Tensor all = ops::cast(bias_, this->compute_dtype());
+    Tensor all = this->weight(bias_);
     if (!args().data_format.channels_first()) return all;
     Shape shape = {all.shape()[0]};
     for (int i = 0; i < kRank; ++i) shape.push_back(1);
@@ -122,7 +102,7 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
                   const Variable& variable,
                   const ConvArgs& options,
                   const Tensor* masks) const {
-    const Tensor kernel = ops::cast(variable, this->compute_dtype());
+    const Tensor kernel = this->weight(variable);
     if (masks == nullptr) return ops::conv(x, kernel, options);
     const std::vector<Tensor> parts = ops::split(kernel, kGates, {.axis = -1});
     std::vector<Tensor> results;
@@ -131,11 +111,10 @@ class ConvLSTMCell final : public LayerBase<ConvLSTMLayerArgs<kRank>>, public Re
     return ops::concatenate(results, {.axis = channel_axis()});
   }
 
-  Variable kernel_;
-  Variable recurrent_kernel_;
-  Variable bias_;
+  using Base::bias_;
+  using Base::kernel_;
+  using Base::recurrent_kernel_;
   Shape state_;
-  std::optional<random::SeedGenerator> generator_;
 };
 
 template <int kRank>
