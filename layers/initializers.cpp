@@ -198,42 +198,20 @@ class VarianceScalingInitializer final
 
 }  // namespace
 
-struct GlorotNormalLaw {
-  static constexpr const char* name = "GlorotNormal";
-  static constexpr double scale = 1;
-  static constexpr Mode mode = Mode::fan_avg;
-  static constexpr Distribution distribution = Distribution::truncated_normal;
-};
-struct GlorotUniformLaw {
-  static constexpr const char* name = "GlorotUniform";
-  static constexpr double scale = 1;
-  static constexpr Mode mode = Mode::fan_avg;
-  static constexpr Distribution distribution = Distribution::uniform;
-};
-struct HeNormalLaw {
-  static constexpr const char* name = "HeNormal";
-  static constexpr double scale = 2;
-  static constexpr Mode mode = Mode::fan_in;
-  static constexpr Distribution distribution = Distribution::truncated_normal;
-};
-struct HeUniformLaw {
-  static constexpr const char* name = "HeUniform";
-  static constexpr double scale = 2;
-  static constexpr Mode mode = Mode::fan_in;
-  static constexpr Distribution distribution = Distribution::uniform;
-};
-struct LecunNormalLaw {
-  static constexpr const char* name = "LecunNormal";
-  static constexpr double scale = 1;
-  static constexpr Mode mode = Mode::fan_in;
-  static constexpr Distribution distribution = Distribution::truncated_normal;
-};
-struct LecunUniformLaw {
-  static constexpr const char* name = "LecunUniform";
-  static constexpr double scale = 1;
-  static constexpr Mode mode = Mode::fan_in;
-  static constexpr Distribution distribution = Distribution::uniform;
-};
+// NYALA_FAN_LAW(class, scale, mode, distribution)
+#define NYALA_FAN_LAW(Name, scale_, mode_, distribution_)                     \
+  struct Name##Law {                                                          \
+    static constexpr const char* name = #Name;                                \
+    static constexpr double scale = scale_;                                   \
+    static constexpr Mode mode = Mode::mode_;                                 \
+    static constexpr Distribution distribution = Distribution::distribution_; \
+  };
+NYALA_FAN_LAW(GlorotNormal, 1, fan_avg, truncated_normal)
+NYALA_FAN_LAW(GlorotUniform, 1, fan_avg, uniform)
+NYALA_FAN_LAW(HeNormal, 2, fan_in, truncated_normal)
+NYALA_FAN_LAW(HeUniform, 2, fan_in, uniform)
+NYALA_FAN_LAW(LecunNormal, 1, fan_in, truncated_normal)
+NYALA_FAN_LAW(LecunUniform, 1, fan_in, uniform)
 
 namespace {
 
