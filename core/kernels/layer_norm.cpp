@@ -26,31 +26,30 @@ void check_floating(DType dtype) {
 const std::byte* bytes(const void* data) { return static_cast<const std::byte*>(data); }
 std::byte* bytes(void* data) { return static_cast<std::byte*>(data); }
 
+// f(loops, at, count) for pieces of the rows: `count` rows that begin at byte `at`.
+template <class F>
+void each_piece(const LayerNormRows& of, F&& f) {
+  check_floating(of.dtype);
+  const LayerNormLoops loops = layer_norm_loops(of.dtype);
+  const std::int64_t row = of.n * static_cast<std::int64_t>(size_of(of.dtype));
+  parallel_for(of.rows, rows_of_work(of.n), [&](std::int64_t begin, std::int64_t end) {
+    f(loops, begin * row, end - begin);
+  });
+}
+
 }  // namespace
 
 void layer_norm(
     const LayerNormRows& of, const void* x, const void* gamma, const void* beta, void* y) {
-  const DType dtype = of.dtype;
-  const std::int64_t n = of.n;
-  check_floating(dtype);
-  const LayerNormLoops loops = layer_norm_loops(dtype);
-  const std::int64_t row = n * static_cast<std::int64_t>(size_of(dtype));
-  parallel_for(of.rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t at = begin * row;
-    loops.forward(bytes(x) + at, gamma, beta, of.epsilon, bytes(y) + at, end - begin, n);
+  each_piece(of, [&](const LayerNormLoops& loops, std::int64_t at, std::int64_t count) {
+    loops.forward(bytes(x) + at, gamma, beta, of.epsilon, bytes(y) + at, count, of.n);
   });
 }
 
 void layer_norm_grad(
     const LayerNormRows& of, const void* x, const void* gamma, const void* dy, void* dx) {
-  const DType dtype = of.dtype;
-  const std::int64_t n = of.n;
-  check_floating(dtype);
-  const LayerNormLoops loops = layer_norm_loops(dtype);
-  const std::int64_t row = n * static_cast<std::int64_t>(size_of(dtype));
-  parallel_for(of.rows, rows_of_work(n), [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t at = begin * row;
-    loops.grad(bytes(x) + at, gamma, bytes(dy) + at, of.epsilon, bytes(dx) + at, end - begin, n);
+  each_piece(of, [&](const LayerNormLoops& loops, std::int64_t at, std::int64_t count) {
+    loops.grad(bytes(x) + at, gamma, bytes(dy) + at, of.epsilon, bytes(dx) + at, count, of.n);
   });
 }
 

@@ -23,6 +23,15 @@ kernels::IndexedAxis indexed(const Tensor& table, const Lines& at, std::int64_t 
   return {table.dtype(), at.outer, at.n, at.inner, count};
 }
 
+// The shape with that of the indices in place of the axis that is indexed.
+Shape taken_shape(const Shape& table, int axis, const Shape& indices) {
+  Shape shape;
+  for (int i = 0; i < axis; ++i) shape.push_back(table[i]);
+  for (std::int64_t size : indices) shape.push_back(size);
+  for (int i = axis + 1; i < table.rank(); ++i) shape.push_back(table[i]);
+  return shape;
+}
+
 struct Take {
   static constexpr std::string_view name = "take";
   static constexpr std::string_view doc = "The elements of an axis at the indices.";
@@ -38,11 +47,7 @@ struct Take {
     const Shape& x = in[0].shape;
     const int at = normalize_axis(axis, x.rank(), "take");
     check_integer(in[1], name);
-    Shape shape;
-    for (int i = 0; i < at; ++i) shape.push_back(x[i]);
-    for (std::int64_t size : in[1].shape) shape.push_back(size);
-    for (int i = at + 1; i < x.rank(); ++i) shape.push_back(x[i]);
-    return {shape, in[0].dtype};
+    return {taken_shape(x, at, in[1].shape), in[0].dtype};
   }
   auto prepare(const Layouts& at, Workspace& workspace) const {
     const Tensor& table = at.in[0];
@@ -92,10 +97,7 @@ struct ScatterAdd {
     check_integer(in[0], name);
     const int at = normalize_axis(axis, shape.rank(), "scatter_add");
     const Shape& updates = in[1].shape;
-    Shape wanted;
-    for (int i = 0; i < at; ++i) wanted.push_back(shape[i]);
-    for (std::int64_t size : in[0].shape) wanted.push_back(size);
-    for (int i = at + 1; i < shape.rank(); ++i) wanted.push_back(shape[i]);
+    const Shape wanted = taken_shape(shape, at, in[0].shape);
     bool fits = wanted.rank() == updates.rank();
     for (int i = 0; fits && i < wanted.rank(); ++i)
       fits = wanted[i] == updates[i] || wanted[i] == None || updates[i] == None;
