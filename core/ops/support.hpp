@@ -35,6 +35,11 @@ Tensor to_wide_float(const Tensor& x);
 /// Sums a gradient over what broadcasting repeated.
 Tensor sum_to(const Tensor& dy, const Shape& shape);
 
+/// A probability as the logarithm of a cross-entropy takes it, and 1 where it is within these
+/// bounds.
+Tensor bounded(const Tensor& p);
+Tensor is_within(const Tensor& p);
+
 /// An axis with what lies before and after it: (outer, n, inner).
 struct Lines {
   std::int64_t outer = 1, n = 1, inner = 1;
