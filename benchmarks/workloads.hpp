@@ -35,6 +35,8 @@ void add_models(std::vector<Workload>& list);
 void add_convolutions(std::vector<Workload>& list);
 void add_sequences(std::vector<Workload>& list);
 void add_growth(std::vector<Workload>& list);
+/// Says of those that are there what they multiply.
+void add_arithmetic(std::vector<Workload>& list);
 
 /// Floats between low and high, as every program has them.
 inline nyala::Tensor numbers(const nyala::Shape& shape,

@@ -12,6 +12,7 @@ const std::vector<Workload>& workloads() {
     add_sequences(list);
     add_kernels(list);
     add_growth(list);
+    add_arithmetic(list);
     return list;
   }();
   return all;
