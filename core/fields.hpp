@@ -12,6 +12,7 @@
 ///     }
 ///   };
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -27,6 +28,7 @@
 #include <nyala/core/dtype.hpp>
 #include <nyala/core/error.hpp>
 #include <nyala/core/shape.hpp>
+#include <nyala/core/text.hpp>
 
 #pragma GCC visibility push(default)
 
@@ -64,25 +66,95 @@ struct Field {
       : name(name_), member(member_), doc(doc_), range(range_) {}
 };
 
+namespace detail {
+
+/// What a list in braces holds that stands for a T: `Item` of a class that takes one.
+template <class T>
+struct ItemOf {};
+template <class T>
+requires requires { typename T::Item; }
+struct ItemOf<T> {
+  using type = typename T::Item;
+};
+template <class T>
+struct ItemOf<std::vector<T>> {
+  using type = T;
+};
+template <>
+struct ItemOf<Shape> {
+  using type = std::int64_t;
+};
+template <class T>
+concept TakesList = requires {
+  typename ItemOf<T>::type;
+};
+
+/// Whether a U may be given for a T. No fraction is a whole number, and no flag is one.
+template <class T, class U>
+constexpr bool gives_value() {
+  using Given = std::remove_cvref_t<U>;
+  if constexpr (std::is_integral_v<T>) {
+    return std::is_integral_v<Given> && !std::is_same_v<Given, bool>;
+  } else if constexpr (std::is_arithmetic_v<Given> && TakesList<T>) {
+    using Item = typename ItemOf<T>::type;
+    return gives_value<Item, U>() && std::is_convertible_v<Item, T>;
+  } else {
+    return std::is_convertible_v<U, T>;
+  }
+}
+/// Throws ValueError for a whole number that does not fit T.
+template <class T, class U>
+constexpr T value_of(U&& given) {
+  if constexpr (std::is_integral_v<T>) {
+    if (!std::in_range<T>(given))
+      throw ValueError("received " + std::to_string(given) + ", a number too large for an option");
+    return static_cast<T>(given);
+  } else if constexpr (std::is_arithmetic_v<std::remove_cvref_t<U>> && TakesList<T>) {
+    return value_of<typename ItemOf<T>::type>(given);
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return static_cast<T>(given);
+  } else if constexpr (std::is_same_v<T, std::string> && std::is_convertible_v<U, const char*>) {
+    return text_of(given);
+  } else {
+    return std::forward<U>(given);
+  }
+}
+/// Whether all of them may be given for a T, in braces where there are several.
+template <class T, class... U>
+constexpr bool gives_option() {
+  if constexpr (sizeof...(U) == 1 && (gives_value<T, U>() && ...)) {
+    return true;
+  } else if constexpr (sizeof...(U) > 0 && TakesList<T>) {
+    using Item = typename ItemOf<T>::type;
+    return (gives_value<Item, U>() && ...) && requires { T{value_of<Item>(std::declval<U>())...}; };
+  } else {
+    return false;
+  }
+}
+template <class T, class... U>
+constexpr T option_of(U&&... given) {
+  if constexpr (sizeof...(U) == 1 && (gives_value<T, U>() && ...))
+    return (value_of<T>(std::forward<U>(given)), ...);
+  else
+    return T{value_of<typename ItemOf<T>::type>(std::forward<U>(given))...};
+}
+
+}  // namespace detail
+
 /// What `from_config` starts a required option with; `is_set` then tells whether the config gave
 /// it.
 struct Unset {};
 
-/// An option that must be given: leaving it out does not compile. For a whole number, neither does
-/// a fractional one; one that does not fit T is a ValueError.
+/// An option that must be given: leaving it out does not compile, nor does an empty list. For a
+/// whole number, neither does a fractional one; one that does not fit T is a ValueError.
 template <class T>
 struct Required {
   T value{};
   bool is_set = true;
-  constexpr Required(T given) requires(!std::is_integral_v<T>) : value(std::move(given)) {}
-  template <class U>
-  requires(std::is_integral_v<T>&& std::is_integral_v<U> &&
-           !std::is_same_v<U, bool>) constexpr Required(U given)
-      : value(static_cast<T>(given)) {
-    if (!std::in_range<T>(given)) {
-      throw ValueError("received " + std::to_string(given) + ", a number too large for an option");
-    }
-  }
+  template <class... U>
+  requires(!(std::derived_from<std::remove_cvref_t<U>, Required> || ...) &&
+           detail::gives_option<T, U...>()) constexpr Required(U&&... given)
+      : value(detail::option_of<T>(std::forward<U>(given)...)) {}
   constexpr Required(Unset) : is_set(false) {}
   constexpr operator const T&() const { return value; }
 };

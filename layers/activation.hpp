@@ -13,35 +13,10 @@
 namespace nyala {
 namespace layers {
 
-/// An activation that must be given: `.activation = "relu"`.
-class RequiredActivation : public activations::Activation {
- public:
-  RequiredActivation(const char* name) : Activation(name) {}
-  RequiredActivation(const std::string& name) : Activation(name) {}
-  RequiredActivation(Activation activation) : Activation(std::move(activation)) {}
-  RequiredActivation(Unset) : is_set(false) {}
-
-  bool is_set = true;
-};
-
-}  // namespace layers
-
-template <>
-struct ConfigCodec<layers::RequiredActivation> {
-  static Config to(const layers::RequiredActivation& activation) {
-    return ConfigCodec<activations::Activation>::to(activation);
-  }
-  static layers::RequiredActivation from(const Config& config) {
-    return ConfigCodec<activations::Activation>::from(config);
-  }
-};
-
-namespace layers {
-
 /// An activation by name. Any shape; masks pass through.
 /// https://keras.io/api/layers/core_layers/activation/
 struct ActivationArgs {
-  RequiredActivation activation;
+  Required<activations::Activation> activation;
   NYALA_LAYER_ARGS;
 
   static constexpr LayerTraits kTraits = {.built_early = true, .steps = Steps::alone};

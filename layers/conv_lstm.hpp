@@ -19,7 +19,7 @@ struct ConvLSTMLayerArgs {
   static constexpr int rank = kRank;
 
   Required<int> filters;
-  RequiredExtents kernel_size;
+  Required<Extents> kernel_size;
   Extents strides = 1;
   std::string padding = "valid";
   DataFormat data_format = {};

@@ -38,7 +38,7 @@ struct ConvLayerArgs {
   static constexpr int rank = kRank;
 
   Required<int> filters;
-  RequiredExtents kernel_size;
+  Required<Extents> kernel_size;
   Extents strides = 1;
   std::string padding = "valid";
   DataFormat data_format = {};
@@ -81,7 +81,7 @@ struct ConvTransposeLayerArgs {
   static constexpr int rank = kRank;
 
   Required<int> filters;
-  RequiredExtents kernel_size;
+  Required<Extents> kernel_size;
   Extents strides = 1;
   std::string padding = "valid";
   Extents output_padding = {};
@@ -123,7 +123,7 @@ template <int kRank>
 struct DepthwiseConvLayerArgs {
   static constexpr int rank = kRank;
 
-  RequiredExtents kernel_size;
+  Required<Extents> kernel_size;
   Extents strides = 1;
   std::string padding = "valid";
   int depth_multiplier = 1;
@@ -181,7 +181,7 @@ struct SeparableConvLayerArgs {
   static constexpr int rank = kRank;
 
   Required<int> filters;
-  RequiredExtents kernel_size;
+  Required<Extents> kernel_size;
   Extents strides = 1;
   std::string padding = "valid";
   DataFormat data_format = {};
@@ -247,7 +247,7 @@ struct LocallyConnectedLayerArgs {
   static constexpr int rank = kRank;
 
   Required<int> filters;
-  RequiredExtents kernel_size;
+  Required<Extents> kernel_size;
   Extents strides = 1;
   std::string padding = "valid";
   DataFormat data_format = {};

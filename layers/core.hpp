@@ -203,8 +203,8 @@ NYALA_DECLARE_LAYER(ReversibleEmbedding);
 /// is [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]....
 /// https://keras.io/api/layers/core_layers/einsum_dense/
 struct EinsumDenseArgs {
-  RequiredText equation;
-  RequiredSizes output_shape;
+  Required<std::string> equation;
+  Required<Shape> output_shape;
   activations::Activation activation = {};
   std::optional<std::string> bias_axes = {};
   NYALA_WEIGHT_ARGS;
@@ -222,6 +222,7 @@ struct EinsumDenseArgs {
                      Field{"bias_axes", &A::bias_axes, "The output's labels that a bias has."}),
         kernel_and_bias_fields<A>());
   }
+  static Config upgrade(Config config);
 };
 NYALA_DECLARE_LAYER(EinsumDense);
 

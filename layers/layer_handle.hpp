@@ -92,14 +92,14 @@ class LayerOf;
 
 namespace detail {
 
-/// A braced list on its way to an option that has a `List` type.
+/// A braced list on its way to an option that is a vector.
 template <class T>
 struct FirstList {
   const T* begin;
   const T* end;
-  template <class Option>
-  operator Option() const {
-    return Option(typename Option::List(begin, end));
+  template <class Item>
+  operator std::vector<Item>() const {
+    return std::vector<Item>(begin, end);
   }
 };
 

@@ -17,7 +17,7 @@ namespace nyala::layers {
 /// along the axes or batch sizes differ and for axis 0, IndexError for an axis out of range.
 /// https://keras.io/api/layers/merging_layers/dot/
 struct DotArgs {
-  AxisPair axes;
+  Required<AxisPair> axes;
   bool normalize = false;
   NYALA_LAYER_ARGS;
 

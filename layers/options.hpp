@@ -87,71 +87,11 @@ struct ConfigCodec<AxisList> {
   static AxisList from(const Config& config);
 };
 
-/// Text that must be given.
-class RequiredText {
- public:
-  RequiredText(const char* text) : value(detail::text_of(text)) {}
-  RequiredText(std::string text) : value(std::move(text)) {}
-  RequiredText(Unset) : is_set(false) {}
-
-  std::string value;
-  bool is_set = true;
-};
-template <>
-struct ConfigCodec<RequiredText> {
-  static Config to(const RequiredText& text) { return text.value; }
-  static RequiredText from(const Config& config) { return config.as_string(); }
-};
-
-/// Whole numbers that must be given: `.dims = {2, 1}`. (Leaving them out does not compile.)
-template <class T>
-class RequiredList {
- public:
-  using List = std::vector<T>;
-
-  RequiredList(std::vector<T> items) : items_(std::move(items)) {}
-  template <class... U>
-  requires(sizeof...(U) > 0 && (std::is_integral_v<U> && ...)) RequiredList(U... items)
-      : items_{static_cast<T>(items)...} {}
-  RequiredList(Unset) : is_set(false) {}
-
-  const std::vector<T>& items() const { return items_; }
-
- private:
-  std::vector<T> items_;
-
- public:
-  bool is_set = true;
-};
-template <class T>
-struct ConfigCodec<RequiredList<T>> {
-  static Config to(const RequiredList<T>& list) {
-    return ConfigCodec<std::vector<T>>::to(list.items());
-  }
-  static RequiredList<T> from(const Config& config) {
-    return ConfigCodec<std::vector<T>>::from(config);
-  }
-};
-
-/// Sizes, None for those left open: `.output_shape = 4`, `.output_shape = {None, 4}`.
-class RequiredSizes : public RequiredList<std::int64_t> {
- public:
-  using RequiredList::RequiredList;
-  RequiredSizes(const Shape& shape) : RequiredList(shape.to_vector()) {}
-  Shape shape() const { return Shape(items()); }
-};
-template <>
-struct ConfigCodec<RequiredSizes> {
-  static Config to(const RequiredSizes& sizes) { return ConfigCodec<Shape>::to(sizes.shape()); }
-  static RequiredSizes from(const Config& config) {
-    return config.is_int() ? RequiredSizes(config.as_int())
-                           : RequiredSizes(ConfigCodec<Shape>::from(config));
-  }
-};
-
 /// A number, or an array of them: `.scale = 0.5`, `.mean = {0, 1}`, `.mean = tensor`.
 class Numbers {
  public:
+  using Item = double;
+
   Numbers() = default;
   Numbers(double value) : tensor_(Tensor::scalar(value, DType::float64)) {}
   Numbers(int value) : Numbers(static_cast<double>(value)) {}
@@ -167,33 +107,12 @@ class Numbers {
  private:
   Tensor tensor_;
 };
-/// The same, where it must be given.
-class RequiredNumbers : public Numbers {
- public:
-  template <class T>
-  requires std::is_convertible_v<T, double> RequiredNumbers(T value)
-      : Numbers(static_cast<double>(value)) {}
-  template <class... T>
-  requires(sizeof...(T) > 1 && (std::is_convertible_v<T, double> && ...))
-      RequiredNumbers(T... values)
-      : Numbers(std::vector<double>{static_cast<double>(values)...}) {}
-  RequiredNumbers(const Numbers& numbers) : Numbers(numbers) {}
-  RequiredNumbers(const Tensor& values) : Numbers(values) {}
-  RequiredNumbers(Unset) : is_set(false) {}
-
-  bool is_set = true;
-};
 
 /// Null for none, a number, or nested lists; read from Keras's serialized arrays too.
 template <>
 struct ConfigCodec<Numbers> {
   static Config to(const Numbers& numbers);
   static Numbers from(const Config& config);
-};
-template <>
-struct ConfigCodec<RequiredNumbers> {
-  static Config to(const RequiredNumbers& numbers) { return ConfigCodec<Numbers>::to(numbers); }
-  static RequiredNumbers from(const Config& config) { return ConfigCodec<Numbers>::from(config); }
 };
 
 /// What is added to (or cut from) both ends of an axis: `.padding = 1`, `.padding = {1, 2}`.
@@ -276,9 +195,11 @@ void rename_option(Config& config, const char* from, const char* to);
 /// One axis for both inputs, or one for each: `.axes = 1`, `.axes = {1, 2}`. Kept as it was given.
 class AxisPair {
  public:
+  using Item = int;
+
+  AxisPair() = default;
   AxisPair(int both) : first_(both), second_(both) {}
   AxisPair(int first, int second) : first_(first), second_(second), is_pair_(true) {}
-  AxisPair(Unset) : is_set(false) {}
 
   int first() const { return first_; }
   int second() const { return second_; }
@@ -288,9 +209,6 @@ class AxisPair {
   int first_ = 0;
   int second_ = 0;
   bool is_pair_ = false;
-
- public:
-  bool is_set = true;
 };
 template <>
 struct ConfigCodec<AxisPair> {

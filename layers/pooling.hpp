@@ -35,7 +35,7 @@ struct PoolLayerArgs {
   static constexpr int rank = kRank;
   static constexpr PoolKind kind = kKind;
 
-  std::conditional_t<kKind == PoolKind::max, PoolSize, RequiredExtents> pool_size;
+  std::conditional_t<kKind == PoolKind::max, PoolSize, Required<Extents>> pool_size;
   Extents strides = {};
   std::string padding = "valid";
   DataFormat data_format = {};
@@ -111,7 +111,7 @@ struct AdaptivePoolLayerArgs {
   static constexpr int rank = kRank;
   static constexpr PoolKind kind = kKind;
 
-  RequiredExtents output_size;
+  Required<Extents> output_size;
   DataFormat data_format = {};
   NYALA_LAYER_ARGS;
 

@@ -10,7 +10,7 @@ namespace nyala::layers {
 /// x * scale + offset.
 /// https://keras.io/api/layers/preprocessing_layers/image_preprocessing/rescaling/
 struct RescalingArgs {
-  RequiredNumbers scale;
+  Required<Numbers> scale;
   Numbers offset = 0;
   NYALA_LAYER_ARGS;
 

@@ -228,7 +228,7 @@ NYALA_DECLARE_LAYER(GRU);
 /// Cells one above the other, as one: the output of each is the input of the
 /// next. https://keras.io/api/layers/recurrent_layers/stacked_rnn_cell/
 struct StackedRNNCellsArgs {
-  RequiredLayers cells;
+  Required<std::vector<Layer>> cells;
   NYALA_LAYER_ARGS;
 
   using Call = RecurrentCellCall;

@@ -159,55 +159,19 @@ constexpr auto recurrent_weight_fields() {
                 Range::from_0_to_1()}});
 }
 
-/// Layers that must be given: `.cells = {LSTMCell(2), GRUCell(3)}`.
-class RequiredLayers {
- public:
-  using List = std::vector<Layer>;
-
-  RequiredLayers(std::initializer_list<Layer> layers) : items_(layers) {}
-  RequiredLayers(std::vector<Layer> layers) : items_(std::move(layers)) {}
-  RequiredLayers(Unset) : is_set(false) {}
-  const std::vector<Layer>& items() const { return items_; }
-
- private:
-  std::vector<Layer> items_;
-
- public:
-  bool is_set = true;
-};
-
-/// A cell, or a list of cells, which is a StackedRNNCells of them.
-class RequiredCell {
- public:
-  RequiredCell(Layer cell) : cell_(std::move(cell)) {}
-  template <std::derived_from<Layer> L>
-  RequiredCell(const L& cell) : cell_(cell) {}
+/// A cell, or a list of cells, be it of one, which is a StackedRNNCells of them.
+struct RequiredCell : Required<Layer> {
+  using Required::Required;
+  RequiredCell() = delete;  // else braces without a cell would be a list
   RequiredCell(std::initializer_list<Layer> cells) : RequiredCell(std::vector<Layer>(cells)) {}
   RequiredCell(std::vector<Layer> cells);
-  RequiredCell(Unset) : is_set(false) {}
-  const Layer& cell() const { return cell_; }
-
- private:
-  Layer cell_;
-
- public:
-  bool is_set = true;
 };
 
 }  // namespace layers
 
 template <>
-struct ConfigCodec<layers::RequiredLayers> {
-  static Config to(const layers::RequiredLayers& layers) {
-    return ConfigCodec<std::vector<Layer>>::to(layers.items());
-  }
-  static layers::RequiredLayers from(const Config& config) {
-    return ConfigCodec<std::vector<Layer>>::from(config);
-  }
-};
-template <>
 struct ConfigCodec<layers::RequiredCell> {
-  static Config to(const layers::RequiredCell& cell) { return ConfigCodec<Layer>::to(cell.cell()); }
+  static Config to(const layers::RequiredCell& cell) { return ConfigCodec<Layer>::to(cell.value); }
   static layers::RequiredCell from(const Config& config) {
     if (config.is_list()) return ConfigCodec<std::vector<Layer>>::from(config);
     return ConfigCodec<Layer>::from(config);

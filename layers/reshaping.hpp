@@ -31,7 +31,7 @@ NYALA_DECLARE_LAYER(Flatten);
 /// https://keras.io/api/layers/reshaping_layers/reshape/
 struct ReshapeArgs {
   static constexpr bool kListFirst = true;
-  RequiredList<std::int64_t> target_shape;
+  Required<std::vector<std::int64_t>> target_shape;
   NYALA_LAYER_ARGS;
 
   static constexpr LayerTraits kTraits = {.built_early = true};
@@ -47,7 +47,7 @@ NYALA_DECLARE_LAYER(Reshape);
 /// https://keras.io/api/layers/reshaping_layers/permute/
 struct PermuteArgs {
   static constexpr bool kListFirst = true;
-  RequiredList<int> dims;
+  Required<std::vector<int>> dims;
   NYALA_LAYER_ARGS;
 
   template <class A = PermuteArgs>

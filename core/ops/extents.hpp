@@ -15,6 +15,8 @@ namespace nyala {
 /// `.strides = {2, 1}`. None where it was left out.
 class Extents {
  public:
+  using Item = int;
+
   Extents() = default;
   Extents(int all) : values_{all, all, all}, count_(1), is_list_(false) {}
   /// Throws ValueError for more than three.
@@ -41,24 +43,6 @@ template <>
 struct ConfigCodec<Extents> {
   static Config to(const Extents& extents);
   static Extents from(const Config& config);
-};
-
-/// The same, where it must be given.
-class RequiredExtents : public Extents {
- public:
-  RequiredExtents(int all) : Extents(all) {}
-  template <class... T>
-  requires(sizeof...(T) > 1 && (std::is_integral_v<T> && ...)) RequiredExtents(T... each)
-      : Extents({static_cast<int>(each)...}) {}
-  RequiredExtents(const Extents& extents) : Extents(extents) {}
-  RequiredExtents(Unset) : is_set(false) {}
-
-  bool is_set = true;
-};
-template <>
-struct ConfigCodec<RequiredExtents> {
-  static Config to(const RequiredExtents& extents) { return ConfigCodec<Extents>::to(extents); }
-  static RequiredExtents from(const Config& config) { return ConfigCodec<Extents>::from(config); }
 };
 
 }  // namespace nyala

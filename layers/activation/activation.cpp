@@ -9,7 +9,7 @@ class ActivationLayer final : public LayerBase<ActivationArgs> {
 
   void check(Inputs<Shape> inputs) const override { expect_inputs(inputs.size(), 1); }
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
-    return args().activation(inputs[0]);
+    return args().activation.value(inputs[0]);
   }
   bool supports_masking() const override { return true; }
 };

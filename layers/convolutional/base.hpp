@@ -64,7 +64,7 @@ class ConvolutionLayer : public LayerBase<Args> {
   void start_build(Inputs<Shape> inputs) { channels_ = inputs[0][channel_axis()]; }
   Shape spatial_kernel() const {
     Shape shape;
-    for (int i = 0; i < kRank; ++i) shape.push_back(args().kernel_size[i]);
+    for (int i = 0; i < kRank; ++i) shape.push_back(args().kernel_size.value[i]);
     return shape;
   }
   Shape kernel_shape(std::int64_t rows, std::int64_t columns) const {
@@ -96,7 +96,7 @@ class ConvolutionLayer : public LayerBase<Args> {
   void validate() override {
     Args& own = this->args_;
     const std::string who = this->label();
-    own.kernel_size = own.kernel_size.spread(kRank, who, "kernel_size");
+    own.kernel_size = own.kernel_size.value.spread(kRank, who, "kernel_size");
     own.strides = own.strides.spread(kRank, who, "strides");
     own.padding = standard_padding(own.padding, who, takes_causal());
     if constexpr (requires { own.dilation_rate; }) {
@@ -123,8 +123,11 @@ class WindowedConvolution : public ConvolutionLayer<Args>, public WindowedLayer 
   using ConvolutionLayer<Args>::args;
 
   StreamWindow stream_window() const override {
-    return stream_window_of(
-        args(), args().kernel_size[0], args().dilation_rate[0], args().padding, this->label());
+    return stream_window_of(args(),
+                            args().kernel_size.value[0],
+                            args().dilation_rate[0],
+                            args().padding,
+                            this->label());
   }
   Tensor call(Inputs<Tensor> inputs, const CallArgs&) override {
     return call_with(inputs[0],

@@ -31,7 +31,7 @@ class ConvLayer final : public WindowedConvolution<ConvLayerArgs<kRank>> {
                           .dilation_rate = options.dilation_rate,
                           .same = options.padding == "same"};
     if (options.padding == "causal") {
-      own.before = {(args().kernel_size[0] - 1) * options.dilation_rate[0]};
+      own.before = {(args().kernel_size.value[0] - 1) * options.dilation_rate[0]};
       own.after = {0};
     }
     return ops::conv_bias(x, this->cast_weight(kernel_), this->bias(), own);

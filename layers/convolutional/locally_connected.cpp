@@ -17,13 +17,14 @@ class LocallyConnectedLayer final : public ConvolutionLayer<LocallyConnectedLaye
     std::int64_t windows = 1, elements = this->channels();
     for (int i = 0; i < kRank; ++i) {
       const std::int64_t size = inputs[0][first + i];
-      if (size == None || size < args().kernel_size[i]) {
+      if (size == None || size < args().kernel_size.value[i]) {
         throw ShapeError(this->label() + ": received shape " + inputs[0].str() +
-                         ", expected known spatial sizes of at least " + args().kernel_size.str());
+                         ", expected known spatial sizes of at least " +
+                         args().kernel_size.value.str());
       }
-      outputs_.push_back((size - args().kernel_size[i]) / args().strides[i] + 1);
+      outputs_.push_back((size - args().kernel_size.value[i]) / args().strides[i] + 1);
       windows *= outputs_[i];
-      elements *= args().kernel_size[i];
+      elements *= args().kernel_size.value[i];
     }
     kernel_ = this->add_weight({.shape = {windows, elements, filters},
                                 .initializer = args().kernel_initializer,
@@ -60,8 +61,8 @@ class LocallyConnectedLayer final : public ConvolutionLayer<LocallyConnectedLaye
   // they are outside, as the kernels of files have it.
   Tensor windows_of(const Tensor& x) const {
     std::vector<Tensor> taps;
-    const int rows = kRank == 2 ? args().kernel_size[0] : 1;
-    const int columns = args().kernel_size[kRank - 1];
+    const int rows = kRank == 2 ? args().kernel_size.value[0] : 1;
+    const int columns = args().kernel_size.value[kRank - 1];
     for (int row = 0; row < rows; ++row) {
       for (int column = 0; column < columns; ++column) {
         Tensor tap = slice_of(x, kRank, kRank - 1, column);

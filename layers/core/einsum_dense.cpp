@@ -185,7 +185,7 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs>, public Pointwi
   // The output's shape: the batch and what the ellipsis stands for come from the input.
   Shape output_shape(const Shape& input) const {
     const int elided = input.rank() - static_cast<int>(equation_.input.size());
-    Shape output = args().output_shape.shape();
+    Shape output = args().output_shape;
     output.insert(0, input[0]);
     for (int i = 1; i < elided && equation_.dots_left; ++i) output.insert(i, input[i]);
     for (int i = input.rank() - elided; i < input.rank() && equation_.dots_right; ++i)
@@ -249,6 +249,12 @@ class EinsumDenseLayer final : public LayerBase<EinsumDenseArgs>, public Pointwi
 };
 
 }  // namespace
+
+Config EinsumDenseArgs::upgrade(Config config) {
+  if (const Config* size = config.find("output_shape"); size != nullptr && size->is_int())
+    config["output_shape"] = ConfigCodec<Shape>::to({size->as_int()});
+  return config;
+}
 
 NYALA_LAYER(EinsumDense)
 

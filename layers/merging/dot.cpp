@@ -44,7 +44,7 @@ class DotLayer final : public LayerBase<DotArgs> {
   // As Keras: a negative integer wraps around each rank as often as it takes, a pair counts from
   // the end once.
   int resolve(int axis, int rank) const {
-    if (!args().axes.is_pair() && axis < 0 && rank > 0) return ((axis % rank) + rank) % rank;
+    if (!args().axes.value.is_pair() && axis < 0 && rank > 0) return ((axis % rank) + rank) % rank;
     if (axis < -rank || axis >= rank) {
       throw IndexError(label() + ": axis " + std::to_string(axis) + " is out of bounds for rank " +
                        std::to_string(rank));
@@ -52,7 +52,8 @@ class DotLayer final : public LayerBase<DotArgs> {
     return axis < 0 ? axis + rank : axis;
   }
   std::pair<int, int> resolve_axes(const Shape& x, const Shape& y) const {
-    return {resolve(args().axes.first(), x.rank()), resolve(args().axes.second(), y.rank())};
+    return {resolve(args().axes.value.first(), x.rank()),
+            resolve(args().axes.value.second(), y.rank())};
   }
 
   void check_floating(const Tensor& x) const {

@@ -24,7 +24,7 @@ class AdaptivePoolLayer final : public LayerBase<AdaptivePoolLayerArgs<kRank, kK
 
  private:
   void validate() override {
-    auto& size = this->args_.output_size;
+    Extents& size = this->args_.output_size.value;
     size = size.spread(kRank, this->label(), "output_size");
   }
 };

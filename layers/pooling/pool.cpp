@@ -21,25 +21,25 @@ class PoolLayer final : public LayerBase<PoolLayerArgs<kRank, kKind>>, public Wi
         {.strides = args().strides, .padding = padding_, .data_format = args().data_format.name()});
   }
   StreamWindow stream_window() const override {
-    return stream_window_of(args(), args().pool_size[0], 1, padding_, this->label());
+    return stream_window_of(args(), size()[0], 1, padding_, this->label());
   }
   Tensor call_windows(const Tensor& x, int stride, int) const override {
     return pool(x, {.strides = stride});
   }
 
  private:
+  const Extents& size() const { return args().pool_size; }
   Tensor pool(const Tensor& x, const PoolArgs& options) const {
     if constexpr (kKind == PoolKind::max)
-      return ops::max_pool(x, args().pool_size, options);
+      return ops::max_pool(x, size(), options);
     else
-      return ops::average_pool(x, args().pool_size, options);
+      return ops::average_pool(x, size(), options);
   }
   void validate() override {
     auto& own = this->args_;
     const std::string who = this->label();
-    own.pool_size = own.pool_size.spread(kRank, who, "pool_size");
-    own.strides =
-        own.strides.given() ? own.strides.spread(kRank, who, "strides") : Extents(own.pool_size);
+    own.pool_size = size().spread(kRank, who, "pool_size");
+    own.strides = own.strides.given() ? own.strides.spread(kRank, who, "strides") : size();
     padding_ = standard_padding(own.padding, who, false);
   }
 

@@ -81,7 +81,7 @@ class ConvLSTMCell final : public CellBase<ConvLSTMLayerArgs<kRank>> {
   int channel_axis() const { return args().data_format.channels_first() ? 1 : -1; }
   Shape kernel_shape(std::int64_t rows, std::int64_t columns) const {
     Shape shape;
-    for (int i = 0; i < kRank; ++i) shape.push_back(args().kernel_size[i]);
+    for (int i = 0; i < kRank; ++i) shape.push_back(args().kernel_size.value[i]);
     shape.push_back(rows);
     shape.push_back(columns);
     return shape;
@@ -133,7 +133,7 @@ class ConvLSTMLayer final : public RecurrentLayer<ConvLSTMLayerArgs<kRank>> {
   void validate() override {
     auto& own = this->args_;
     own.padding = standard_padding(own.padding, this->label(), false);
-    own.kernel_size = own.kernel_size.spread(kRank, this->label(), "kernel_size");
+    own.kernel_size = own.kernel_size.value.spread(kRank, this->label(), "kernel_size");
     own.strides = own.strides.spread(kRank, this->label(), "strides");
     own.dilation_rate = own.dilation_rate.spread(kRank, this->label(), "dilation_rate");
     if (own.strides.largest() > 1 && own.dilation_rate.largest() > 1)

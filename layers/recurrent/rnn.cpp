@@ -63,7 +63,7 @@ class StackedRNNCellsLayer final : public LayerBase<StackedRNNCellsArgs>, public
   }
 
  private:
-  const std::vector<Layer>& cells() const { return args().cells.items(); }
+  const std::vector<Layer>& cells() const { return args().cells.value; }
   RecurrentCell& as_cell(const Layer& cell) const { return cell_of(cell, label()); }
   static Shape with_batch(Shape shape, std::int64_t batch) {
     shape.insert(0, batch);
@@ -81,13 +81,13 @@ class RNNLayer final : public RecurrentLayer<RNNArgs> {
   using RecurrentLayer::RecurrentLayer;
 
  private:
-  void validate() override { set_cell(args().cell.cell()); }
+  void validate() override { set_cell(args().cell.value); }
 };
 
 }  // namespace
 
 RequiredCell::RequiredCell(std::vector<Layer> cells)
-    : cell_(StackedRNNCells({.cells = std::move(cells)})) {}
+    : Required(StackedRNNCells({.cells = std::move(cells)})) {}
 
 NYALA_LAYER(StackedRNNCells)
 NYALA_LAYER(RNN)

@@ -20,7 +20,7 @@ class ReshapeLayer final : public LayerBase<ReshapeArgs> {
 
  private:
   void validate() override {
-    const auto& target = args().target_shape.items();
+    const auto& target = args().target_shape.value;
     const bool known =
         std::all_of(target.begin(), target.end(), [](std::int64_t n) { return n >= -1; });
     if (!known || std::count(target.begin(), target.end(), -1) > 1) {
@@ -30,7 +30,7 @@ class ReshapeLayer final : public LayerBase<ReshapeArgs> {
   }
 
   Shape resolve(const Shape& input) const {
-    Shape to(args().target_shape.items());
+    Shape to(args().target_shape.value);
     Shape sample = input;
     sample.erase(0);
     if (sample.is_known()) {

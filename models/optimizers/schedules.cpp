@@ -11,8 +11,8 @@ namespace {
 Tensor as_float(const Tensor& step) { return ops::cast(step, floatx()); }
 
 double checked(const char* who, const char* option, const Steps& steps) {
-  if (steps.value > 0 && std::isfinite(steps.value)) return steps.value;
-  throw ValueError(std::string(who) + ": received " + option + " = " + std::to_string(steps.value) +
+  if (steps.count > 0 && std::isfinite(steps.count)) return steps.count;
+  throw ValueError(std::string(who) + ": received " + option + " = " + std::to_string(steps.count) +
                    ", expected a number above 0");
 }
 
@@ -27,7 +27,7 @@ class ExponentialDecayObject final
     checked(kName, "decay_steps", args_.decay_steps);
   }
   Tensor operator()(const Tensor& step) const override {
-    Tensor p = as_float(step) / args_.decay_steps.value;
+    Tensor p = as_float(step) / args_.decay_steps.value.count;
     if (args_.staircase) p = ops::floor(p);
     return ops::power(args_.decay_rate.value, p) * args_.initial_learning_rate.value;
   }
@@ -52,7 +52,7 @@ class PiecewiseConstantDecayObject final
     for (std::size_t i = 0; i < args_.boundaries.size(); ++i) {
       const Steps& bound = args_.boundaries[i];
       const Tensor after =
-          bound.is_whole() ? step > static_cast<std::int64_t>(bound.value) : step > bound.value;
+          bound.is_whole() ? step > static_cast<std::int64_t>(bound.count) : step > bound.count;
       rate = ops::where(after, args_.values[i + 1], rate);
     }
     return rate;
@@ -67,7 +67,7 @@ class PolynomialDecayObject final
     checked(kName, "decay_steps", args_.decay_steps);
   }
   Tensor operator()(const Tensor& step) const override {
-    const double steps = args_.decay_steps.value;
+    const double steps = args_.decay_steps.value.count;
     const Tensor now = as_float(step);
     Tensor p;
     if (args_.cycle) {
@@ -89,7 +89,7 @@ class InverseTimeDecayObject final
     checked(kName, "decay_steps", args_.decay_steps);
   }
   Tensor operator()(const Tensor& step) const override {
-    Tensor p = as_float(step) / args_.decay_steps.value;
+    Tensor p = as_float(step) / args_.decay_steps.value.count;
     if (args_.staircase) p = ops::floor(p);
     return args_.initial_learning_rate.value / (1 + p * args_.decay_rate.value);
   }
@@ -103,10 +103,10 @@ class CosineDecayObject final
     checked(kName, "decay_steps", args_.decay_steps);
   }
   Tensor operator()(const Tensor& step) const override {
-    const double steps = args_.decay_steps.value, start = args_.initial_learning_rate.value;
+    const double steps = args_.decay_steps.value.count, start = args_.initial_learning_rate.value;
     const Tensor now = as_float(step);
     if (!args_.warmup_target) return decayed(ops::minimum(now, steps) / steps, start);
-    const double target = *args_.warmup_target, warmup = args_.warmup_steps.value;
+    const double target = *args_.warmup_target, warmup = args_.warmup_steps.count;
     Tensor fall = decayed((ops::minimum(now, steps + warmup) - warmup) / steps, target);
     if (warmup <= 0) return fall;
     return ops::where(now < warmup, (now / warmup) * (target - start) + start, fall);
@@ -127,7 +127,7 @@ class CosineDecayRestartsObject final
   }
   Tensor operator()(const Tensor& step) const override {
     const double t = args_.t_mul;
-    Tensor p = as_float(step) / args_.first_decay_steps.value;
+    Tensor p = as_float(step) / args_.first_decay_steps.value.count;
     Tensor restarts;
     if (t == 1) {
       restarts = ops::floor(p);

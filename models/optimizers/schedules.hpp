@@ -45,13 +45,12 @@ class Schedule : public Handle<ScheduleBase> {
 /// A number of steps: whole or not, and written as it was given.
 class Steps {
  public:
+  Steps() = default;
   template <class T>
-  requires std::is_arithmetic_v<T> Steps(T count)
-      : value(static_cast<double>(count)), is_whole_(std::is_integral_v<T>) {}
-  Steps(Unset) : is_set(false) {}
+  requires std::is_arithmetic_v<T> Steps(T number)
+      : count(static_cast<double>(number)), is_whole_(std::is_integral_v<T>) {}
 
-  double value = 0;
-  bool is_set = true;
+  double count = 0;
   bool is_whole() const { return is_whole_; }
 
  private:
@@ -61,7 +60,7 @@ class Steps {
 /// initial_learning_rate * decay_rate^(step / decay_steps); `staircase` takes the whole part.
 struct ExponentialDecayArgs {
   Required<double> initial_learning_rate;
-  Steps decay_steps;
+  Required<Steps> decay_steps;
   Required<double> decay_rate;
   bool staircase = false;
   std::optional<std::string> name = "ExponentialDecay";
@@ -93,7 +92,7 @@ struct PiecewiseConstantDecayArgs {
 /// decay_steps)^power.
 struct PolynomialDecayArgs {
   Required<double> initial_learning_rate;
-  Steps decay_steps;
+  Required<Steps> decay_steps;
   double end_learning_rate = 0.0001;
   double power = 1;
   bool cycle = false;
@@ -112,7 +111,7 @@ struct PolynomialDecayArgs {
 /// initial_learning_rate / (1 + decay_rate * step / decay_steps)
 struct InverseTimeDecayArgs {
   Required<double> initial_learning_rate;
-  Steps decay_steps;
+  Required<Steps> decay_steps;
   Required<double> decay_rate;
   bool staircase = false;
   std::optional<std::string> name = "InverseTimeDecay";
@@ -131,7 +130,7 @@ struct InverseTimeDecayArgs {
 /// warmup_target it first rises to that within warmup_steps, and falls from there.
 struct CosineDecayArgs {
   Required<double> initial_learning_rate;
-  Steps decay_steps;
+  Required<Steps> decay_steps;
   double alpha = 0;
   std::optional<std::string> name = "CosineDecay";
   std::optional<double> warmup_target = {};
@@ -150,7 +149,7 @@ struct CosineDecayArgs {
 /// CosineDecay again and again: each time t_mul as long, and starting at m_mul as much.
 struct CosineDecayRestartsArgs {
   Required<double> initial_learning_rate;
-  Steps first_decay_steps;
+  Required<Steps> first_decay_steps;
   double t_mul = 2;
   double m_mul = 1;
   double alpha = 0;
@@ -185,7 +184,7 @@ using CosineDecayRestarts = HandleOf<ScheduleBase, CosineDecayRestartsArgs, Sche
 template <>
 struct ConfigCodec<optimizers::schedules::Steps> {
   static Config to(const optimizers::schedules::Steps& steps) {
-    return steps.is_whole() ? Config(static_cast<std::int64_t>(steps.value)) : Config(steps.value);
+    return steps.is_whole() ? Config(static_cast<std::int64_t>(steps.count)) : Config(steps.count);
   }
   static optimizers::schedules::Steps from(const Config& config) {
     if (config.is_int()) return config.as_int();

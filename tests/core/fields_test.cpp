@@ -3,8 +3,10 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <type_traits>
 
 #include <nyala/core/fields.hpp>
+#include <nyala/core/ops/extents.hpp>
 #include <nyala/core/small_vector.hpp>
 
 using namespace nyala;
@@ -73,6 +75,38 @@ TEST_CASE("missing, unknown, mistyped and out-of-range options are named") {
   CHECK_THROWS_AS(check_fields("Brew", (BrewArgs{.cups = 1, .strength = nan})), ValueError);
   CHECK_THROWS_AS(check_fields("Brew", (BrewArgs{.cups = 1, .minutes = {3, 0}})), ValueError);
   CHECK_NOTHROW(check_fields("Brew", BrewArgs{.cups = 1}));
+}
+
+TEST_CASE("a required option is a value or, in braces, the items of one") {
+  using Numbers = std::vector<std::int64_t>;
+  static_assert(!std::is_default_constructible_v<Required<Numbers>>);
+  static_assert(!std::is_constructible_v<Required<int>, double>);
+  static_assert(!std::is_constructible_v<Required<int>, bool>);
+  static_assert(!std::is_constructible_v<Required<Numbers>, int, double>);
+  static_assert(!std::is_constructible_v<Required<std::string>, const char*, const char*>);
+  static_assert(!std::is_constructible_v<Required<Extents>, double>);
+  const Required<double> whole = 2;
+  CHECK(whole.value == 2.0);
+  const Required<std::string> text = "abc";
+  CHECK(text.value == "abc");
+  const Required<Numbers> list = {1, 2}, one = {3}, given = Numbers{4, 5, 6};
+  CHECK(list.value == Numbers{1, 2});
+  CHECK(one.value == Numbers{3});
+  CHECK(given.value.size() == 3);
+  const Required<Shape> shape = {None, 4};
+  CHECK(shape.value == Shape{None, 4});
+  const Required<Extents> all = 3, each = {std::int64_t{2}, std::int64_t{1}};
+  CHECK(!all.value.is_list());
+  CHECK(each.value.count() == 2);
+  CHECK_THROWS_AS(Required<Extents>(std::int64_t{1} << 40), ValueError);
+  CHECK_THROWS_AS(Required<std::string>(static_cast<const char*>(nullptr)), ValueError);
+
+  Required<Numbers> unset = Unset{};
+  CHECK(!unset.is_set);
+  Required<Numbers> copy = unset;
+  CHECK(!copy.is_set);
+  copy = list;
+  CHECK(copy.is_set);
 }
 
 TEST_CASE("a configuration says what it holds when it is read as something else") {
