@@ -15,12 +15,14 @@ STARTUP = "startup"
 STARTUP_PEERS = ("onnxruntime", "pytorch", "keras-tf", "keras-jax")
 
 
-def rounds_of(programs, workload, rounds, seconds):
-    """The figures of each program that has the workload, one for each round."""
+def rounds_of(programs, workload, rounds, seconds, rest=0):
+    """The figures of each program that has the workload, one for each round. They take turns after a `rest` in
+    seconds: threads of the program before may look for work a while."""
     able = [p for p in programs if p.ask(workload, 0) is not None]  # builds, compiles, warms up
     figures = {p.name: [] for p in able}
     for _ in range(rounds):
         for program in able:
+            time.sleep(rest)
             figure = program.ask(workload, seconds)
             if figure is not None:
                 figures[program.name].append(figure)
