@@ -1,5 +1,5 @@
 #include <nyala/core/kernels/normalize_loops.hpp>
-#include <nyala/core/kernels/simd/targets.hpp>
+#include <nyala/core/kernels/simd/fewer_targets.hpp>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nyala/core/kernels/simd/normalize.cpp"

@@ -2,7 +2,7 @@
 
 #include <nyala/core/kernels/reduce_loops.hpp>
 #include <nyala/core/kernels/scalar.hpp>
-#include <nyala/core/kernels/simd/targets.hpp>
+#include <nyala/core/kernels/simd/fewer_targets.hpp>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nyala/core/kernels/simd/reduce.cpp"

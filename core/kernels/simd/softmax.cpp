@@ -1,4 +1,4 @@
-#include <nyala/core/kernels/simd/targets.hpp>
+#include <nyala/core/kernels/simd/fewer_targets.hpp>
 #include <nyala/core/kernels/softmax_loops.hpp>
 
 #undef HWY_TARGET_INCLUDE
