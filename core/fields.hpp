@@ -126,7 +126,11 @@ constexpr bool gives_option() {
     return true;
   } else if constexpr (sizeof...(U) > 0 && TakesList<T>) {
     using Item = typename ItemOf<T>::type;
-    return (gives_value<Item, U>() && ...) && requires { T{value_of<Item>(std::declval<U>())...}; };
+    if constexpr ((gives_value<Item, U>() && ...)) return requires {
+        T{value_of<Item>(std::declval<U>())...};
+      };
+    else
+      return false;
   } else {
     return false;
   }

@@ -41,7 +41,7 @@ std::vector<BFloat16> numbers(std::int64_t count, std::uint32_t seed) {
 }
 
 void check(const Size& size, int a_layout, int b_layout, bool with_bias, bool relu) {
-  const auto [m, n, k] = size;
+  const std::int64_t m = size.m, n = size.n, k = size.k;
   CAPTURE(m);
   CAPTURE(n);
   CAPTURE(k);
