@@ -5,6 +5,7 @@
 
 #include <nyala/core/error.hpp>
 #include <nyala/core/kernels/simd/gemm.hpp>
+#include <nyala/core/kernels/unroll.hpp>
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #include <immintrin.h>
@@ -14,11 +15,6 @@
 #endif
 #define NYALA_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #define NYALA_BF16_INLINE inline __attribute__((always_inline)) NYALA_BF16
-#if defined(__clang__)
-#define NYALA_UNROLL_BF16 _Pragma("clang loop unroll(full)")
-#else
-#define NYALA_UNROLL_BF16 _Pragma("GCC unroll 16")
-#endif
 
 namespace nyala::kernels {
 
@@ -53,80 +49,83 @@ NYALA_BF16_INLINE __mmask32 first(std::int64_t count) {
   return count >= 32 ? ~__mmask32{0} : (__mmask32{1} << count) - 1;
 }
 
+// The first `count` lanes of a vector of pairs, all or fewer.
+NYALA_BF16_INLINE __mmask16 first_lanes(std::int64_t count) {
+  return static_cast<__mmask16>(first(std::clamp<std::int64_t>(count, 0, kLanes)));
+}
+// A vector of pairs, or its lower half where a row of the packed matrix is no longer.
+NYALA_BF16_INLINE void store(__m512i pairs, Pair* to, std::int64_t width) {
+  if (width >= kLanes)
+    _mm512_storeu_si512(to, pairs);
+  else
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(pairs));
+}
+
 NYALA_BF16_INLINE __m512i widened(const Half* from, __mmask16 mask) {
   return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
 }
 
-// Two rows of k lie side by side.
+// Contiguous along the columns or rows: two of them are interleaved.
 NYALA_BF16 void pack_rows(const Strips& s, Pair* to) {
   for (std::int64_t p = 0; p < s.k; p += 2, to += s.width) {
     const Half* low = s.from + p * s.along_k;
     for (std::int64_t j = 0; j < s.width; j += kLanes) {
-      const auto mask =
-          static_cast<__mmask16>(first(std::clamp<std::int64_t>(s.count - j, 0, kLanes)));
+      const __mmask16 mask = first_lanes(s.count - j);
       __m512i pairs = widened(low + j, mask);
       if (p + 1 < s.k)
         pairs = _mm512_or_si512(pairs, _mm512_slli_epi32(widened(low + s.along_k + j, mask), 16));
-      if (s.width - j >= kLanes)
-        _mm512_storeu_si512(to + j, pairs);
-      else
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + j), _mm512_castsi512_si256(pairs));
+      store(pairs, to + j, s.width - j);
     }
   }
 }
 
-// Turns 16 rows of 16 pairs into columns.
-NYALA_BF16_INLINE void turn(__m512i (&r)[16]) {
+// Transposes 16 by 16 pairs.
+NYALA_BF16_INLINE void transpose(__m512i (&r)[16]) {
   __m512i t[16];
-  NYALA_UNROLL_BF16
+  NYALA_UNROLL
   for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
     t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
   }
-  NYALA_UNROLL_BF16
+  NYALA_UNROLL
   for (int i = 0; i < 16; i += 4) {
     r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
     r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
     r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
     r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
   }
-  NYALA_UNROLL_BF16
+  NYALA_UNROLL
   for (int i = 0; i < 16; i += 8) {
-    NYALA_UNROLL_BF16
+    NYALA_UNROLL
     for (int j = 0; j < 4; ++j) {
       t[i + j] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0x88);
       t[i + j + 4] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0xdd);
     }
   }
-  NYALA_UNROLL_BF16
+  NYALA_UNROLL
   for (int j = 0; j < 8; ++j) {
     r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
     r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
   }
 }
 
-// The numbers of a column or row lie side by side along k.
-NYALA_BF16 void pack_turned(const Strips& s, Pair* to) {
+// Contiguous along k: pairs are transposed.
+NYALA_BF16 void pack_transposed(const Strips& s, Pair* to) {
   const std::int64_t pairs = (s.k + 1) / 2;
   for (std::int64_t j = 0; j < s.width; j += kLanes) {
     for (std::int64_t p = 0; p < pairs; p += kLanes) {
       __m512i rows[16];
       const __mmask32 mask = first(s.k - 2 * p);
-      NYALA_UNROLL_BF16
+      NYALA_UNROLL
       for (int i = 0; i < 16; ++i) {
         rows[i] = j + i < s.count
                       ? _mm512_maskz_loadu_epi16(mask, s.from + (j + i) * s.along_count + 2 * p)
                       : _mm512_setzero_si512();
       }
-      turn(rows);
+      transpose(rows);
       const std::int64_t count = std::min(pairs - p, kLanes);
-      for (std::int64_t i = 0; i < count; ++i) {
-        Pair* const at = to + (p + i) * s.width + j;
-        if (s.width - j >= kLanes)
-          _mm512_storeu_si512(at, rows[i]);
-        else
-          _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_castsi512_si256(rows[i]));
-      }
+      for (std::int64_t i = 0; i < count; ++i)
+        store(rows[i], to + (p + i) * s.width + j, s.width - j);
     }
   }
 }
@@ -146,7 +145,7 @@ void pack(const Strips& strips, Pair* to) {
   if (strips.along_count == 1)
     pack_rows(strips, to);
   else if (strips.along_k == 1)
-    pack_turned(strips, to);
+    pack_transposed(strips, to);
   else
     pack_any(strips, to);
 }
@@ -169,36 +168,36 @@ NYALA_BF16_INLINE __m512bh as_pairs(__m512i x) { return reinterpret_cast<__m512b
 template <int rows, int vectors>
 NYALA_BF16 void multiply_part(const Part& x) {
   __m512 sum[rows][vectors];
-  NYALA_UNROLL_BF16
+  NYALA_UNROLL
   for (int i = 0; i < rows; ++i) {
-    NYALA_UNROLL_BF16
+    NYALA_UNROLL
     for (int v = 0; v < vectors; ++v) sum[i][v] = _mm512_setzero_ps();
   }
   const char* a = x.a;
   const Pair* b = x.b;
   for (std::int64_t p = 0; p < x.pairs; ++p, a += x.a_pair, b += vectors * kLanes) {
     __m512bh right[vectors];
-    NYALA_UNROLL_BF16
+    NYALA_UNROLL
     for (int v = 0; v < vectors; ++v) right[v] = as_pairs(_mm512_loadu_si512(b + v * kLanes));
-    NYALA_UNROLL_BF16
+    NYALA_UNROLL
     for (int i = 0; i < rows; ++i) {
       int pair;
       std::memcpy(&pair, a + i * x.a_row, sizeof pair);
       const __m512bh left = as_pairs(_mm512_set1_epi32(pair));
-      NYALA_UNROLL_BF16
+      NYALA_UNROLL
       for (int v = 0; v < vectors; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], left, right[v]);
     }
   }
-  NYALA_UNROLL_BF16
+  NYALA_UNROLL
   for (int v = 0; v < vectors; ++v) {
-    const auto mask = static_cast<__mmask16>(first(std::min(x.columns - v * kLanes, kLanes)));
+    const __mmask16 mask = first_lanes(x.columns - v * kLanes);
     __m512 bias = _mm512_setzero_ps();
     if (x.bias != nullptr) {
       const __m512i wide =
           x.bias_step == 0 ? _mm512_set1_epi32(*x.bias) : widened(x.bias + v * kLanes, mask);
       bias = _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
     }
-    NYALA_UNROLL_BF16
+    NYALA_UNROLL
     for (int i = 0; i < rows; ++i) {
       __m512 result = sum[i][v];
       if (x.bias != nullptr) result = _mm512_add_ps(result, bias);
@@ -210,14 +209,23 @@ NYALA_BF16 void multiply_part(const Part& x) {
   }
 }
 
+// Returns how many rows that is.
 template <int rows>
-void multiply_rows(const Part& x) {
+std::int64_t multiply_rows(const Part& x) {
   if (x.columns > 2 * kLanes)
     multiply_part<rows, 3>(x);
   else if (x.columns > kLanes)
     multiply_part<rows, 2>(x);
   else
     multiply_part<rows, 1>(x);
+  return rows;
+}
+
+// As many of `left` rows as a block takes; returns how many.
+std::int64_t multiply_block(const Part& x, std::int64_t left) {
+  if (left >= kRows) return multiply_rows<kRows>(x);
+  if (left >= 4) return multiply_rows<4>(x);
+  return left >= 2 ? multiply_rows<2>(x) : multiply_rows<1>(x);
 }
 
 // Columns of a panel, of n that are left: one vector by itself would keep the multipliers waiting.
@@ -230,7 +238,7 @@ void run(const MatmulPlan& p, const void* a_data, const void* b_data, const void
   const auto* const a = static_cast<const Half*>(a_data);
   const auto* const b = static_cast<const Half*>(b_data);
   const std::int64_t pairs = (p.k + 1) / 2;
-  // Rows whose pairs lie as the instruction takes them need no copy.
+  // Contiguous rows of an even k are read in place.
   const bool pack_a = p.a.column != 1 || p.k % 2 != 0;
   const std::int64_t rows =
       std::min(std::max<std::int64_t>(kRowBytes / (4 * pairs) / kRows, 1) * kRows, p.m);
@@ -269,25 +277,12 @@ void run(const MatmulPlan& p, const void* a_data, const void* b_data, const void
              .columns = count,
              .relu = p.relu};
       for (std::int64_t r = 0; r < m;) {
-        // A packed block of rows begins at a multiple of kRows, its rows lie side by side.
+        // A packed block of rows begins at a multiple of kRows, its rows are interleaved.
         const std::int64_t inside = r % kRows;
         x.a = pack_a ? reinterpret_cast<const char*>(packed_a + (r - inside) * pairs + inside)
                      : reinterpret_cast<const char*>(a + (i + r) * p.a.row);
         x.c = static_cast<Half*>(c) + (i + r) * p.c_row + j;
-        const std::int64_t left = m - r;
-        if (left >= kRows) {
-          multiply_rows<kRows>(x);
-          r += kRows;
-        } else if (left >= 4) {
-          multiply_rows<4>(x);
-          r += 4;
-        } else if (left >= 2) {
-          multiply_rows<2>(x);
-          r += 2;
-        } else {
-          multiply_rows<1>(x);
-          r += 1;
-        }
+        r += multiply_block(x, m - r);
       }
     }
   }

@@ -148,6 +148,10 @@ void choose_floats(MatmulPlan& p) {
 
 }  // namespace
 
+bool multiplies(DType dtype) {
+  return has_kernels(dtype) || (dtype == DType::bfloat16 && multiplies_bfloat16());
+}
+
 void run_one_by_one(
     const MatmulPlan& p, const MatmulPlan::Batch& batch, const void* a, const void* b, void* c) {
   const auto item = static_cast<std::int64_t>(size_of(p.dtype));
@@ -183,9 +187,9 @@ MatmulPlan plan_matmul(const MatrixProduct& product) {
                .ahead = nullptr,
                .run_tile = nullptr,
                .run_batch = run_one_by_one};
-  const bool floats = is_floating(dtype) && dtype != DType::float16;
-  if ((options.accumulate && !has_kernels(dtype)) ||
-      (!floats && (options.accumulate || options.relu))) {
+  const bool wide = dtype == DType::float32 || dtype == DType::float64;
+  const bool floats = wide || dtype == DType::bfloat16;
+  if ((options.accumulate && !wide) || (options.relu && !floats)) {
     throw TypeError("matmul: received dtype " + std::string(name_of(dtype)) +
                     ", expected float32 or float64 to accumulate, or bfloat16 for relu");
   }

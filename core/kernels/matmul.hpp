@@ -2,7 +2,7 @@
 /// Matrix products that are planned once and run many times: `plan_matmul` looks at dtype, sizes
 /// and strides and picks the loops, and running a plan is one call through a pointer. Of every
 /// dtype: float32 and float64 by BLAS or SIMD loops (core/matmul.hpp), bfloat16 where the CPU
-/// multiplies it (`multiplies_bfloat16`), bool (or of ands), uint8, int32 and int64 (wrapping)
+/// multiplies it, bool (or of ands), uint8, int32 and int64 (wrapping)
 /// exactly. Results do not depend on the number of threads.
 #include <cstdint>
 #include <span>
@@ -11,6 +11,9 @@
 #include <nyala/core/kernels/layout.hpp>
 
 namespace nyala::kernels {
+
+/// Whether products are computed in the dtype itself on this CPU.
+bool multiplies(DType dtype);
 
 /// How a matrix lies in memory, in elements.
 struct MatrixStrides {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/kernels/recurrent_loops.hpp>
 #include <nyala/core/parallel.hpp>
@@ -20,8 +21,7 @@ constexpr std::int64_t kThreadWork = std::int64_t{1} << 19;
 // of a packed one would leave the multipliers idle.
 constexpr std::int64_t kFewRows = 2;
 // For so few rows a step waits for its weights. Of more bytes than the first cache has, those read
-// last are read first in the next step: so many columns at a time, in strips that lie by
-// themselves.
+// last are read first in the next step: so many columns at a time, in contiguous strips.
 constexpr std::int64_t kNearBytes = 24 << 10;
 constexpr std::int64_t kStrip = 64;
 constexpr std::int64_t kStepsToCopyFor = 4;
@@ -129,14 +129,13 @@ class Sequence {
         {p.dtype, p.batch, columns, k, {k, 1}, {columns, 1}, n, {.accumulate = whole.accumulate}});
   }
   void copy_strips(const void* b, void* to) const {
+    const std::array strides{whole.n, std::int64_t{1}};
     for (std::int64_t column = 0; column < whole.n; column += kStrip) {
-      const std::int64_t row = std::min(kStrip, whole.n - column) * item;
-      void* strip = moved(to, column * whole.k * item);
-      for (std::int64_t i = 0; i < whole.k; ++i) {
-        std::memcpy(moved(strip, i * row),
-                    moved(b, (i * whole.n + column) * item),
-                    static_cast<std::size_t>(row));
-      }
+      const std::array shape{whole.k, std::min(kStrip, whole.n - column)};
+      copy(p.dtype,
+           shape,
+           {moved(b, column * item), strides.data()},
+           moved(to, column * whole.k * item));
     }
   }
 };

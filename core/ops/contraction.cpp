@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 
-#include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/rewriting.hpp>
 #include <nyala/core/ops/support.hpp>
@@ -284,9 +283,7 @@ struct DotGeneral {
             out.mutable_data());
   }
 
-  static bool takes(DType dtype) {
-    return dtype == DType::bfloat16 && kernels::multiplies_bfloat16();
-  }
+  static bool takes(DType dtype) { return kernels::multiplies(dtype); }
   static bool reads_strided(std::size_t, const Tensor&) { return true; }
   Kernel prepare(const Layouts& at, Workspace& workspace) const {
     const Tensor &a = at.in[0], &b = at.in[1];

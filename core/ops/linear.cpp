@@ -1,4 +1,3 @@
-#include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/linear.hpp>
 #include <nyala/core/ops/rewriting.hpp>
@@ -52,9 +51,7 @@ struct Linear {
                                  n,
                                  {.relu = relu}});
   }
-  static bool takes(DType dtype) {
-    return dtype == DType::bfloat16 && kernels::multiplies_bfloat16();
-  }
+  static bool takes(DType dtype) { return kernels::multiplies(dtype); }
   static bool reads_strided(std::size_t i, const Tensor& input) {
     return i < 2 && input.rank() == 2;
   }
@@ -64,8 +61,8 @@ struct Linear {
     };
   }
   std::optional<kernels::MatmulPlan> product(Inputs<Tensor> in) const {
-    if (!has_kernels(in[0].dtype())) return {};
-    if (!in[2].is_contiguous() || !(in[0].rank() == 2 || in[0].is_contiguous())) return {};
+    const bool in_rows = in[0].rank() == 2 || in[0].is_contiguous();
+    if (!has_kernels(in[0].dtype()) || !in[2].is_contiguous() || !in_rows) return {};
     return plan(in[0], in[1]);
   }
   AnyOp with_epilogue(Inputs<Tensor>, const Epilogue& epilogue) const {

@@ -9,15 +9,7 @@
 #include <hwy/cache_control.h>
 
 #include <nyala/core/kernels/simd/vector-inl.hpp>
-
-// Loops over registers must be unrolled before the compiler decides what to keep in them.
-#ifndef NYALA_UNROLL
-#ifdef __clang__
-#define NYALA_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define NYALA_UNROLL _Pragma("GCC unroll 16")
-#endif
-#endif
+#include <nyala/core/kernels/unroll.hpp>
 
 HWY_BEFORE_NAMESPACE();
 namespace nyala::kernels::HWY_NAMESPACE {

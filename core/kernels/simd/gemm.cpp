@@ -191,8 +191,8 @@ void run_packed(
       matmul_workspace(static_cast<std::size_t>(depth * (rows + columns)) * sizeof(T)));
   T* packed_a = packed_b + depth * columns;
   // Rows of a are read side by side, which a cache cannot hold where they are whole pages apart.
-  // A column of rows that lie side by side is a line or two of the cache: few panels read it as it
-  // is.
+  // Of a transposed a, a block's rows are contiguous, a cache line or two for each k: a few panels
+  // read them in place.
   const std::int64_t lead = p.a.column == 1 ? p.a.row : p.a.column;
   const bool is_spread = lead * std::int64_t{sizeof(T)} % 4096 == 0;
   const bool in_lines = p.a.column == 1 || (p.a.row == 1 && p.n <= 6 * width);

@@ -4,11 +4,7 @@
 #include <utility>
 
 #include <nyala/core/kernels/loops.hpp>
-
-// Memory is what these loops wait for: on x86 one instruction set beside the oldest one will do.
-#ifndef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3 | HWY_AVX3_DL)
-#endif
+#include <nyala/core/kernels/simd/memory_targets.hpp>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nyala/core/kernels/simd/plain_binary.cpp"
