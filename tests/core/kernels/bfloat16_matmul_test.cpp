@@ -11,34 +11,13 @@
 #include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/parallel.hpp>
 
+#include "core/kernels/matrices.hpp"
+#include "core/kernels/numbers.hpp"
+
 using namespace nyala;
 using namespace nyala::kernels;
 
 namespace {
-
-struct Size {
-  std::int64_t m, n, k;
-};
-
-MatrixStrides strides(int layout, std::int64_t rows, std::int64_t columns) {
-  switch (layout) {
-    case 0: return {columns, 1};
-    case 1: return {1, rows};
-    case 2: return {columns + 3, 1};
-    case 3: return {2 * columns, 2};
-    default: return {1, rows + 5};
-  }
-}
-constexpr int kLayouts = 5;
-
-std::vector<BFloat16> numbers(std::int64_t count, std::uint32_t seed) {
-  std::vector<BFloat16> all;
-  for (std::int64_t i = 0; i < count; ++i) {
-    seed = seed * 1664525u + 1013904223u;
-    all.emplace_back(static_cast<float>(seed >> 8) * 0x1p-23f - 1);
-  }
-  return all;
-}
 
 void check(const Size& size, int a_layout, int b_layout, bool with_bias, bool relu) {
   const std::int64_t m = size.m, n = size.n, k = size.k;
@@ -49,9 +28,9 @@ void check(const Size& size, int a_layout, int b_layout, bool with_bias, bool re
   CAPTURE(b_layout);
   const MatrixStrides a_at = strides(a_layout, m, k), b_at = strides(b_layout, k, n);
   // Exactly as long as the last element needs: a read beyond is a sanitizer's find.
-  const auto a = numbers((m - 1) * a_at.row + (k - 1) * a_at.column + 1, 1);
-  const auto b = numbers((k - 1) * b_at.row + (n - 1) * b_at.column + 1, 2);
-  const auto bias = numbers(n, 3);
+  const auto a = numbers<BFloat16>((m - 1) * a_at.row + (k - 1) * a_at.column + 1, 1);
+  const auto b = numbers<BFloat16>((k - 1) * b_at.row + (n - 1) * b_at.column + 1, 2);
+  const auto bias = numbers<BFloat16>(n, 3);
   const std::int64_t c_row = m == 1 || n == 1 ? n : n + 2;
   const BFloat16 untouched(77.0f);
   std::vector<BFloat16> c(static_cast<std::size_t>((m - 1) * c_row + n), untouched);
@@ -109,7 +88,7 @@ TEST_SUITE("kernels") {
   TEST_CASE("Bits of bfloat16 products do not depend on threads") {
     if (!multiplies_bfloat16()) return;
     const std::int64_t m = 300, n = 400, k = 301;
-    const auto a = numbers(m * k, 5), b = numbers(k * n, 6);
+    const auto a = numbers<BFloat16>(m * k, 5), b = numbers<BFloat16>(k * n, 6);
     const int before = num_threads();
     const auto run = [&](int threads) {
       set_num_threads(threads);

@@ -11,6 +11,7 @@
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/parallel.hpp>
 
+#include "core/kernels/matrices.hpp"
 #include "core/kernels/numbers.hpp"
 #include "core/kernels/targets.hpp"
 
@@ -18,22 +19,6 @@ using namespace nyala;
 using namespace nyala::kernels;
 
 namespace {
-
-struct Size {
-  std::int64_t m, n, k;
-};
-
-// A way to lay a matrix out, for its numbers of rows and columns.
-MatrixStrides strides(int layout, std::int64_t rows, std::int64_t columns) {
-  switch (layout) {
-    case 0: return {columns, 1};
-    case 1: return {1, rows};
-    case 2: return {columns + 3, 1};
-    case 3: return {2 * columns, 2};
-    default: return {1, rows + 5};
-  }
-}
-constexpr int kLayouts = 5;
 
 template <class T>
 struct Case {
