@@ -8,66 +8,14 @@
 namespace nyala::streaming {
 namespace {
 
-// Element by element. What keras_ops.def calls so, and the others.
 constexpr std::string_view kElementwise[] = {
-#define UNARY(Class, module, function) #Class,
-#define BINARY(Class, function, on_tensors) #Class,
-#define REDUCE(...)
-#define OR(...)
+#define ELEMENTWISE(Class) #Class,
 #include <nyala/layers/keras_ops.def>
-#undef OR
-    "Abs",
-    "BitwiseAnd",
-    "BitwiseLeftShift",
-    "BitwiseOr",
-    "BitwiseRightShift",
-    "BitwiseXor",
-    "Cast",
-    "Celu",
-    "Clip",
-    "Elu",
-    "FullLike",
-    "Gelu",
-    "HardShrink",
-    "Hypot",
-    "Isclose",
-    "LeakyRelu",
-    "LeftShift",
-    "Logaddexp",
-    "NanToNum",
-    "OnesLike",
-    "RightShift",
-    "Round",
-    "SoftShrink",
-    "Squareplus",
-    "StopGradient",
-    "Threshold",
-    "Where",
-    "ZerosLike"};
-// Over the axes of their option, which null makes all of them.
-constexpr std::string_view kAlongAxis[] = {
-#define UNARY(...)
-#define REDUCE(Class, module, function) #Class,
-#define OR(...)
+};
+constexpr std::string_view kAlongAxes[] = {
+#define ALONG_AXES(Class) #Class,
 #include <nyala/layers/keras_ops.def>
-#undef OR
-    "Argmax",
-    "Argmin",
-    "Argsort",
-    "CountNonzero",
-    "Cumprod",
-    "Cumsum",
-    "Diff",
-    "Flip",
-    "Glu",
-    "LogSoftmax",
-    "Max",
-    "Min",
-    "Normalize",
-    "Prod",
-    "Softmax",
-    "Sort",
-    "Sparsemax"};
+};
 
 template <class Names>
 bool contains(const Names& names, const std::string& name) {
@@ -93,7 +41,7 @@ bool is_steady(const Argument& argument, int rank) {
 void expect_pointwise_operation(const GraphNode& node) {
   const BaseLayer& layer = *node.layer;
   const int rank = node.inputs[0].rank();
-  if (contains(kAlongAxis, layer.class_name())) {
+  if (contains(kAlongAxes, layer.class_name())) {
     const Config config = layer.get_config();
     const Config& axis = config.at("axis");
     if (axis.is_null() || names_first_axes(axis, rank)) refuse(layer, "it works along the steps");
