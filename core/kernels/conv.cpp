@@ -6,6 +6,7 @@
 
 #include <nyala/core/error.hpp>
 #include <nyala/core/kernels/conv_tiles.hpp>
+#include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/parallel.hpp>
 
@@ -223,6 +224,70 @@ class ConvByTaps final : public ConvPlan {
   std::vector<MatmulPlan> products_;
 };
 
+// Of another dtype, computed in float32 and rounded once.
+class ConvWidened final : public ConvPlan {
+ public:
+  ConvWidened(DType dtype, ConvKind kind, const ConvShape& shape, ConvOptions options)
+      : plan_(plan_conv(DType::float32, kind, shape, options)),
+        widen_(cast_loop(dtype, DType::float32)),
+        round_(cast_loop(DType::float32, dtype)),
+        item_(static_cast<std::int64_t>(size_of(dtype))),
+        bias_(shape.out_channels) {
+    const Window& window = shape.window;
+    const std::int64_t x = window.batch * window.inputs() * shape.in_channels;
+    const std::int64_t w = window.taps() * shape.group_in() * shape.out_channels;
+    const std::int64_t y = window.batch * window.outputs() * shape.out_channels;
+    a_ = kind == ConvKind::input_grad ? y : x;
+    b_ = kind == ConvKind::weight_grad ? y : w;
+    out_ = kind == ConvKind::forward ? y : kind == ConvKind::input_grad ? x : w;
+  }
+
+  std::int64_t workspace() const override {
+    return in_lines(a_) + in_lines(b_) + in_lines(bias_) + in_lines(out_) + plan_->workspace();
+  }
+
+  void run(const void* a,
+           const void* b,
+           const void* bias,
+           void* out,
+           std::byte* workspace) const override {
+    const auto wide = [&](const void* from, std::int64_t count) {
+      std::byte* const to = workspace;
+      workspace += in_lines(count);
+      if (from != nullptr) cast(widen_, from, item_, to, sizeof(float), count);
+      return to;
+    };
+    const void* const wide_a = wide(a, a_);
+    const void* const wide_b = wide(b, b_);
+    const void* const wide_bias = wide(bias, bias_);
+    void* const result = wide(nullptr, out_);
+    plan_->run(wide_a, wide_b, bias == nullptr ? nullptr : wide_bias, result, workspace);
+    cast(round_, result, sizeof(float), out, item_, out_);
+  }
+
+ private:
+  static std::int64_t in_lines(std::int64_t floats) { return (floats * 4 + 63) / 64 * 64; }
+
+  static void cast(UnaryLoop loop,
+                   const void* from,
+                   std::int64_t from_item,
+                   void* to,
+                   std::int64_t to_item,
+                   std::int64_t count) {
+    constexpr std::int64_t grain = 65536;
+    parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
+      loop(static_cast<const std::byte*>(from) + begin * from_item,
+           static_cast<std::byte*>(to) + begin * to_item,
+           end - begin);
+    });
+  }
+
+  std::unique_ptr<ConvPlan> plan_;
+  UnaryLoop widen_, round_;
+  std::int64_t item_, bias_;
+  std::int64_t a_, b_, out_;  // numbers
+};
+
 }  // namespace
 
 std::unique_ptr<ConvPlan> plan_conv_by_taps(DType dtype,
@@ -241,8 +306,9 @@ std::unique_ptr<ConvPlan> plan_conv(DType dtype,
                                     ConvKind kind,
                                     const ConvShape& shape,
                                     ConvOptions options) {
-  if (dtype == DType::float32 || dtype == DType::float64) {
+  if (is_floating(dtype) && multiplies(dtype)) {
     if (auto plan = plan_conv_by_tiles(dtype, kind, shape, options)) return plan;
+    if (!has_kernels(dtype)) return std::make_unique<ConvWidened>(dtype, kind, shape, options);
   }
   return plan_conv_by_taps(dtype, kind, shape, options);
 }

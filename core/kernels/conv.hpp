@@ -1,8 +1,8 @@
 #pragma once
 /// Convolution and its two gradients, planned once and run many times. Arrays are contiguous:
 /// x (batch, spatial..., in_channels), w (taps..., in_channels / groups, out_channels),
-/// y (batch, spatial..., out_channels). float32 and float64. Results do not depend on the number
-/// of threads.
+/// y (batch, spatial..., out_channels). float32 and float64, and bfloat16 where the CPU multiplies
+/// that: with sums of float32, rounded once. Results do not depend on the number of threads.
 #include <cstdint>
 #include <memory>
 

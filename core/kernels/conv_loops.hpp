@@ -9,7 +9,7 @@ namespace nyala::kernels {
 /// `count` rows of `width` sums each. Row i is the sum over chunks j and steps s of
 /// left[left_at[i] + chunk_at[j] + s * left_step] times row right_at[j] + s of `right`. The left
 /// operand is one number for all of the width, or, depthwise, one for each column. Offsets and
-/// steps are in elements.
+/// steps are in elements: numbers or, of bfloat16, pairs of neighbours in the reduction.
 struct ConvBlock {
   const void* left;
   const std::int64_t* left_at;
@@ -28,8 +28,11 @@ struct ConvBlock {
 
 struct ConvLoops {
   void (*products)(const ConvBlock& block);
+  /// The same, but `out` and `bias` are of the dtype that is summed in, and there is no relu.
+  void (*sums)(const ConvBlock& block);
   void (*depthwise)(const ConvBlock& block);
-  /// to[p * width + j] = from[j * along + p * across] for j < count and p < k.
+  /// to[p * width + j] = from[j * along + p * across] for j < count and p < k; of bfloat16 pairs
+  /// of two p each.
   void (*pack)(const void* from,
                std::int64_t along,
                std::int64_t across,
@@ -42,7 +45,8 @@ struct ConvLoops {
   std::int64_t lanes;  ///< of a vector
 };
 
-/// For float32 and float64, with the widest vectors of this CPU.
+/// For float32 and float64, with the widest vectors of this CPU, and for bfloat16 where it
+/// multiplies that.
 ConvLoops conv_loops(DType dtype);
 
 }  // namespace nyala::kernels

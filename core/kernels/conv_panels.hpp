@@ -53,12 +53,16 @@ inline const std::byte* moved(const void* data, std::int64_t bytes) {
 class ConvByTiles : public ConvPlan {
  protected:
   ConvByTiles(DType dtype, const ConvShape& shape)
-      : item_(static_cast<std::int64_t>(size_of(dtype))),
+      : number_(static_cast<std::int64_t>(size_of(dtype))),
+        together_(dtype == DType::bfloat16 ? 2 : 1),
+        item_(number_ * together_),
         loops_(conv_loops(dtype)),
         shape_(shape),
         depthwise_(shape.is_depthwise()) {}
 
-  std::int64_t item_;
+  std::int64_t number_;    // bytes
+  std::int64_t together_;  // numbers of a reduction in an element
+  std::int64_t item_;      // bytes of an element, and of a sum
   ConvLoops loops_;
   ConvShape shape_;
   bool depthwise_;

@@ -25,7 +25,7 @@ class ConvOfWindows final : public ConvByTiles {
  public:
   ConvOfWindows(DType dtype, ConvKind kind, const ConvShape& shape, bool relu)
       : ConvByTiles(dtype, shape), input_grad_(kind == ConvKind::input_grad), relu_(relu) {
-    left_ = input_grad_ ? shape.group_out() : shape.group_in();
+    left_ = (input_grad_ ? shape.group_out() : shape.group_in()) / together_;
     right_ = input_grad_ ? shape.group_in() : shape.group_out();
     channels_ = right_ * shape.groups;
     panels_ =
@@ -64,7 +64,8 @@ class ConvOfWindows final : public ConvByTiles {
     bool in_boxes;  // leaves out taps beyond the source, or reads a copy with zeros
   };
 
-  void add(const ConvPass& pass) {
+  void add(ConvPass pass) {
+    pass.channels /= together_;
     const std::int64_t outputs = std::clamp<std::int64_t>(pass.outputs() / 16, 48, kMostOutputs);
     const ConvPieces copied(pass, outputs, kWindowBytes / item_);
     const ConvPieces boxed(pass, outputs, std::numeric_limits<std::int64_t>::max());
@@ -122,11 +123,11 @@ class ConvOfWindows final : public ConvByTiles {
         const std::int64_t filter = p.group * shape_.group_out() + (input_grad_ ? 0 : p.first);
         for (const std::int64_t tap : part.taps) {
           const std::int64_t first = (tap * in + (input_grad_ ? p.first : 0)) * out + filter;
-          loops_.pack(moved(w, first * item_),
+          loops_.pack(moved(w, first * number_),
                       input_grad_ ? out : 1,
                       input_grad_ ? 1 : out,
                       p.width,
-                      left_,
+                      left_ * together_,
                       panel,
                       p.row);
           panel += left_ * p.row * item_;
@@ -189,8 +190,8 @@ class ConvOfWindows final : public ConvByTiles {
       block.right = moved(packed, (depthwise_ ? p.first : p.at * depth) * item_);
       block.right_row = depthwise_ ? channels_ : p.row;
       block.width = p.width;
-      block.out = moved(out, to * item_);
-      block.bias = moved(bias, to * item_);
+      block.out = moved(out, to * number_);
+      block.bias = moved(bias, to * number_);
       (depthwise_ ? loops_.depthwise : loops_.products)(block);
     }
   }
@@ -233,7 +234,8 @@ class ConvOfWindows final : public ConvByTiles {
   }
 
   bool input_grad_, relu_;
-  std::int64_t left_, right_;           // channels of a group that are summed over, that are made
+  std::int64_t left_;                   // elements of a group's channels that are summed over
+  std::int64_t right_;                  // channels of a group that are made
   std::int64_t channels_, packed_row_;  // made by all groups; packed for each row of a reduction
   std::vector<ConvPanel> panels_;
   std::vector<Part> parts_;
@@ -249,7 +251,11 @@ std::unique_ptr<ConvPlan> plan_conv_by_tiles(DType dtype,
   if (window.taps() > kMostTaps || window.batch == 0 || window.outputs() == 0 ||
       window.inputs() == 0 || shape.group_in() == 0 || shape.group_out() == 0)
     return nullptr;
+  const bool in_pairs = dtype == DType::bfloat16;
+  if (in_pairs && shape.is_depthwise()) return nullptr;
   if (kind == ConvKind::weight_grad) return plan_conv_of_weights(dtype, shape);
+  if (in_pairs && (kind == ConvKind::forward ? shape.group_in() : shape.group_out()) % 2 != 0)
+    return nullptr;
   return std::make_unique<ConvOfWindows>(dtype, kind, shape, options.relu);
 }
 

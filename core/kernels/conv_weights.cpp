@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
 
+#include <nyala/core/kernels/bfloat16_conv.hpp>
 #include <nyala/core/kernels/conv_panels.hpp>
+#include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/kernels/simd/gemm.hpp>
 #include <nyala/core/parallel.hpp>
 
@@ -34,15 +36,17 @@ class ConvOfWeights final : public ConvByTiles {
     panels_at_once_ = (panels - 1) / std::min(panels, (kSlices - 1) / slices_ + 1) + 1;
   }
 
-  std::int64_t workspace() const override { return (slices_ - 1) * in_lines(weights_ * item_); }
+  std::int64_t workspace() const override {
+    return (slices_ - (in_place() ? 1 : 0)) * in_lines(weights_ * item_);
+  }
 
   void run(
       const void* x, const void* dy, const void*, void* dw, std::byte* workspace) const override {
     const auto panels = static_cast<std::int64_t>(panels_.size());
     const std::int64_t parts = (panels - 1) / panels_at_once_ + 1;
     const auto sum_of = [&](std::int64_t slice) -> std::byte* {
-      if (slice == 0) return static_cast<std::byte*>(dw);
-      return workspace + (slice - 1) * in_lines(weights_ * item_);
+      if (in_place() && slice == 0) return static_cast<std::byte*>(dw);
+      return workspace + (slice - (in_place() ? 1 : 0)) * in_lines(weights_ * item_);
     };
     parallel_for(slices_ * parts, 1, [&](std::int64_t i, std::int64_t) {
       const std::int64_t first = i % parts * panels_at_once_;
@@ -50,14 +54,20 @@ class ConvOfWeights final : public ConvByTiles {
       run_slice(
           i / parts, {panels_.data() + first, panels_.data() + last}, x, dy, sum_of(i / parts));
     });
-    if (slices_ == 1) return;
+    if (slices_ == 1 && in_place()) return;
     parallel_for(weights_, kPackGrain, [&](std::int64_t begin, std::int64_t end) {
+      std::byte* const sums = sum_of(0) + begin * item_;
       for (std::int64_t slice = 1; slice < slices_; ++slice)
-        add(moved(sum_of(slice), begin * item_), moved(dw, begin * item_), end - begin);
+        add(sum_of(slice) + begin * item_, sums, end - begin);
+      if (!in_place())
+        cast_loop(DType::float32, DType::bfloat16)(sums, moved(dw, begin * number_), end - begin);
     });
   }
 
  private:
+  // Whether sums are of the dtype of dw.
+  bool in_place() const { return number_ == item_; }
+
   struct Panels {
     const ConvPanel *first, *last;
     const ConvPanel* begin() const { return first; }
@@ -74,15 +84,39 @@ class ConvOfWeights final : public ConvByTiles {
       sum(reinterpret_cast<const double*>(from), reinterpret_cast<double*>(to));
   }
 
+  struct Room {
+    void *windows, *pairs, *panel;
+  };
+
+  // Windows whose elements are pairs of pixels that follow one another in the sums.
+  ConvView view_pairs(const ConvPiece& piece, const void* x, const Room& room) const {
+    ConvView view = copy_windows(pass_, piece, x, number_, room.windows);
+    const ConvAxis &a0 = pass_.axes[0], &a1 = pass_.axes[1];
+    const std::int64_t rows = piece.planes * a0.taps * a1.span(piece.rows);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::int64_t at = r * view.row;
+      pair_up(moved(room.windows, at * number_),
+              pass_.axes[2].from_step * view.pixel,
+              view.row,
+              moved(room.pairs, at * item_));
+    }
+    view.data = static_cast<const std::byte*>(room.pairs);
+    return view;
+  }
+
   void run_slice(
       std::int64_t slice, Panels panels, const void* x, const void* dy, std::byte* sum) const {
     const std::int64_t first = slice * pieces_.count() / slices_;
     const std::int64_t last = (slice + 1) * pieces_.count() / slices_;
-    const std::int64_t windows = in_lines(pieces_.elements() * item_);
+    Room room{};
+    const std::int64_t windows = in_lines(pieces_.elements() * number_);
+    const std::int64_t pairs = together_ == 1 ? 0 : in_lines(pieces_.elements() * item_);
     const std::int64_t panel = pieces_.outputs() * panels_[0].row * item_;
-    void* room = matmul_workspace(static_cast<std::size_t>(windows + panel + 64));
+    room.windows = matmul_workspace(static_cast<std::size_t>(windows + pairs + panel + 64));
+    room.pairs = moved(room.windows, windows);
+    room.panel = moved(room.pairs, pairs);
     for (std::int64_t i = first; i < last; ++i)
-      run_piece(pieces_.piece(i), panels, x, dy, sum, i > first, room, moved(room, windows));
+      run_piece(pieces_.piece(i), panels, x, dy, sum, i > first, room);
   }
 
   void run_piece(const ConvPiece& piece,
@@ -91,9 +125,9 @@ class ConvOfWeights final : public ConvByTiles {
                  const void* dy,
                  std::byte* sum,
                  bool accumulate,
-                 void* room,
-                 void* packed) const {
-    const ConvView view = view_windows(pass_, piece, x, item_, room);
+                 const Room& room) const {
+    const ConvView view = together_ == 1 ? view_windows(pass_, piece, x, item_, room.windows)
+                                         : view_pairs(piece, x, room);
     ConvOffsets taps;
     std::array<std::int64_t, kNearOutputs> rows, right_at;
     const std::int64_t in = shape_.group_in(), out = shape_.out_channels;
@@ -110,25 +144,41 @@ class ConvOfWeights final : public ConvByTiles {
     block.chunk_at = rows.data();
     block.right_at = right_at.data();
     block.chunks = piece.planes * piece.rows;
+    block.length = (piece.columns - 1) / together_ + 1;
     for (std::int64_t r = 0; r < block.chunks; ++r)
-      right_at[static_cast<std::size_t>(r)] = r * piece.columns;
-    block.length = piece.columns;
-    block.left_step = pass_.axes[2].from_step * view.pixel;
+      right_at[static_cast<std::size_t>(r)] = r * block.length;
+    block.left_step = together_ * pass_.axes[2].from_step * view.pixel;
     block.accumulate = accumulate;
     for (const ConvPanel& p : panels) {
       const std::int64_t to = p.group * shape_.group_out() + p.first;
       block.left = moved(view.data, (depthwise_ ? p.first : p.group * in) * item_);
-      block.right = moved(dy, (dy_at + to) * item_);
+      block.right = moved(dy, (dy_at + to) * number_);
       block.right_row = out;
       block.width = p.width;
       block.out = moved(sum, to * item_);
       // Whole vectors are read, which only a row without a rest has.
-      if (!depthwise_ && (out != p.width || p.width != p.row)) {
-        loops_.pack(block.right, 1, out, p.width, piece.outputs(), packed, p.row);
-        block.right = packed;
+      if (!depthwise_ && (together_ > 1 || out != p.width || p.width != p.row)) {
+        pack(piece, p, block, room.panel);
+        block.right = room.panel;
         block.right_row = p.row;
       }
       run_rows(block, taps);
+    }
+  }
+
+  // Some columns of dy, row by row where a row's pairs are its own.
+  void pack(const ConvPiece& piece, const ConvPanel& p, const ConvBlock& block, void* to) const {
+    const std::int64_t out = shape_.out_channels;
+    const bool at_once = piece.columns % together_ == 0;
+    const std::int64_t parts = at_once ? 1 : block.chunks;
+    for (std::int64_t r = 0; r < parts; ++r) {
+      loops_.pack(moved(block.right, r * piece.columns * out * number_),
+                  1,
+                  out,
+                  p.width,
+                  piece.outputs() / parts,
+                  moved(to, r * block.length * p.row * item_),
+                  p.row);
     }
   }
 
@@ -146,7 +196,7 @@ class ConvOfWeights final : public ConvByTiles {
         left_at[static_cast<std::size_t>(i)] = taps[static_cast<std::size_t>(row / in)] + row % in;
         out_at[static_cast<std::size_t>(i)] = row * shape_.out_channels;
       }
-      (depthwise_ ? loops_.depthwise : loops_.products)(block);
+      (depthwise_ ? loops_.depthwise : loops_.sums)(block);
     }
   }
 

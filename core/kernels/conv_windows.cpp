@@ -184,11 +184,11 @@ void copy_row(const std::byte* row,
   std::memset(to + end * bytes, 0, size(count - end));
 }
 
-void copy_windows(const ConvPass& pass,
-                  const ConvPiece& piece,
-                  const std::byte* source,
-                  std::int64_t bytes,
-                  std::byte* to) {
+void copy_pixels(const ConvPass& pass,
+                 const ConvPiece& piece,
+                 const std::byte* source,
+                 std::int64_t bytes,
+                 std::byte* to) {
   const ConvAxis &a0 = pass.axes[0], &a1 = pass.axes[1], &a2 = pass.axes[2];
   const std::int64_t rows = a1.span(piece.rows), columns = a2.span(piece.columns);
   const std::int64_t row_bytes = columns * bytes;
@@ -241,13 +241,25 @@ ConvView view_windows(const ConvPass& pass,
                       std::int64_t item,
                       void* room) {
   const ConvAxis &a0 = pass.axes[0], &a1 = pass.axes[1], &a2 = pass.axes[2];
-  const auto* data = static_cast<const std::byte*>(source);
-  const std::int64_t pixel = pass.channels;
-  if (pass.taps() == 0) return {data, 0, 0, 0, true};
+  if (pass.taps() == 0) return {static_cast<const std::byte*>(source), 0, 0, 0, true};
   if (is_inside(a0, 0, a0.count) && is_inside(a1, piece.row, piece.rows) &&
       is_inside(a2, piece.column, piece.columns))
     return view_source(pass, source);
-  copy_windows(pass, piece, data, pixel * item, static_cast<std::byte*>(room));
+  return copy_windows(pass, piece, source, item, room);
+}
+
+ConvView copy_windows(const ConvPass& pass,
+                      const ConvPiece& piece,
+                      const void* source,
+                      std::int64_t item,
+                      void* room) {
+  const ConvAxis &a1 = pass.axes[1], &a2 = pass.axes[2];
+  const std::int64_t pixel = pass.channels;
+  copy_pixels(pass,
+              piece,
+              static_cast<const std::byte*>(source),
+              pixel * item,
+              static_cast<std::byte*>(room));
   const std::int64_t row = a2.span(piece.columns) * pixel;
   return {static_cast<const std::byte*>(room), a1.span(piece.rows) * row, row, pixel, true};
 }

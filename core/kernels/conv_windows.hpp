@@ -89,6 +89,12 @@ ConvView view_windows(const ConvPass& pass,
                       const void* source,
                       std::int64_t item,
                       void* room);
+/// A copy in any case.
+ConvView copy_windows(const ConvPass& pass,
+                      const ConvPiece& piece,
+                      const void* source,
+                      std::int64_t item,
+                      void* room);
 /// The same without a copy: windows may reach beyond the source.
 ConvView view_source(const ConvPass& pass, const void* source);
 /// Where the windows of each row of outputs begin: piece.planes * piece.rows offsets.

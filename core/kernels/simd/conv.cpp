@@ -1,3 +1,4 @@
+#include <nyala/core/kernels/bfloat16_conv.hpp>
 #include <nyala/core/kernels/conv_loops.hpp>
 #include <nyala/core/kernels/simd/targets.hpp>
 
@@ -156,6 +157,7 @@ void run_width(const ConvBlock& block) {
 template <class T>
 ConvLoops loops_of() {
   return {run_width<kBlockVectors, false, T>,
+          run_width<kBlockVectors, false, T>,
           run_width<kBlockVectors, true, T>,
           [](const void* from,
              std::int64_t along,
@@ -184,7 +186,9 @@ namespace nyala::kernels {
 
 HWY_EXPORT(find_conv);
 
-ConvLoops conv_loops(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_conv)(dtype); }
+ConvLoops conv_loops(DType dtype) {
+  return dtype == DType::bfloat16 ? bfloat16_conv_loops() : HWY_DYNAMIC_DISPATCH(find_conv)(dtype);
+}
 
 }  // namespace nyala::kernels
 #endif

@@ -1,6 +1,7 @@
 #include <nyala/core/ops/conv.hpp>
 
 #include <nyala/core/kernels/conv.hpp>
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/ops/windows/support.hpp>
 
 namespace nyala {
@@ -20,16 +21,18 @@ struct OfConv : Sliding {
         std::tuple{Field{"groups", &A::groups, "Parts of the channels, each by itself."}});
   }
 
+  static bool takes(DType dtype) { return kernels::multiplies(dtype); }
+
   [[noreturn]] static void refuse(Inputs<Spec> in, const std::string& wanted) {
     std::string shapes;
     for (std::size_t i = 0; i < in.size(); ++i) shapes += (i == 0 ? "" : ", ") + in[i].shape.str();
     throw ShapeError(std::string(Self::name) + ": received shapes " + shapes + ", expected " +
-                     wanted + " of one dtype, float32 or float64");
+                     wanted + " of one dtype of floats");
   }
   static void expect(bool right, Inputs<Spec> in, const char* wanted) {
     const DType dtype = in[0].dtype;
     for (std::size_t i = 0; i < in.size(); ++i) right = right && in[i].dtype == dtype;
-    right = right && (dtype == DType::float32 || dtype == DType::float64);
+    right = right && is_floating(dtype) && takes(dtype);
     if (!right) refuse(in, wanted);
   }
 
@@ -339,7 +342,7 @@ Tensor run_conv(const Tensor& x, const Tensor& kernel, const Tensor& bias, const
 template <class F>
 Tensor in_window_dtype(const Tensor& x, const Tensor& kernel, F&& f) {
   const DType dtype = result_type(to_float(x).dtype(), to_float(kernel).dtype());
-  const DType computed = dtype == DType::float64 ? dtype : DType::float32;
+  const DType computed = kernels::multiplies(dtype) ? dtype : computed_in(dtype);
   return cast(f(cast(x, computed), cast(kernel, computed)), dtype);
 }
 

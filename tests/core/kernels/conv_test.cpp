@@ -2,11 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <nyala/core/half.hpp>
+#include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/conv.hpp>
 #include <nyala/core/parallel.hpp>
 
@@ -110,7 +113,56 @@ void check(DType dtype, ConvKind kind, const ConvShape& shape, bool biased) {
   CHECK(worst <= tolerance);
 }
 
+std::vector<double> widened(const std::vector<BFloat16>& narrow) {
+  std::vector<double> wide;
+  for (const BFloat16 x : narrow) wide.push_back(static_cast<float>(x));
+  return wide;
+}
+std::vector<double> magnitudes(std::vector<double> values) {
+  for (double& x : values) x = std::fabs(x);
+  return values;
+}
+
+// Against sums of double: rounded once, and with what float32 loses on the way.
+void check_bfloat16(ConvKind kind, const ConvShape& shape, bool biased) {
+  const Sizes n = sizes_of(kind, shape);
+  const auto a = numbers<BFloat16>(n.a, 1), b = numbers<BFloat16>(n.b, 2);
+  const auto bias = numbers<BFloat16>(biased ? shape.out_channels : 0, 3);
+  const auto plan = kernels::plan_conv_by_taps(DType::float64, kind, shape, {.relu = biased});
+  const auto wanted = run(*plan, widened(a), widened(b), widened(bias), n.out);
+  const auto terms =
+      run(*plan, magnitudes(widened(a)), magnitudes(widened(b)), magnitudes(widened(bias)), n.out);
+  const auto got =
+      run(*kernels::plan_conv(DType::bfloat16, kind, shape, {.relu = biased}), a, b, bias, n.out);
+  int wrong = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::fabs(static_cast<float>(got[i]) - wanted[i]);
+    wrong += !(error <= std::fabs(wanted[i]) * 0x1p-8 + terms[i] * 0x1p-18);
+  }
+  CHECK(wrong == 0);
+}
+
 constexpr ConvKind kKinds[] = {ConvKind::forward, ConvKind::input_grad, ConvKind::weight_grad};
+
+template <class T>
+void check_threads(DType dtype) {
+  for (const ConvShape& shape : shapes()) {
+    for (const ConvKind kind : kKinds) {
+      const Sizes n = sizes_of(kind, shape);
+      const auto a = numbers<T>(n.a, 1), b = numbers<T>(n.b, 2);
+      const auto plan = kernels::plan_conv(dtype, kind, shape);
+      const int before = num_threads();
+      set_num_threads(1);
+      const auto wanted = run(*plan, a, b, {}, n.out);
+      for (const int threads : {2, 3, 8}) {
+        set_num_threads(threads);
+        const auto got = run(*plan, a, b, {}, n.out);
+        CHECK(std::memcmp(got.data(), wanted.data(), got.size() * sizeof(T)) == 0);
+      }
+      set_num_threads(before);
+    }
+  }
+}
 
 }  // namespace
 
@@ -128,20 +180,18 @@ TEST_CASE("convolutions of all kinds are sums over their taps") {
   });
 }
 
-TEST_CASE("convolutions have the same bits on any number of threads") {
-  for (const ConvShape& shape : shapes()) {
+TEST_CASE("convolutions of bfloat16 are sums of float32, rounded once") {
+  if (!kernels::multiplies_bfloat16()) return;
+  const auto all = shapes();
+  for (std::size_t i = 0; i < all.size(); ++i) {
     for (const ConvKind kind : kKinds) {
-      const Sizes n = sizes_of(kind, shape);
-      const auto a = numbers<float>(n.a, 1), b = numbers<float>(n.b, 2);
-      const auto plan = kernels::plan_conv(DType::float32, kind, shape);
-      const int before = num_threads();
-      set_num_threads(1);
-      const auto wanted = run(*plan, a, b, {}, n.out);
-      for (const int threads : {2, 3, 8}) {
-        set_num_threads(threads);
-        CHECK(run(*plan, a, b, {}, n.out) == wanted);
-      }
-      set_num_threads(before);
+      INFO("shape ", i, ", kind ", static_cast<int>(kind));
+      check_bfloat16(kind, all[i], kind == ConvKind::forward && i % 2 == 0);
     }
   }
+}
+
+TEST_CASE("convolutions have the same bits on any number of threads") {
+  check_threads<float>(DType::float32);
+  if (kernels::multiplies_bfloat16()) check_threads<BFloat16>(DType::bfloat16);
 }
