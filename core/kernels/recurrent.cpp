@@ -1,30 +1,19 @@
 #include <nyala/core/kernels/recurrent.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include <nyala/core/kernels/elementwise.hpp>
-#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/kernels/recurrent_loops.hpp>
+#include <nyala/core/kernels/step_product.hpp>
 #include <nyala/core/parallel.hpp>
 
 namespace nyala::kernels {
 namespace {
 
-// Rows that go through all steps together: a multiple of the products' tiles, few enough for two
-// threads to share a batch of 32.
-constexpr std::int64_t kRows = 16;
 // Multiplications below which threads do not pay.
 constexpr std::int64_t kThreadWork = std::int64_t{1} << 19;
-// The most rows that are multiplied by an unpacked kernel: a vector of sums for each row and panel
-// of a packed one would leave the multipliers idle.
-constexpr std::int64_t kFewRows = 2;
-// For so few rows a step waits for its weights. Of more bytes than the first cache has, those read
-// last are read first in the next step: so many columns at a time, in contiguous strips.
-constexpr std::int64_t kNearBytes = 24 << 10;
-constexpr std::int64_t kStrip = 64;
-constexpr std::int64_t kStepsToCopyFor = 4;
+constexpr std::int64_t kRows = StepProduct::kRows;
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -36,7 +25,7 @@ P moved(P array, std::int64_t bytes) {
   return static_cast<Byte>(array) + bytes;
 }
 
-// What both directions share: sizes in bytes, the product of a step, and its packed operand.
+// What both directions share: sizes in bytes and the product of a step.
 class Sequence {
  public:
   Sequence(const RecurrentPlan& plan, std::int64_t n, std::int64_t k, bool accumulate)
@@ -46,52 +35,13 @@ class Sequence {
         state(plan.units * item),
         wide(plan.width() * item),
         saved(plan.saved_width() * item),
-        packs(plan.batch > kFewRows),
-        in_strips(!packs && plan.steps >= kStepsToCopyFor && n * k * item > kNearBytes),
-        // Of one row: a plan of one column with more rows is transposed, and its parts with it.
-        whole(plan_matmul({plan.dtype, 1, n, k, {k, 1}, {n, 1}, n, {.accumulate = accumulate}})) {
-    if (in_strips) strips = {product_of(kStrip), product_of(n % kStrip)};
-  }
+        product(plan, n, k, accumulate) {}
 
-  std::int64_t packed_bytes() const {
-    if (in_strips) return aligned(whole.k * whole.n * item);
-    return packs ? aligned(packed_size(whole) * item) : 0;
-  }
-  /// The right operand of the products, packed into `to` where that pays.
-  const void* right(const void* b, void* to) const {
-    if (packs) pack_columns(whole, b, to);
-    if (in_strips) copy_strips(b, to);
-    return packs || in_strips ? to : b;
-  }
-  /// The product of step t, for all columns of a block's rows.
-  void multiply(const MatmulPlan& product,
-                std::int64_t t,
-                const void* a,
-                const void* b,
-                const void* bias,
-                void* c) const {
-    if (!in_strips) return product.run_tile(product, a, b, bias, c);
-    const std::int64_t count = (whole.n - 1) / kStrip + 1;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t column = (t % 2 == 0 ? i : count - 1 - i) * kStrip;
-      const MatmulPlan& strip = strips[column + kStrip <= whole.n ? 0 : 1];
-      strip.run_tile(strip,
-                     a,
-                     moved(b, column * whole.k * item),
-                     moved(bias, column * item),
-                     moved(c, column * item));
-    }
-  }
-
-  /// body(product, first row, rows) for each block of rows.
+  /// body(first row, rows) for each block of rows.
   template <class F>
   void each_block(F&& body) const {
     const auto part = [&](std::int64_t begin, std::int64_t end) {
-      MatmulPlan product = part_of(whole, packs ? kRows : p.batch, whole.n, whole.n, packs);
-      for (; begin < end; begin += kRows) {
-        product.m = std::min(kRows, end - begin);
-        body(product, begin, product.m);
-      }
+      for (; begin < end; begin += kRows) body(begin, std::min(kRows, end - begin));
     };
     if (p.steps * p.batch * p.units * p.width() < kThreadWork)
       part(0, p.batch);
@@ -118,26 +68,7 @@ class Sequence {
   const RecurrentPlan& p;
   const RecurrentLoops loops;
   const std::int64_t item, state, wide, saved;
-  const bool packs, in_strips;
-  const MatmulPlan whole;
-  std::array<MatmulPlan, 2> strips;  // a whole one and the last
-
- private:
-  MatmulPlan product_of(std::int64_t columns) const {
-    const std::int64_t n = whole.n, k = whole.k;
-    return plan_matmul(
-        {p.dtype, p.batch, columns, k, {k, 1}, {columns, 1}, n, {.accumulate = whole.accumulate}});
-  }
-  void copy_strips(const void* b, void* to) const {
-    const std::array strides{whole.n, std::int64_t{1}};
-    for (std::int64_t column = 0; column < whole.n; column += kStrip) {
-      const std::array shape{whole.k, std::min(kStrip, whole.n - column)};
-      copy(p.dtype,
-           shape,
-           {moved(b, column * item), strides.data()},
-           moved(to, column * whole.k * item));
-    }
-  }
+  const StepProduct product;
 };
 
 Sequence forward_of(const RecurrentPlan& plan) { return {plan, plan.width(), plan.units, false}; }
@@ -163,21 +94,21 @@ void add_bytes(DType dtype, const void* from, void* to, std::int64_t n) {
 std::int64_t recurrent_workspace(const RecurrentPlan& plan, bool backward) {
   if (backward) {
     const Sequence q = backward_of(plan);
-    return q.packed_bytes() + aligned(plan.units * q.wide);
+    return q.product.arranged_bytes() + aligned(plan.units * q.wide);
   }
   const Sequence q = forward_of(plan);
-  return q.packed_bytes() + aligned(plan.batch * q.wide);
+  return q.product.arranged_bytes() + aligned(plan.batch * q.wide);
 }
 
 void recurrent_forward(const RecurrentPlan& plan, const RecurrentForward& a, void* workspace) {
   const Sequence q = forward_of(plan);
-  void* inner = moved(workspace, q.packed_bytes());
-  const void* kernel = q.right(a.kernel, workspace);
-  q.each_block([&](const MatmulPlan& product, std::int64_t first, std::int64_t rows) {
+  void* inner = moved(workspace, q.product.arranged_bytes());
+  const void* kernel = q.product.arrange(a.kernel, workspace);
+  q.each_block([&](std::int64_t first, std::int64_t rows) {
     void* own = moved(inner, first * q.wide);
     for (std::int64_t t = 0; t < plan.steps; ++t) {
       const std::int64_t before = q.at(t, first, q.state), after = q.at(t + 1, first, q.state);
-      q.multiply(product, t, moved(a.h, before), kernel, a.bias, own);
+      q.product.run(t, rows, moved(a.h, before), kernel, a.bias, own);
       RecurrentStep s = q.step(a.mask, t, first, rows);
       s.x = moved(a.x, q.at(t, first, q.wide));
       s.inner = own;
@@ -193,11 +124,11 @@ void recurrent_forward(const RecurrentPlan& plan, const RecurrentForward& a, voi
 
 void recurrent_backward(const RecurrentPlan& plan, const RecurrentBackward& a, void* workspace) {
   const Sequence q = backward_of(plan);
-  void* transposed = moved(workspace, q.packed_bytes());
+  void* transposed = moved(workspace, q.product.arranged_bytes());
   visit_float(plan.dtype,
               [&]<class T>() { transpose<T>(a.kernel, plan.units, plan.width(), transposed); });
-  const void* kernel = q.right(transposed, workspace);
-  q.each_block([&](const MatmulPlan& product, std::int64_t first, std::int64_t rows) {
+  const void* kernel = q.product.arrange(transposed, workspace);
+  q.each_block([&](std::int64_t first, std::int64_t rows) {
     void* dh = moved(a.dh0, first * q.state);
     void* dc = moved(a.dc0, first * q.state);
     const auto size = static_cast<std::size_t>(rows * q.state);
@@ -218,7 +149,7 @@ void recurrent_backward(const RecurrentPlan& plan, const RecurrentBackward& a, v
       s.dx = moved(a.dx, q.at(t, first, q.wide));
       s.dinner = moved(a.dinner, q.at(t, first, q.wide));
       q.loops.backward(s);
-      q.multiply(product, t, s.dinner == nullptr ? s.dx : s.dinner, kernel, nullptr, dh);
+      q.product.run(t, rows, s.dinner == nullptr ? s.dx : s.dinner, kernel, nullptr, dh);
     }
     add_bytes(plan.dtype, moved(a.dh, first * q.state), dh, rows * plan.units);
     if (a.dc != nullptr) add_bytes(plan.dtype, moved(a.dc, first * q.state), dc, rows * plan.units);

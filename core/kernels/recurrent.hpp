@@ -12,11 +12,12 @@
 namespace nyala::kernels {
 
 struct RecurrentPlan {
-  DType dtype;  ///< float32 or float64
+  DType dtype;  ///< float32 or float64; float32 where `narrow`, which the CPU must multiply
   RecurrentCell cell;
   Gate activation;
   Gate recurrent_activation;
   std::int64_t steps, batch, units;
+  bool narrow = false;  ///< operands of a step's product are rounded to bfloat16, its sums are not
 
   /// Elements of x for a sample and step.
   std::int64_t width() const {

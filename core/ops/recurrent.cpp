@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <nyala/core/checked.hpp>
+#include <nyala/core/kernels/matmul.hpp>
 #include <nyala/core/kernels/recurrent.hpp>
 #include <nyala/core/ops/support.hpp>
 
@@ -23,6 +24,7 @@ struct OfSequence {
   int recurrent_activation = static_cast<int>(Gate::sigmoid);
   bool biased = false;
   bool masked = false;
+  bool narrow = false;
 
   static constexpr auto fields() {
     return std::tuple{
@@ -33,7 +35,8 @@ struct OfSequence {
               "A kernels::Gate.",
               Range{.min = 0, .max = 4}},
         Field{"biased", &Self::biased, "GRU: whether the state's product has a bias."},
-        Field{"masked", &Self::masked, "Whether steps can be left out."}};
+        Field{"masked", &Self::masked, "Whether steps can be left out."},
+        Field{"narrow", &Self::narrow, "Whether bfloat16 is multiplied."}};
   }
 
   std::int64_t gates() const { return cell == kSimple ? 1 : cell == kLstm ? 4 : 3; }
@@ -46,6 +49,7 @@ struct OfSequence {
     recurrent_activation = other.recurrent_activation;
     biased = other.biased;
     masked = other.masked;
+    narrow = other.narrow;
   }
   // Throws ValueError unless there are so many inputs, and the mask where there is one.
   void expect_count(Inputs<Spec> in, std::size_t without_mask) const {
@@ -56,8 +60,14 @@ struct OfSequence {
   }
   // h is (steps + 1, batch, units).
   kernels::RecurrentPlan plan(DType dtype, const Shape& h) const {
-    return {
-        dtype, static_cast<RecurrentCell>(cell), gate(), recurrent_gate(), h[0] - 1, h[1], h[2]};
+    return {dtype,
+            static_cast<RecurrentCell>(cell),
+            gate(),
+            recurrent_gate(),
+            h[0] - 1,
+            h[1],
+            h[2],
+            narrow};
   }
 };
 
@@ -224,7 +234,10 @@ struct Recurrent : OfSequence<Recurrent> {
       const std::int64_t rows = inner.shape()[0] * inner.shape()[1], units = h.shape()[2];
       const Tensor before =
           reshape(slice(h, std::vector<Range1>{{0, h.shape()[0] - 1}}), {rows, units});
-      grads[2] = matmul(transpose(before), reshape(inner, {rows, gates() * units}));
+      const DType multiplied = narrow ? DType::bfloat16 : h.dtype();
+      const Tensor of_kernel = matmul(transpose(cast(before, multiplied)),
+                                      cast(reshape(inner, {rows, gates() * units}), multiplied));
+      grads[2] = cast(of_kernel, h.dtype());
     }
     if (cell == kLstm) grads[3] = parts.dc0;
     if (biased) grads[bias_at()] = sum(inner, {.axis = {0, 1}});
@@ -457,12 +470,15 @@ RecurrentStates recurrent(const RecurrentInputs& inputs, const RecurrentArgs& ar
   op.recurrent_activation = static_cast<int>(args.recurrent_activation);
   op.biased = inputs.bias.defined();
   op.masked = inputs.mask.defined();
-  std::vector<Tensor> in = {inputs.x, inputs.h, inputs.kernel};
-  for (const Tensor& more : {inputs.c, inputs.bias, inputs.mask}) {
-    if (more.defined()) in.push_back(more);
+  const DType dtype = inputs.x.dtype();
+  op.narrow = dtype == DType::bfloat16 && kernels::multiplies(dtype);
+  std::vector<Tensor> in;
+  for (const Tensor& x : {inputs.x, inputs.h, inputs.kernel, inputs.c, inputs.bias}) {
+    if (x.defined()) in.push_back(cast(x, computed_in(x.dtype())));
   }
+  if (op.masked) in.push_back(inputs.mask);
   const Tensors out = run_multi(op, in);
-  return {out[0], op.cell == kLstm ? out[2] : Tensor()};
+  return {cast(out[0], dtype), op.cell == kLstm ? cast(out[2], dtype) : Tensor()};
 }
 
 std::optional<Gate> gate_named(std::string_view name) {

@@ -31,8 +31,9 @@ struct RecurrentStates {
   Tensor c;  ///< LSTM
 };
 
-/// All steps of a cell. Floating dtypes of one kind; throws ShapeError, TypeError for inputs that
-/// do not fit each other.
+/// All steps of a cell. Floating dtypes of one kind, of which those of 16 bits are computed in
+/// float32: states are rounded in the end, and operands of a step's product stay bfloat16 where the
+/// CPU multiplies that. Throws ShapeError, TypeError for inputs that do not fit each other.
 RecurrentStates recurrent(const RecurrentInputs& inputs, const RecurrentArgs& args);
 
 /// The gate of an activation's name, where `recurrent` has it.

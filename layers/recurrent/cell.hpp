@@ -143,9 +143,7 @@ class GatedCell : public CellBase<Args>, public SequenceCell {
                                            bool training) const {
     const auto activation = ops::gate_named(args().activation.name());
     const auto recurrent = ops::gate_named(gate.name());
-    const DType dtype = this->compute_dtype();
-    if (!activation || !recurrent || (training && args().recurrent_dropout > 0) ||
-        (dtype != DType::float32 && dtype != DType::float64))
+    if (!activation || !recurrent || (training && args().recurrent_dropout > 0))
       return std::nullopt;
     return WholeSequence{
         {cell, *activation, *recurrent}, weight(kernel_), weight(recurrent_kernel_), bias(), {}};

@@ -1,6 +1,7 @@
 // Training in 16 bits: policies, and the scaling of the loss.
 #include <doctest/doctest.h>
 
+#include <iterator>
 #include <limits>
 #include <string>
 #include <vector>
@@ -96,6 +97,56 @@ TEST_CASE("a step in mixed precision is the same eagerly and compiled") {
     // The same roundings; only sums are taken in another order.
     for (std::size_t i = 0; i < weights[0].size(); ++i)
       CHECK(ops::allclose(weights[0][i], weights[1][i], {.rtol = 2e-3, .atol = 2e-3}));
+  }
+}
+
+TEST_CASE("layers of mixed_bfloat16 have the outputs and gradients of float32, rounded") {
+  using Make = Layer (*)(const char* dtype);
+  const Make makes[] = {
+      [](const char* dtype) -> Layer {
+        return layers::Conv2D(
+            {.filters = 6, .kernel_size = 3, .activation = "relu", .dtype = dtype});
+      },
+      [](const char* dtype) -> Layer {
+        return layers::Conv2D(
+            {.filters = 5, .kernel_size = 3, .strides = 2, .padding = "same", .dtype = dtype});
+      },
+      [](const char* dtype) -> Layer {
+        return layers::Conv2DTranspose(
+            {.filters = 4, .kernel_size = 3, .strides = 2, .dtype = dtype});
+      },
+      [](const char* dtype) -> Layer {
+        return layers::DepthwiseConv2D({.kernel_size = 3, .dtype = dtype});
+      },
+      [](const char* dtype) -> Layer { return layers::LSTM({.units = 6, .dtype = dtype}); },
+      [](const char* dtype) -> Layer {
+        return layers::GRU({.units = 5, .return_sequences = true, .dtype = dtype});
+      },
+      [](const char* dtype) -> Layer {
+        return layers::SimpleRNN({.units = 7, .go_backwards = true, .dtype = dtype});
+      }};
+  const Tensor pictures = random::normal({3, 9, 8, 4}, {.seed = 2});
+  const Tensor sequences = random::normal({5, 9, 8}, {.seed = 2});
+  for (std::size_t which = 0; which < std::size(makes); ++which) {
+    CAPTURE(which);
+    const Tensor& x = which < 4 ? pictures : sequences;
+    std::vector<std::vector<Tensor>> results;
+    for (const char* dtype : {"float32", "mixed_bfloat16"}) {
+      set_random_seed(4);
+      const Layer one = makes[which](dtype);
+      GradientTape tape;
+      const Tensor y = one(x);
+      const Tensor loss = ops::sum(ops::square(ops::cast(y, float32)));
+      std::vector<Tensor> all = tape.gradient(loss, one.trainable_variables());
+      all.push_back(ops::cast(y, float32));
+      results.push_back(all);
+    }
+    for (std::size_t i = 0; i < results[0].size(); ++i) {
+      CAPTURE(i);
+      const Tensor off = ops::norm(results[1][i] - results[0][i]) / ops::norm(results[0][i]);
+      // A number is rounded ten times or so on its way, each time by 2^-9 of itself at most.
+      CHECK(off.item<float>() < 10 * 0x1p-9f);
+    }
   }
 }
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include <nyala/core/half.hpp>
+#include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/recurrent.hpp>
 #include <nyala/core/parallel.hpp>
 
@@ -102,6 +104,11 @@ void step(const RecurrentPlan& p,
   }
 }
 
+// As a step's product takes it.
+double operand(const RecurrentPlan& p, double x) {
+  return p.narrow ? static_cast<float>(BFloat16(static_cast<float>(x))) : x;
+}
+
 // The largest difference of the states from scalar loops in double, relative to those beyond 1.
 template <class T>
 double error_of(const RecurrentPlan& p, bool masked) {
@@ -124,7 +131,8 @@ double error_of(const RecurrentPlan& p, bool masked) {
         x[j] = static_cast<double>(given.x[at(t, width) + j]);
         if (p.cell == RecurrentCell::gru) inner[j] = static_cast<double>(given.bias[j]);
         for (std::size_t k = 0; k < n; ++k)
-          inner[j] += h[k] * static_cast<double>(given.kernel[k * width + j]);
+          inner[j] +=
+              operand(p, h[k]) * operand(p, static_cast<double>(given.kernel[k * width + j]));
       }
       if (!masked || given.mask[at(t, 1)] != 0) step(p, x, inner, h, c);
       for (std::size_t i = 0; i < n; ++i) {
@@ -189,17 +197,37 @@ TEST_CASE("kernels: weights beyond the first cache are walked forth and back for
   });
 }
 
+TEST_CASE("kernels: recurrent cells multiply bfloat16") {
+  if (!kernels::multiplies_bfloat16()) return;
+  for (const auto cell : {RecurrentCell::simple, RecurrentCell::lstm, RecurrentCell::gru}) {
+    for (const std::int64_t units : {1, 5, 16, 33}) {
+      for (const std::int64_t batch : {1, 3, 16, 37}) {
+        CAPTURE(units);
+        CAPTURE(batch);
+        RecurrentPlan p{DType::float32, cell, Gate::tanh, Gate::sigmoid, 4, batch, units};
+        p.narrow = true;
+        // A state between two numbers of bfloat16 may be rounded to the other one, 2^-8 of itself
+        // away.
+        CHECK(error_of<float>(p, units % 2 == 0) < 0x1p-8);
+      }
+    }
+  }
+}
+
 TEST_CASE("kernels: recurrent results do not depend on threads") {
-  const RecurrentPlan p{DType::float32, RecurrentCell::lstm, Gate::tanh, Gate::sigmoid, 9, 70, 40};
-  Arrays<float> one(p, true);
-  Arrays<float> many = one;
-  const int before = num_threads();
-  set_num_threads(1);
-  run(p, one, true);
-  set_num_threads(8);
-  run(p, many, true);
-  set_num_threads(before);
-  CHECK(one.h == many.h);
-  CHECK(one.c == many.c);
-  CHECK(one.saved == many.saved);
+  RecurrentPlan p{DType::float32, RecurrentCell::lstm, Gate::tanh, Gate::sigmoid, 9, 70, 40};
+  for (const bool narrow : {false, kernels::multiplies_bfloat16()}) {
+    p.narrow = narrow;
+    Arrays<float> one(p, true);
+    Arrays<float> many = one;
+    const int before = num_threads();
+    set_num_threads(1);
+    run(p, one, true);
+    set_num_threads(8);
+    run(p, many, true);
+    set_num_threads(before);
+    CHECK(one.h == many.h);
+    CHECK(one.c == many.c);
+    CHECK(one.saved == many.saved);
+  }
 }
