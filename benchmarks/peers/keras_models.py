@@ -84,7 +84,7 @@ worker.serve(f"keras {keras.__version__} on {BACKEND} {backend.__version__}", {
     "dot_vec_normalized": lambda: dot(False, True),
     "dot_attn": lambda: dot(True, False),
     "dot_attn_normalized": lambda: dot(True, True),
-    **worker.for_names((*worker.MODELS, worker.MIXED, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS), train),
+    **worker.for_names((*worker.MODELS, *worker.MIXED, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS), train),
     **{f"predict_{name}": (lambda name=name: predict(name)) for name in worker.BLOCKS},
     "predict_cnn": lambda: predict("cnn"),
     "predict_row": lambda: predict("mnist_mlp_small"),

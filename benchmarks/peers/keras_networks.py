@@ -12,6 +12,12 @@ def one_row(name):
 
 
 def model(name):
+    if name in worker.MIXED:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            return model(worker.MIXED[name])
+        finally:
+            keras.config.set_dtype_policy("float32")
     if name == "two_tower":
         user, item = keras.Input((1,), dtype="int32"), keras.Input((1,), dtype="int32")
         match = layers.Dot(axes=1)([layers.Flatten()(layers.Embedding(10000, 32)(user)),
@@ -23,7 +29,7 @@ def model(name):
         return keras.Model([a, b], layers.Dot(axes=1, normalize=True)([tower(a), tower(b)]))
     if name in worker.SEQUENCES:
         layer = layers.LSTM if name == "lstm" else layers.GRU
-        return keras.Sequential([keras.Input((50, 32)), layer(64), layers.Dense(1)])
+        return keras.Sequential([keras.Input((50, 32)), layer(64), layers.Dense(1, dtype="float32")])
     if name == worker.TEXT:
         return keras.Sequential([keras.Input((None,), dtype="int32"), layers.Embedding(5000, 32, mask_zero=True),
                                  layers.Bidirectional(layers.LSTM(32)), layers.Dense(1, "sigmoid")])
@@ -34,12 +40,12 @@ def model(name):
         h = layers.LayerNormalization(epsilon=1e-5)(x + layers.MultiHeadAttention(4, 16)(x, x))
         hidden = layers.Dense(64)(layers.Dense(256, "relu")(h))
         h = layers.LayerNormalization(epsilon=1e-5)(h + hidden)
-        return keras.Model(x, layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(h)))
-    policy = "mixed_bfloat16" if name == worker.MIXED else "float32"
-    first, *hidden, last = worker.SIZES["mnist_mlp_big" if name == worker.MIXED else name]
+        mean = layers.GlobalAveragePooling1D()(h)
+        return keras.Model(x, layers.Dense(2, "softmax", dtype="float32")(mean))
+    first, *hidden, last = worker.SIZES[name]
     inner, outer = ("tanh", "sigmoid") if name == "xor_mlp" else ("relu", "softmax")
-    return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner, dtype=policy) for n in hidden],
-                             layers.Dense(last, outer)])
+    return keras.Sequential([keras.Input((first,)), *[layers.Dense(n, inner) for n in hidden],
+                             layers.Dense(last, outer, dtype="float32")])
 
 
 def convolutions(name):
@@ -47,7 +53,7 @@ def convolutions(name):
         return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"),
                                  layers.MaxPooling2D(), layers.Conv2D(64, 3, activation="relu"),
                                  layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.5),
-                                 layers.Dense(10, "softmax")])
+                                 layers.Dense(10, "softmax", dtype="float32")])
     x = keras.Input(worker.CONVOLUTIONS[name][1:])
     if name == "conv1d_stack":
         h = x

@@ -153,11 +153,12 @@ def convolutions(name):
 
 
 class Mixed(nn.Module):
-    """Computes in bfloat16 where autocast wants it, but for the last layer."""
+    """Computes in bfloat16 where autocast wants it, but for the last layer of a sequence of layers."""
 
     def __init__(self, network):
         super().__init__()
-        self.hidden, self.last = network[:-1], network[-1]
+        layers = isinstance(network, nn.Sequential)
+        self.hidden, self.last = (network[:-1], network[-1]) if layers else (network, nn.Identity())
 
     def forward(self, x):
         with torch.autocast("cpu", torch.bfloat16):
@@ -178,8 +179,8 @@ def model(name):
         return TwoTower()
     if name == "siamese":
         return Siamese()
-    if name == worker.MIXED:
-        return Mixed(model("mnist_mlp_big"))
+    if name in worker.MIXED:
+        return Mixed(model(worker.MIXED[name]))
     sizes = worker.SIZES[name]
     activation = nn.Tanh if name == "xor_mlp" else nn.ReLU
     layers = []
@@ -195,7 +196,7 @@ def train(name, fused):
     task = worker.task(name)
     wide = lambda v: torch.from_numpy(v).long() if v.dtype == "int32" else torch.from_numpy(v)
     x, y = [wide(v) for v in task.x], wide(task.y)
-    if name in worker.CONVOLUTIONS:
+    if worker.MIXED.get(name, name) in worker.CONVOLUTIONS:
         x = [x[0].movedim(-1, 1).contiguous()]
         if name == "conv1d_stack":
             y = y.movedim(-1, 1).contiguous()
@@ -293,7 +294,7 @@ makers = {
     "kernel_softmax": kernel(lambda x: torch.softmax(x, -1)),
     "kernel_layer_norm": kernel(lambda x: F.layer_norm(x, x.shape[1:])),
     "kernel_batch_norm": batch_norm,
-    **worker.for_names((*worker.MODELS, worker.MIXED, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS),
+    **worker.for_names((*worker.MODELS, *worker.MIXED, *worker.BLOCKS, worker.TEXT, *worker.CONVOLUTIONS),
                        lambda name: train(name, fused=True)),
     **{f"predict_{name}": (lambda name=name: predict(name)) for name in (*worker.BLOCKS, "cnn")},
     "stream_lstm": stream_lstm,

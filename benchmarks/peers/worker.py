@@ -51,7 +51,9 @@ SIZES = {"xor_mlp": (2, 8, 1), "iris_mlp": (4, 16, 3), "mnist_mlp_small": (784, 
          "mnist_mlp_big": (784, 512, 512, 10)}
 RATES = {"xor_mlp": 0.1, "iris_mlp": 1e-3, "two_tower": 1e-4}
 MODELS = (*SIZES, "two_tower", "siamese")
-MIXED = "mnist_mlp_bf16"  # mnist_mlp_big with hidden layers that compute in bfloat16
+# Others, with hidden layers that compute in bfloat16.
+MIXED = {"mnist_mlp_bf16": "mnist_mlp_big", "cnn_bf16": "cnn", "lstm_bf16": "lstm",
+         "transformer_bf16": "transformer"}
 SEQUENCES = ("lstm", "gru")
 TEXT = "text_bilstm"
 BLOCKS = (*SEQUENCES, "transformer")
@@ -61,8 +63,8 @@ CONVOLUTIONS = {"cnn": (32, 28, 28, 1), "residual": (32, 32, 32, 16), "separable
 
 def task(name, batches=1):
     """Inputs `x` (a list), target `y`, `loss` (binary, classes or mse) and the learning `rate`."""
-    if name == MIXED:
-        result = task("mnist_mlp_big")
+    if name in MIXED:
+        result = task(MIXED[name])
         result.name = name
         return result
     result = SimpleNamespace(name=name, rate=RATES.get(name, 1e-5), sgd=name == "xor_mlp", loss="classes")

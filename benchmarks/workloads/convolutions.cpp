@@ -14,7 +14,7 @@ Sequential cnn() {
                      layers::MaxPooling2D(),
                      layers::Flatten(),
                      layers::Dropout(0.5),
-                     layers::Dense({.units = 10, .activation = "softmax"})});
+                     layers::Dense({.units = 10, .activation = "softmax", .dtype = "float32"})});
 }
 
 Task classifier(const Model& model, const Shape& shape, float low = -1) {
@@ -61,6 +61,13 @@ void add_convolutions(std::vector<Workload>& list) {
                   "28x28x1, convolutions of 32 and 64, pooling, dropout, 10 classes, batch 32",
                   [] {
                     return train(classifier(cnn(), {32, 28, 28, 1}, 0));
+                  },
+                  1,
+                  kThreads});
+  list.push_back({"cnn_bf16",
+                  "the same with hidden layers of mixed_bfloat16",
+                  [] {
+                    return train(classifier(mixed(cnn), {32, 28, 28, 1}, 0));
                   },
                   1,
                   kThreads});

@@ -7,7 +7,8 @@ namespace bench {
 namespace {
 
 Sequential sequence_model(const Layer& layer, std::int64_t steps = 50) {
-  return Sequential({Input({.shape = {steps, 32}}), layer, layers::Dense(1)});
+  const Layer last = layers::Dense({.units = 1, .dtype = "float32"});
+  return Sequential({Input({.shape = {steps, 32}}), layer, last});
 }
 
 Model transformer_model() {
@@ -20,7 +21,7 @@ Model transformer_model() {
   const Symbol hidden = layers::Dense({.units = 256, .activation = "relu"})(attended);
   const Symbol block = normalized(attended + layers::Dense(64)(hidden));
   const Symbol mean = layers::GlobalAveragePooling1D()(block);
-  return Model(x, layers::Dense({.units = 2, .activation = "softmax"})(mean));
+  return Model(x, layers::Dense({.units = 2, .activation = "softmax", .dtype = "float32"})(mean));
 }
 
 Task transformer() {
@@ -104,10 +105,16 @@ void add_sequences(std::vector<Workload>& list) {
   trained("lstm", "50 steps of 32, LSTM of 64 units, Dense 1, Adam, batch 32", [] {
     return sequence(layers::LSTM(64));
   });
-  trained("gru", "the same with GRU", [] { return sequence(layers::GRU(64)); });
+  trained("lstm_bf16", "the same with LSTM of mixed_bfloat16", [] {
+    return mixed([] { return sequence(layers::LSTM(64)); });
+  });
+  trained("gru", "lstm with GRU", [] { return sequence(layers::GRU(64)); });
   trained("transformer",
           "64 steps of 64: attention of 4 heads, 256 hidden units, normalised; Adam, batch 32",
           transformer);
+  trained("transformer_bf16", "the same with hidden layers of mixed_bfloat16", [] {
+    return mixed(transformer);
+  });
   trained("text_bilstm",
           "100 words or fewer, Embedding 5000x32 with a mask, Bidirectional LSTM of 32, batch 32",
           text_bilstm);

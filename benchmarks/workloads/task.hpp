@@ -24,7 +24,17 @@ inline nyala::optimizers::Optimizer adam(double learning_rate) {
   return nyala::optimizers::Adam({.learning_rate = learning_rate});
 }
 
-/// A layer over (batch, steps, 32), then Dense(1).
+/// What make() gives, its layers of mixed_bfloat16 where they do not say otherwise.
+template <class Make>
+auto mixed(Make&& make) {
+  const nyala::DTypePolicy before = nyala::dtype_policy();
+  nyala::set_dtype_policy("mixed_bfloat16");
+  auto made = make();
+  nyala::set_dtype_policy(before);
+  return made;
+}
+
+/// A layer over (batch, steps, 32), then Dense(1) of float32.
 Task sequence(const nyala::Layer& layer, std::int64_t steps = 50);
 
 /// `count` of them.
