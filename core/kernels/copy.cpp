@@ -197,7 +197,10 @@ void fill(DType dtype, std::int64_t n, const void* value, void* out) {
   visit_size(size_of(dtype), [&]<class T>(T) {
     T element;
     std::memcpy(&element, value, sizeof(T));
-    std::fill_n(static_cast<T*>(out), n, element);
+    if (element == 0 && n > 0)  // the commonest, which memset does faster
+      std::memset(out, 0, static_cast<std::size_t>(n) * sizeof(T));
+    else
+      std::fill_n(static_cast<T*>(out), n, element);
   });
 }
 
