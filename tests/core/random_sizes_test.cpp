@@ -266,7 +266,9 @@ TEST_CASE("random sizes through the functions made of ops") {
          shape.erase(static_cast<int>(d.any_number()));
        }},
   };
-  for (const auto& [name, call] : calls) {
+  for (const auto& entry : calls) {
+    const auto& name = entry.first;
+    const auto& call = entry.second;
     CAPTURE(name);
     for (int i = 0; i < num_draws(); ++i) {
       Draw draw(static_cast<std::uint64_t>(i) * 7919 + 1);
