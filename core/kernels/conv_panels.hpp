@@ -68,6 +68,12 @@ class ConvByTiles : public ConvPlan {
   bool depthwise_;
 };
 
+/// The same convolution of float32 by Winograd's tiles, for windows of 3 by 3; `direct` itself
+/// where that is as fast.
+std::unique_ptr<ConvPlan> by_winograd(ConvKind kind,
+                                      const ConvShape& shape,
+                                      ConvOptions options,
+                                      std::unique_ptr<ConvPlan> direct);
 /// Backward by the weights.
 std::unique_ptr<ConvPlan> plan_conv_of_weights(DType dtype, const ConvShape& shape);
 

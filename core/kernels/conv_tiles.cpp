@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <nyala/core/kernels/conv_panels.hpp>
@@ -253,10 +254,16 @@ std::unique_ptr<ConvPlan> plan_conv_by_tiles(DType dtype,
     return nullptr;
   const bool in_pairs = dtype == DType::bfloat16;
   if (in_pairs && shape.is_depthwise()) return nullptr;
-  if (kind == ConvKind::weight_grad) return plan_conv_of_weights(dtype, shape);
-  if (in_pairs && (kind == ConvKind::forward ? shape.group_in() : shape.group_out()) % 2 != 0)
+  if (in_pairs && kind != ConvKind::weight_grad &&
+      (kind == ConvKind::forward ? shape.group_in() : shape.group_out()) % 2 != 0)
     return nullptr;
-  return std::make_unique<ConvOfWindows>(dtype, kind, shape, options.relu);
+  std::unique_ptr<ConvPlan> plan;
+  if (kind == ConvKind::weight_grad)
+    plan = plan_conv_of_weights(dtype, shape);
+  else
+    plan = std::make_unique<ConvOfWindows>(dtype, kind, shape, options.relu);
+  return dtype == DType::float32 ? by_winograd(kind, shape, options, std::move(plan))
+                                 : std::move(plan);
 }
 
 }  // namespace nyala::kernels

@@ -191,6 +191,26 @@ TEST_CASE("convolutions of bfloat16 are sums of float32, rounded once") {
   }
 }
 
+TEST_CASE("convolutions keep NaN and infinities where they belong") {
+  for (const ConvShape& shape : shapes()) {
+    for (const ConvKind kind : kKinds) {
+      const Sizes n = sizes_of(kind, shape);
+      auto a = numbers<float>(n.a, 1), b = numbers<float>(n.b, 2);
+      a[a.size() / 2] = std::numeric_limits<float>::infinity();
+      a[a.size() / 3] = std::numeric_limits<float>::quiet_NaN();
+      const auto wanted =
+          run(*kernels::plan_conv_by_taps(DType::float32, kind, shape), a, b, {}, n.out);
+      const auto got = run(*kernels::plan_conv(DType::float32, kind, shape), a, b, {}, n.out);
+      int wrong = 0;
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        wrong += std::isnan(got[i]) != std::isnan(wanted[i]);
+        wrong += std::isinf(got[i]) && got[i] != wanted[i];
+      }
+      CHECK(wrong == 0);
+    }
+  }
+}
+
 TEST_CASE("convolutions have the same bits on any number of threads") {
   check_threads<float>(DType::float32);
   if (kernels::multiplies_bfloat16()) check_threads<BFloat16>(DType::bfloat16);
