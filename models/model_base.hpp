@@ -77,11 +77,14 @@ class ModelBase : public BaseLayer, public StepFunctions {
 
  protected:
   using BaseLayer::track;
-  /// A metric of the model's own, reset with those of `compile`.
-  template <std::derived_from<metrics::Metric> M>
-  const M& track(const M& metric) {
-    own_metrics_.push_back(metric);
-    return metric;
+  /// A layer, or a metric of the model's own, which is reset with those of `compile`.
+  template <class T>
+  const T& track(const T& part) {
+    if constexpr (std::derived_from<T, metrics::Metric>)
+      own_metrics_.push_back(part);
+    else
+      BaseLayer::track(part);
+    return part;
   }
   const Graph& built_graph(const char* wanted) const;
   /// Layers as Keras's models have them: elements of the list "layers".

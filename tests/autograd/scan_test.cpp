@@ -90,7 +90,7 @@ TEST_CASE("a scan is its steps, one by one or as one op of a program") {
 TEST_CASE("the gradient of a scan agrees with central differences, twice, as one op") {
   const std::vector<Tensor> in = cell_inputs(4);
   for (const bool reverse : {false, true}) {
-    for (const std::size_t output : {1, 2, 3}) {
+    for (const std::size_t output : {1u, 2u, 3u}) {
       CAPTURE(reverse);
       CAPTURE(output);
       std::vector<Spec> specs;

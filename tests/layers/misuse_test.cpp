@@ -19,10 +19,11 @@ using Calls = std::vector<std::pair<const char*, std::function<void()>>>;
 
 // Each call throws StateError, and its message begins with the name of the call.
 void check_states(const Calls& calls) {
-  for (const auto& [name, call] : calls) {
-    CAPTURE(name);
+  for (const auto& one : calls) {
+    const auto& call = one.second;
+    CAPTURE(one.first);
     CHECK_THROWS_AS(call(), const StateError&);
-    CHECK(message_of(call).starts_with(name));
+    CHECK(message_of(call).starts_with(one.first));
   }
 }
 
@@ -143,7 +144,7 @@ TEST_CASE("layers that join inputs refuse one tensor that is in no list, as Kera
     CHECK_THROWS_AS(layer(symbol), const ValueError&);
     CHECK(!layer->built());
   }
-  for (const std::size_t i : {0, 2, 3, 4, 5, 6}) {
+  for (const std::size_t i : {0u, 2u, 3u, 4u, 5u, 6u}) {
     CHECK(joining[i]({x}).to_vector<float>() == x.to_vector<float>());
     CHECK(joining[i].call_all(std::vector<Symbol>{symbol})[0].shape() == symbol.shape());
   }

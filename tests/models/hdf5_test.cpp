@@ -52,10 +52,10 @@ TEST_CASE("hdf5: files of every form hold what h5py sees in them") {
     const NamedTensors listed = load_npz(fs::path(path).replace_extension(".npz").string());
     const std::map<std::string, Tensor> want(listed.begin(), listed.end());
     REQUIRE(got.size() == want.size());
-    for (const auto& [name, tensor] : got) {
-      CAPTURE(name);
-      REQUIRE(want.count(name) == 1);
-      CHECK(same(tensor, want.at(name)));
+    for (const auto& one : got) {
+      CAPTURE(one.first);
+      REQUIRE(want.count(one.first) == 1);
+      CHECK(same(one.second, want.at(one.first)));
     }
   }
 }

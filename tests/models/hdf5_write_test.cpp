@@ -43,9 +43,9 @@ TEST_CASE("hdf5 writer: datasets of every dtype, shape and layout come back") {
   all["odd"] = ops::cast(ops::arange(0, 5), uint8);
   for (const auto& [name, tensor] : all) writer.add(name, tensor);
   const hdf5::File file(bytes_of(writer), "written.h5");
-  for (const auto& [name, tensor] : all) {
-    CAPTURE(name);
-    CHECK(same(file.root().at(name).read(), tensor));
+  for (const auto& one : all) {
+    CAPTURE(one.first);
+    CHECK(same(file.root().at(one.first).read(), one.second));
   }
   CHECK(file.root().names() ==
         std::vector<std::string>{"dtypes", "empty", "odd", "scalar", "transposed"});

@@ -79,7 +79,9 @@ TEST_CASE("empty optimizers, losses, metrics and schedules say what they are") {
       {"was called on an empty learning", [&] { schedule(0); }},
       {"an empty initializer was used", [] { initializers::Initializer()->get_config(); }},
   };
-  for (const auto& [text, call] : calls) {
+  for (const auto& one : calls) {
+    const auto& text = one.first;
+    const auto& call = one.second;
     CAPTURE(message_of(call));
     CHECK_THROWS_AS(call(), const StateError&);
     CHECK(says(message_of(call), text));

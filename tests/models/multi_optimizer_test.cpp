@@ -127,6 +127,7 @@ TEST_CASE("MultiOptimizer is written and read as Keras has it") {
 }
 
 TEST_CASE("a model trains the layers whose optimizer has a learning rate above 0") {
+  set_random_seed(1);
   const Sequential model({Input({.shape = {2}}),
                           layers::Dense({.units = 3, .activation = "tanh", .name = "body"}),
                           layers::Dense({.units = 1, .name = "head"})});

@@ -250,7 +250,9 @@ TEST_CASE("zip: members are seen where they stand, in zip64 archives too") {
   const std::map<std::string, std::string> members = {
       {"short.txt", "short"}, {"long.txt", "more than ten bytes"}, {"last.txt", "the last member"}};
   REQUIRE(archive.names().size() == members.size());
-  for (const auto& [name, text] : members) {
+  for (const auto& member : members) {
+    const auto& name = member.first;
+    const auto& text = member.second;
     CAPTURE(name);
     CHECK(archive.text(name) == text);
     const auto part = archive.stored(name);

@@ -59,9 +59,9 @@ TEST_CASE("fields are filled in as Python does") {
       {"{loss:+.1f}", "+0.1"},
       {"{big:15,.1f}|", "    1,234,567.9|"},
   };
-  for (const auto& [pattern, wanted] : cases) {
-    CAPTURE(pattern);
-    CHECK(filled(pattern) == wanted);
+  for (const auto& one : cases) {
+    CAPTURE(one.first);
+    CHECK(filled(one.first) == one.second);
   }
 }
 

@@ -162,7 +162,8 @@ const Row kMetrics[] = {
 template <class F>
 void check(const Row& row, const F& result_of) {
   for (std::size_t i = 0; i < kShapes.size(); ++i) {
-    const auto& [of_true, of_pred] = kShapes[i];
+    const Shape& of_true = kShapes[i].first;
+    const Shape& of_pred = kShapes[i].second;
     CAPTURE(row.name);
     CAPTURE(of_true.str());
     CAPTURE(of_pred.str());
