@@ -69,10 +69,11 @@ class ConvByTiles : public ConvPlan {
 };
 
 /// The same convolution of float32 by Winograd's tiles, for windows of 3 by 3; `direct` itself
-/// where that is as fast.
+/// where that is as fast: `work` is its time in products of vectors.
 std::unique_ptr<ConvPlan> by_winograd(ConvKind kind,
                                       const ConvShape& shape,
                                       ConvOptions options,
+                                      double work,
                                       std::unique_ptr<ConvPlan> direct);
 /// Backward by the weights.
 std::unique_ptr<ConvPlan> plan_conv_of_weights(DType dtype, const ConvShape& shape);

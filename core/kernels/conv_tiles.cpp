@@ -38,6 +38,8 @@ class ConvOfWindows final : public ConvByTiles {
       add(pass_of_outputs(shape));
   }
 
+  // The time that all outputs take, in products of vectors.
+  double work() const { return work_; }
   std::int64_t workspace() const override {
     return packed_row_ * left_ * shape_.window.taps() * item_;
   }
@@ -70,7 +72,9 @@ class ConvOfWindows final : public ConvByTiles {
     const std::int64_t outputs = std::clamp<std::int64_t>(pass.outputs() / 16, 48, kMostOutputs);
     const ConvPieces copied(pass, outputs, kWindowBytes / item_);
     const ConvPieces boxed(pass, outputs, std::numeric_limits<std::int64_t>::max());
-    const bool in_boxes = work_in_boxes(pass, boxed) < work_in_copies(pass, copied);
+    const double of_boxes = work_in_boxes(pass, boxed), of_copies = work_in_copies(pass, copied);
+    const bool in_boxes = of_boxes < of_copies;
+    work_ += std::min(of_boxes, of_copies) * static_cast<double>(pass.outputs());
     parts_.push_back({pass, in_boxes ? boxed : copied, pass.window_taps(shape_.window), in_boxes});
   }
 
@@ -240,6 +244,7 @@ class ConvOfWindows final : public ConvByTiles {
   std::int64_t channels_, packed_row_;  // made by all groups; packed for each row of a reduction
   std::vector<ConvPanel> panels_;
   std::vector<Part> parts_;
+  double work_ = 0;
 };
 
 }  // namespace
@@ -257,13 +262,19 @@ std::unique_ptr<ConvPlan> plan_conv_by_tiles(DType dtype,
   if (in_pairs && kind != ConvKind::weight_grad &&
       (kind == ConvKind::forward ? shape.group_in() : shape.group_out()) % 2 != 0)
     return nullptr;
-  std::unique_ptr<ConvPlan> plan;
-  if (kind == ConvKind::weight_grad)
-    plan = plan_conv_of_weights(dtype, shape);
-  else
-    plan = std::make_unique<ConvOfWindows>(dtype, kind, shape, options.relu);
-  return dtype == DType::float32 ? by_winograd(kind, shape, options, std::move(plan))
-                                 : std::move(plan);
+  const auto or_winograd = [&](double work, std::unique_ptr<ConvPlan> plan) {
+    return dtype == DType::float32 ? by_winograd(kind, shape, options, work, std::move(plan))
+                                   : std::move(plan);
+  };
+  if (kind == ConvKind::weight_grad) {
+    const std::int64_t lanes = conv_loops(dtype).lanes;
+    const std::int64_t row = (shape.group_out() + lanes - 1) / lanes * shape.in_channels;
+    const std::int64_t work = window.batch * window.outputs() * window.taps() * row;
+    return or_winograd(static_cast<double>(work), plan_conv_of_weights(dtype, shape));
+  }
+  auto plan = std::make_unique<ConvOfWindows>(dtype, kind, shape, options.relu);
+  const double work = plan->work();
+  return or_winograd(work, std::move(plan));
 }
 
 }  // namespace nyala::kernels

@@ -40,28 +40,19 @@ bool is_flat(const ConvAxis& axis) {
   return axis.taps == 1 && axis.from_step == 1 && axis.from_first == 0 && axis.count == axis.source;
 }
 
-// Taps that find an element of the source, of all outputs along an axis.
-std::int64_t taps_inside(const ConvAxis& axis) {
-  std::int64_t taps = 0;
-  for (std::int64_t q = 0; q < axis.count; ++q) taps += run_at(axis, q, q + 1).taps;
-  return taps;
-}
-
 // The tiles of a pass: of all images, one after the other. Where a result is not finite, all of
 // them are computed again directly, as what is not finite spreads over its tile.
 class Winograd : public ConvByTiles {
  public:
-  // Whether it pays, by the vectors that are multiplied or moved.
-  bool pays() const {
+  // The time it takes, in products of vectors: with what moving a vector through a transform costs,
+  // and one of the weights beside packing them.
+  double work() const {
     const auto vectors = [&](std::int64_t n) {
       return static_cast<double>((n + loops_.lanes - 1) / loops_.lanes);
     };
     const double each = static_cast<double>(left_) * vectors(right_);
-    const double direct =
-        static_cast<double>(taps_inside(pass_.axes[1]) * taps_inside(pass_.axes[2])) * each;
-    const double moved = 2.5 * vectors(left_) + 2 * vectors(right_);
-    const double tiles = static_cast<double>(tile_rows_ * tile_columns_);
-    return tiles * kPlanes * (1.15 * each + moved) < direct;
+    const double moved = 7.5 * vectors(left_) + 6 * vectors(right_);
+    return static_cast<double>(tiles() * kPlanes) * (1.15 * each + moved) + 40 * each;
   }
   void set_direct(std::unique_ptr<ConvPlan> direct) { direct_ = std::move(direct); }
 
@@ -355,6 +346,7 @@ class WinogradOfWeights final : public Winograd {
 std::unique_ptr<ConvPlan> by_winograd(ConvKind kind,
                                       const ConvShape& shape,
                                       ConvOptions options,
+                                      double work,
                                       std::unique_ptr<ConvPlan> direct) {
   const auto& axes = shape.window.axes;
   if (shape.groups != 1 || axes[0].stride != 1 || axes[1].stride != 1 || axes[2].stride != 1)
@@ -363,7 +355,7 @@ std::unique_ptr<ConvPlan> by_winograd(ConvKind kind,
       kind == ConvKind::input_grad ? passes_of_inputs(shape)[0] : pass_of_outputs(shape);
   if (!is_flat(pass.axes[0]) || !is_plain(pass.axes[1]) || !is_plain(pass.axes[2])) return direct;
   const auto the_faster = [&](auto plan) -> std::unique_ptr<ConvPlan> {
-    if (!plan->pays()) return std::move(direct);
+    if (plan->work() >= work) return std::move(direct);
     plan->set_direct(std::move(direct));
     return plan;
   };

@@ -1,7 +1,7 @@
 #include <cstdint>
 
 #include <nyala/core/kernels/loops.hpp>
-#include <nyala/core/kernels/simd/memory_targets.hpp>
+#include <nyala/core/kernels/simd/fewer_targets.hpp>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nyala/core/kernels/simd/convert.cpp"
