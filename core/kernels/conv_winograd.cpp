@@ -19,11 +19,11 @@ constexpr std::int64_t kPlanes = kWinogradPlanes;
 constexpr std::int64_t kTileBytes = 384 << 10;
 constexpr std::int64_t kFewestTiles = 16;
 constexpr std::int64_t kMostTiles = 48;
-// Backward by the weights tiles are summed over, of which more make better products, in parts of so
-// many bytes together.
+// Backward by the weights tiles are summed over: more at once make better products. The slices of a
+// sum take at most so many bytes together.
 constexpr std::int64_t kMostSummedTiles = 128;
 constexpr std::int64_t kSlices = 8;
-constexpr std::int64_t kSliceBytes = 8 << 20;
+constexpr std::int64_t kSliceBytes = 64 << 20;
 
 // From one plane of so many floats to the next: sixteen of them a page apart would share the same
 // few lines of a cache.
