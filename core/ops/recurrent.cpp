@@ -36,7 +36,9 @@ struct OfSequence {
               Range{.min = 0, .max = 4}},
         Field{"biased", &Self::biased, "GRU: whether the state's product has a bias."},
         Field{"masked", &Self::masked, "Whether steps can be left out."},
-        Field{"narrow", &Self::narrow, "Whether bfloat16 is multiplied."}};
+        Field{"narrow",
+              &Self::narrow,
+              "Whether products of float32 are of bfloat16, where the CPU has these."}};
   }
 
   std::int64_t gates() const { return cell == kSimple ? 1 : cell == kLstm ? 4 : 3; }
@@ -67,7 +69,7 @@ struct OfSequence {
             h[0] - 1,
             h[1],
             h[2],
-            narrow};
+            narrow && dtype == DType::float32 && kernels::multiplies(DType::bfloat16)};
   }
 };
 
