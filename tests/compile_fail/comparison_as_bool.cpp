@@ -1,5 +1,5 @@
 // Comparing tensors gives a tensor of answers, which is no condition.
-// wanted: (deleted function|deleted).*operator bool
+// wanted: deleted.*operator bool|use a deleted function
 #include <nyala/core/ops.hpp>
 
 using namespace nyala;
