@@ -48,7 +48,8 @@ class Winograd : public ConvByTiles {
   // and one of the weights beside packing them.
   double work() const {
     const auto vectors = [&](std::int64_t n) {
-      return static_cast<double>((n + loops_.lanes - 1) / loops_.lanes);
+      const std::int64_t rounded_up = (n + loops_.lanes - 1) / loops_.lanes;
+      return static_cast<double>(rounded_up);
     };
     const double each = static_cast<double>(left_) * vectors(right_);
     const double moved = 7.5 * vectors(left_) + 6 * vectors(right_);
