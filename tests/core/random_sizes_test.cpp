@@ -36,16 +36,16 @@ class Draw {
   std::int64_t small_size() { return one_of<std::int64_t>({0, 1, 1, 2, 3, 5, 7}); }
   std::int64_t any_number() {
     constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-    const std::int64_t base = one_of<std::int64_t>({0,
-                                                    0,
-                                                    0,
-                                                    0,
-                                                    most,
-                                                    -most - 1,
-                                                    std::int64_t{1} << 62,
-                                                    -(std::int64_t{1} << 62),
-                                                    std::int64_t{1} << 31,
-                                                    -(std::int64_t{1} << 31)});
+    const auto base = one_of<std::int64_t>({0,
+                                            0,
+                                            0,
+                                            0,
+                                            most,
+                                            -most - 1,
+                                            std::int64_t{1} << 62,
+                                            -(std::int64_t{1} << 62),
+                                            std::int64_t{1} << 31,
+                                            -(std::int64_t{1} << 31)});
     const std::int64_t near = below(9) - 4;
     std::int64_t sum = 0;
     return __builtin_add_overflow(base, near, &sum) ? base : sum;

@@ -60,7 +60,7 @@ struct Arrays {
 
 template <class T>
 void run(const RecurrentPlan& p, Arrays<T>& a, bool masked) {
-  const std::size_t bytes = static_cast<std::size_t>(kernels::recurrent_workspace(p, false));
+  const auto bytes = static_cast<std::size_t>(kernels::recurrent_workspace(p, false));
   std::vector<std::max_align_t> workspace(bytes / sizeof(std::max_align_t) + 8);
   void* start = workspace.data();
   std::size_t room = workspace.size() * sizeof(std::max_align_t);
@@ -136,7 +136,7 @@ double error_of(const RecurrentPlan& p, bool masked) {
       }
       if (!masked || given.mask[at(t, 1)] != 0) step(p, x, inner, h, c);
       for (std::size_t i = 0; i < n; ++i) {
-        const double got = static_cast<double>(a.h[at(t + 1, n) + i]);
+        const auto got = static_cast<double>(a.h[at(t + 1, n) + i]);
         worst = std::fmax(worst, std::fabs(got - h[i]) / std::fmax(1.0, std::fabs(h[i])));
       }
     }
