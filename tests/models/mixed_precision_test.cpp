@@ -153,7 +153,7 @@ TEST_CASE("layers of mixed_bfloat16 have the outputs and gradients of float32, r
 TEST_CASE("compile scales the loss of a model of mixed_float16") {
   const auto compiled = [](const char* policy, const CompileArgs& args) {
     set_dtype_policy(policy);
-    const Sequential model({layers::Dense({.units = 1, .kernel_initializer = "zeros"})});
+    Sequential model({layers::Dense({.units = 1, .kernel_initializer = "zeros"})});
     set_dtype_policy(DTypePolicy());
     model.compile(args);
     return model;

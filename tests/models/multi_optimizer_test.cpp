@@ -17,7 +17,7 @@ using namespace nyala::optimizers;
 namespace {
 
 Variable variable(const char* path, const std::vector<float>& values) {
-  const Variable made(Tensor::from(values));
+  Variable made(Tensor::from(values));
   made.set_path(path);
   return made;
 }
