@@ -193,14 +193,20 @@ void select(DType dtype, std::span<const std::int64_t> shape, In condition, In x
   drive_blocks(layout, in, out, kCheapGrain, run);
 }
 
+// Elements that are worth another thread.
+constexpr std::int64_t kFillGrain = 65536;
+
 void fill(DType dtype, std::int64_t n, const void* value, void* out) {
   visit_size(size_of(dtype), [&]<class T>(T) {
     T element;
     std::memcpy(&element, value, sizeof(T));
-    if (element == 0 && n > 0)  // the commonest, which memset does faster
-      std::memset(out, 0, static_cast<std::size_t>(n) * sizeof(T));
-    else
-      std::fill_n(static_cast<T*>(out), n, element);
+    T* const to = static_cast<T*>(out);
+    parallel_for(n, kFillGrain, [&](std::int64_t begin, std::int64_t end) {
+      if (element == 0)  // the commonest, which memset does faster
+        std::memset(to + begin, 0, static_cast<std::size_t>(end - begin) * sizeof(T));
+      else
+        std::fill(to + begin, to + end, element);
+    });
   });
 }
 
