@@ -10,8 +10,7 @@
 
 #pragma GCC visibility push(default)
 
-namespace nyala {
-namespace layers {
+namespace nyala::layers {
 
 /// An activation by name. Any shape; masks pass through.
 /// https://keras.io/api/layers/core_layers/activation/
@@ -125,7 +124,6 @@ struct SoftmaxArgs {
 };
 NYALA_DECLARE_LAYER(Softmax);
 
-}  // namespace layers
-}  // namespace nyala
+}  // namespace nyala::layers
 
 #pragma GCC visibility pop
