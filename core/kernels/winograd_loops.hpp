@@ -29,11 +29,8 @@ struct WinogradLoops {
                     std::int64_t plane);
   /// ... and to[t * taps_plane + i] from the sums of products with `inputs`, sums[p * plane + i],
   /// for i < n.
-  bool (*weights)(const float* sums,
-                  std::int64_t plane,
-                  std::int64_t n,
-                  float* to,
-                  std::int64_t taps_plane);
+  bool (*weights)(
+      const float* sums, std::int64_t plane, std::int64_t n, float* to, std::int64_t taps_plane);
 };
 
 WinogradLoops winograd_loops();
