@@ -23,7 +23,7 @@ class ScheduleFreeAdamWOptimizer final
   }
   void update_step(StepContext& step, const VariableUpdate& w) override {
     const Tensor warm = step.once(kRate, [&] {
-      const Tensor rate = step.learning_rate();
+      Tensor rate = step.learning_rate();
       if (args_.warmup_steps == 0) return rate;
       return rate * ops::minimum(step.number() / args_.warmup_steps, 1.0);
     });

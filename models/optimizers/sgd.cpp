@@ -40,7 +40,8 @@ class LionOptimizer final : public OptimizerOf<LionArgs, LionOptimizer> {
   }
   void update_step(StepContext& step, const VariableUpdate& w) override {
     const VariableView momentum = w.slot(momentums_);
-    const Tensor m = momentum, g = w.gradient();
+    const Tensor m = momentum;
+    const Tensor& g = w.gradient();
     const Tensor direction = ops::sign(m * args_.beta_1 + g * (1 - args_.beta_1));
     w.variable().assign_sub(step.learning_rate() * direction);
     momentum.assign(m * args_.beta_2 + g * (1 - args_.beta_2));

@@ -168,7 +168,7 @@ void load_legacy_weights(const ModelBase& model,
   const LegacyOrigin origin = legacy_origin(root);
   Assignments plan;
   if (args.by_name.value_or(false))
-    plan_by_name(model, std::move(stored), origin, args.skip_mismatch, plan);
+    plan_by_name(model, stored, origin, args.skip_mismatch, plan);
   else
     plan_by_order(model, std::move(stored), origin, args.skip_mismatch, plan);
   plan.commit();
