@@ -12,8 +12,6 @@ namespace nyala::kernels {
 #ifdef NYALA_HAS_BF16
 namespace {
 
-constexpr int kVectors = 3;
-constexpr int kRows = 8;
 constexpr int kFewRows = kRows / 2;
 
 // A block, typed, and where some of its rows begin.
@@ -116,22 +114,15 @@ NYALA_BF16 void run_width(const ConvBlock& block) {
   if (whole < block.count) tiles<kFewRows, vectors, sums>(x, rest, mask);
 }
 
-// One vector by itself would keep the multipliers waiting.
-std::int64_t panel(std::int64_t n) {
-  constexpr std::int64_t most = kVectors * kLanes;
-  return n > most && n <= most + kLanes ? most - kLanes : std::min(n, most);
-}
-
 NYALA_BF16 void pair_up_vectors(const Half* from,
                                 std::int64_t apart,
                                 std::int64_t count,
                                 Pair* to) {
-  const std::int64_t paired = std::max<std::int64_t>(count - apart, 0);
+  const std::int64_t with_another = std::max<std::int64_t>(count - apart, 0);
   for (std::int64_t i = 0; i < count; i += kLanes) {
     __m512i pairs = widened(from + i, first_lanes(count - i));
-    if (i < paired)
-      pairs = _mm512_or_si512(
-          pairs, _mm512_slli_epi32(widened(from + apart + i, first_lanes(paired - i)), 16));
+    if (i < with_another)
+      pairs = paired(pairs, widened(from + apart + i, first_lanes(with_another - i)));
     _mm512_mask_storeu_epi32(to + i, first_lanes(count - i), pairs);
   }
 }
@@ -153,7 +144,7 @@ ConvLoops bfloat16_conv_loops() {
                 pack_pairs({static_cast<const Half*>(from), k, across, count, along, width},
                            static_cast<Pair*>(to));
               },
-          .panel = panel,
+          .panel = panel_columns,
           .lanes = kLanes};
 }
 

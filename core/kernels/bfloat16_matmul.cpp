@@ -22,9 +22,6 @@ namespace {
 
 // Pairs of b's columns, and of rows where they are not read in place, are packed. `k` counts
 // numbers and `pairs` pairs.
-constexpr int kVectors = 3;
-constexpr int kRows = 8;
-constexpr std::int64_t kPanel = kVectors * kLanes;
 // Bytes of a's rows that stay in the second cache while all of b passes.
 constexpr std::int64_t kRowBytes = 256 << 10;
 
@@ -101,10 +98,6 @@ std::int64_t multiply_block(const Part& x, std::int64_t left) {
   return left >= 2 ? multiply_rows<2>(x) : multiply_rows<1>(x);
 }
 
-// Columns of a panel, of n that are left: one vector by itself would keep the multipliers waiting.
-std::int64_t panel_columns(std::int64_t n) {
-  return n > kPanel && n <= kPanel + kLanes ? kPanel - kLanes : std::min(n, kPanel);
-}
 std::int64_t whole_lanes(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 void run(const MatmulPlan& p, const void* a_data, const void* b_data, const void* bias, void* c) {

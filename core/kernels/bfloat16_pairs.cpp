@@ -22,8 +22,7 @@ NYALA_BF16 void pack_rows(const Strips& s, Pair* to) {
     for (std::int64_t j = 0; j < s.width; j += kLanes) {
       const __mmask16 mask = first_lanes(s.count - j);
       __m512i pairs = widened(low + j, mask);
-      if (p + 1 < s.k)
-        pairs = _mm512_or_si512(pairs, _mm512_slli_epi32(widened(low + s.along_k + j, mask), 16));
+      if (p + 1 < s.k) pairs = paired(pairs, widened(low + s.along_k + j, mask));
       store(pairs, to + j, s.width - j);
     }
   }

@@ -20,6 +20,15 @@ using Half = std::uint16_t;
 using Pair = std::uint32_t;
 
 inline constexpr std::int64_t kLanes = 16;
+/// Vectors and rows of a block of sums that stay in registers.
+inline constexpr int kVectors = 3;
+inline constexpr int kRows = 8;
+inline constexpr std::int64_t kPanel = kVectors * kLanes;
+
+/// Columns of a panel, of n that are left: one vector by itself would keep the multipliers waiting.
+inline std::int64_t panel_columns(std::int64_t n) {
+  return n > kPanel && n <= kPanel + kLanes ? kPanel - kLanes : std::min(n, kPanel);
+}
 
 /// Columns (of a right operand) or rows (of a left one) to pack: `k` numbers of each become pairs,
 /// of which the last may hold a zero, `width` from one pair of k to the next. Those beyond `count`
@@ -40,6 +49,10 @@ NYALA_BF16_INLINE __mmask16 first_lanes(std::int64_t count) {
 }
 NYALA_BF16_INLINE __m512i widened(const Half* from, __mmask16 mask) {
   return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
+}
+/// Pairs of the two numbers in each lane's lower half.
+NYALA_BF16_INLINE __m512i paired(__m512i low, __m512i high) {
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 NYALA_BF16_INLINE __m512 as_floats(__m512i halves) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16));

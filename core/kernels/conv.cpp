@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <nyala/core/error.hpp>
+#include <nyala/core/kernels/bytes.hpp>
 #include <nyala/core/kernels/conv_tiles.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/kernels/matmul.hpp>
@@ -243,7 +244,7 @@ class ConvWidened final : public ConvPlan {
   }
 
   std::int64_t workspace() const override {
-    return in_lines(a_) + in_lines(b_) + in_lines(bias_) + in_lines(out_) + plan_->workspace();
+    return room(a_) + room(b_) + room(bias_) + room(out_) + plan_->workspace();
   }
 
   void run(const void* a,
@@ -253,7 +254,7 @@ class ConvWidened final : public ConvPlan {
            std::byte* workspace) const override {
     const auto wide = [&](const void* from, std::int64_t count) {
       std::byte* const to = workspace;
-      workspace += in_lines(count);
+      workspace += room(count);
       if (from != nullptr) cast(widen_, from, item_, to, sizeof(float), count);
       return to;
     };
@@ -266,7 +267,9 @@ class ConvWidened final : public ConvPlan {
   }
 
  private:
-  static std::int64_t in_lines(std::int64_t floats) { return (floats * 4 + 63) / 64 * 64; }
+  static std::int64_t room(std::int64_t floats) {
+    return in_lines(floats * static_cast<std::int64_t>(sizeof(float)));
+  }
 
   static void cast(UnaryLoop loop,
                    const void* from,
@@ -276,9 +279,7 @@ class ConvWidened final : public ConvPlan {
                    std::int64_t count) {
     constexpr std::int64_t grain = 65536;
     parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
-      loop(static_cast<const std::byte*>(from) + begin * from_item,
-           static_cast<std::byte*>(to) + begin * to_item,
-           end - begin);
+      loop(moved(from, begin * from_item), moved(to, begin * to_item), end - begin);
     });
   }
 

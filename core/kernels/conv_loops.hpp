@@ -26,6 +26,25 @@ struct ConvBlock {
   bool relu;                   ///< in the end, max(., 0); a NaN stays
 };
 
+/// A block that is a product of two matrices: `length` steps from `left_at` on, and rows of `right`
+/// from the first on.
+inline ConvBlock one_product(const std::int64_t* left_at,
+                             const std::int64_t* out_at,
+                             std::int64_t count,
+                             std::int64_t length,
+                             std::int64_t left_step) {
+  static constexpr std::int64_t kStart = 0;
+  ConvBlock block{};
+  block.left_at = left_at;
+  block.out_at = out_at;
+  block.chunk_at = block.right_at = &kStart;
+  block.count = count;
+  block.chunks = 1;
+  block.length = length;
+  block.left_step = left_step;
+  return block;
+}
+
 struct ConvLoops {
   void (*products)(const ConvBlock& block);
   /// The same, but `out` and `bias` are of the dtype that is summed in, and there is no relu.

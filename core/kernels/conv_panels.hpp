@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <nyala/core/kernels/bytes.hpp>
 #include <nyala/core/kernels/conv.hpp>
 #include <nyala/core/kernels/conv_loops.hpp>
 #include <nyala/core/kernels/conv_windows.hpp>
@@ -40,13 +41,6 @@ inline std::vector<ConvPanel> cut_columns(const ConvLoops& loops,
     }
   }
   return panels;
-}
-
-inline std::byte* moved(void* data, std::int64_t bytes) {
-  return static_cast<std::byte*>(data) + bytes;
-}
-inline const std::byte* moved(const void* data, std::int64_t bytes) {
-  return data == nullptr ? nullptr : static_cast<const std::byte*>(data) + bytes;
 }
 
 /// What the plans share.

@@ -18,8 +18,6 @@ constexpr std::int64_t kNearOutputs = 208;
 constexpr std::int64_t kSlices = 8;
 constexpr std::int64_t kSliceOutputs = 256;
 
-std::int64_t in_lines(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // Backward by the weights: a sum over all outputs, in slices that the shape alone decides on.
 class ConvOfWeights final : public ConvByTiles {
  public:

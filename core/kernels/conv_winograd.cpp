@@ -227,14 +227,7 @@ class WinogradOfWindows final : public Winograd {
 
   // One product for each plane.
   void multiply(std::int64_t tiles, const Room& room, const float* packed) const {
-    const std::int64_t start = 0;
-    ConvBlock block{};
-    block.left_at = left_at_.data();
-    block.out_at = out_at_.data();
-    block.chunk_at = block.right_at = &start;
-    block.count = tiles;
-    block.chunks = block.left_step = 1;
-    block.length = left_;
+    ConvBlock block = one_product(left_at_.data(), out_at_.data(), tiles, left_, 1);
     for (const ConvPanel& panel : panels_) {
       const std::int64_t plane = plane_of(left_ * panel.row);
       block.width = panel.width;
@@ -316,15 +309,7 @@ class WinogradOfWeights final : public Winograd {
                             own.right + (i - first) * right_,
                             right_plane());
     }
-    const std::int64_t start = 0;
-    ConvBlock block{};
-    block.left_at = left_at_.data();
-    block.out_at = out_at_.data();
-    block.chunk_at = block.right_at = &start;
-    block.count = left_;
-    block.chunks = 1;
-    block.length = last - first;
-    block.left_step = left_;
+    ConvBlock block = one_product(left_at_.data(), out_at_.data(), left_, last - first, left_);
     block.right_row = right_;
     block.accumulate = accumulate;
     for (const ConvPanel& panel : panels_) {

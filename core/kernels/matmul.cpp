@@ -10,6 +10,7 @@
 #include <nyala/core/error.hpp>
 #include <nyala/core/kernels/bfloat16_matmul.hpp>
 #include <nyala/core/kernels/blas_matmul.hpp>
+#include <nyala/core/kernels/bytes.hpp>
 #include <nyala/core/kernels/integer_matmul.hpp>
 #include <nyala/core/kernels/simd/gemm.hpp>
 #include <nyala/core/memory.hpp>
@@ -67,11 +68,6 @@ Tile tile_of(const MatmulPlan& p) {
 }
 
 bool is_tiled(const MatmulPlan& p) { return p.tile_rows < p.m || p.tile_columns < p.n; }
-
-const std::byte* moved(const void* data, std::int64_t bytes) {
-  return data == nullptr ? nullptr : static_cast<const std::byte*>(data) + bytes;
-}
-std::byte* moved(void* data, std::int64_t bytes) { return static_cast<std::byte*>(data) + bytes; }
 
 void run_tiles(const MatmulPlan& p, const void* a, const void* b, const void* bias, void* c) {
   if (!p.blas && num_threads() == 1) return p.run_tile(p, a, b, bias, c);

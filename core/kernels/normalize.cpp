@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <nyala/core/kernels/bytes.hpp>
 #include <nyala/core/kernels/normalize_loops.hpp>
 #include <nyala/core/parallel.hpp>
 
@@ -13,13 +14,6 @@ namespace {
 constexpr std::int64_t kGrain = 1 << 17;
 // Rows side by side that are taken together: as much as a few lines of the cache.
 constexpr std::int64_t kSideBySide = 64;
-
-const std::byte* moved(const void* data, std::int64_t bytes) {
-  return data == nullptr ? nullptr : static_cast<const std::byte*>(data) + bytes;
-}
-std::byte* moved(void* data, std::int64_t bytes) {
-  return data == nullptr ? nullptr : static_cast<std::byte*>(data) + bytes;
-}
 
 void run(const NormalizedLines& of, const NormalizeData& data) {
   const std::int64_t outer = of.outer, n = of.n, inner = of.inner;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <nyala/core/kernels/elementwise.hpp>
+#include <nyala/core/kernels/bytes.hpp>
 #include <nyala/core/kernels/recurrent_loops.hpp>
 #include <nyala/core/kernels/step_product.hpp>
 #include <nyala/core/parallel.hpp>
@@ -14,16 +14,6 @@ namespace {
 // Multiplications below which threads do not pay.
 constexpr std::int64_t kThreadWork = std::int64_t{1} << 19;
 constexpr std::int64_t kRows = StepProduct::kRows;
-
-std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
-template <class P>
-P moved(P array, std::int64_t bytes) {
-  if (array == nullptr) return nullptr;
-  using Byte =
-      std::conditional_t<std::is_const_v<std::remove_pointer_t<P>>, const std::byte*, std::byte*>;
-  return static_cast<Byte>(array) + bytes;
-}
 
 // What both directions share: sizes in bytes and the product of a step.
 class Sequence {
@@ -94,10 +84,10 @@ void add_bytes(DType dtype, const void* from, void* to, std::int64_t n) {
 std::int64_t recurrent_workspace(const RecurrentPlan& plan, bool backward) {
   if (backward) {
     const Sequence q = backward_of(plan);
-    return q.product.arranged_bytes() + aligned(plan.units * q.wide);
+    return q.product.arranged_bytes() + in_lines(plan.units * q.wide);
   }
   const Sequence q = forward_of(plan);
-  return q.product.arranged_bytes() + aligned(plan.batch * q.wide);
+  return q.product.arranged_bytes() + in_lines(plan.batch * q.wide);
 }
 
 void recurrent_forward(const RecurrentPlan& plan, const RecurrentForward& a, void* workspace) {
@@ -139,9 +129,9 @@ void recurrent_backward(const RecurrentPlan& plan, const RecurrentBackward& a, v
       RecurrentStep s = q.step(a.mask, t, first, rows);
       s.h_before = moved(a.h, before);
       s.c_before = moved(a.c, before);
-      s.h = const_cast<void*>(moved(a.h, after));
-      s.c = const_cast<void*>(moved(a.c, after));
-      s.saved = const_cast<void*>(moved(a.saved, q.at(t, first, q.saved)));
+      s.h = const_cast<std::byte*>(moved(a.h, after));
+      s.c = const_cast<std::byte*>(moved(a.c, after));
+      s.saved = const_cast<std::byte*>(moved(a.saved, q.at(t, first, q.saved)));
       s.dh_out = moved(a.dh, after);
       s.dc_out = moved(a.dc, after);
       s.dh = dh;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <nyala/core/kernels/bytes.hpp>
 #include <nyala/core/kernels/elementwise.hpp>
 #include <nyala/core/kernels/simd/gemm.hpp>
 
@@ -17,13 +18,6 @@ constexpr std::int64_t kFewRows = 2;
 constexpr std::int64_t kNearBytes = 24 << 10;
 constexpr std::int64_t kStrip = 64;
 constexpr std::int64_t kStepsToCopyFor = 4;
-
-std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
-const std::byte* moved(const void* array, std::int64_t bytes) {
-  return array == nullptr ? nullptr : static_cast<const std::byte*>(array) + bytes;
-}
-std::byte* moved(void* array, std::int64_t bytes) { return static_cast<std::byte*>(array) + bytes; }
 
 }  // namespace
 
@@ -55,10 +49,10 @@ MatmulPlan StepProduct::product_of(const RecurrentPlan& plan, std::int64_t colum
 std::int64_t StepProduct::arranged_bytes() const {
   if (narrow_) {
     const std::int64_t columns = (whole_.n + pairs_.lanes - 1) / pairs_.lanes * pairs_.lanes;
-    return aligned((whole_.k + 1) / 2 * columns * item_);
+    return in_lines((whole_.k + 1) / 2 * columns * item_);
   }
-  if (in_strips_) return aligned(whole_.k * whole_.n * item_);
-  return packs_ ? aligned(packed_size(whole_) * item_) : 0;
+  if (in_strips_) return in_lines(whole_.k * whole_.n * item_);
+  return packs_ ? in_lines(packed_size(whole_) * item_) : 0;
 }
 
 const void* StepProduct::arrange(const void* b, void* to) const {
@@ -142,15 +136,8 @@ void StepProduct::run_pairs(
     left_at[static_cast<std::size_t>(i)] = i * pairs;
     out_at[static_cast<std::size_t>(i)] = i * n;
   }
-  const std::int64_t start = 0;
-  ConvBlock block{};
+  ConvBlock block = one_product(left_at.data(), out_at.data(), rows, pairs, 1);
   block.left = rounded;
-  block.left_at = left_at.data();
-  block.chunk_at = block.right_at = &start;
-  block.count = rows;
-  block.chunks = block.left_step = 1;
-  block.length = pairs;
-  block.out_at = out_at.data();
   block.accumulate = whole_.accumulate;
   for (std::int64_t column = 0; column < n; column += block.width) {
     block.width = pairs_.panel(n - column);
